@@ -1,0 +1,109 @@
+// Opcode and OpcodeTraits: what the opcode byte of a BTH means, from one constant table of 256.
+//
+// Known are all opcodes of reliable connection (RC), unreliable connection (UC) and unreliable
+// datagram (UD) of IBTA 1.4, table 38, and the CNP of its annex A17. The opcodes of reliable
+// datagram, the reserved ones and the manufacturer's range 0xC0-0xFF are unknown here; their traits
+// say the service and nothing else. Constant data, any thread.
+#ifndef SLUICE_WIRE_OPCODE_H_
+#define SLUICE_WIRE_OPCODE_H_
+
+#include <array>
+#include <cstdint>
+
+namespace sluice::wire {
+
+enum class Opcode : uint8_t {
+  kRcSendFirst = 0x00,
+  kRcSendMiddle = 0x01,
+  kRcSendLast = 0x02,
+  kRcSendLastImm = 0x03,
+  kRcSendOnly = 0x04,
+  kRcSendOnlyImm = 0x05,
+  kRcWriteFirst = 0x06,
+  kRcWriteMiddle = 0x07,
+  kRcWriteLast = 0x08,
+  kRcWriteLastImm = 0x09,
+  kRcWriteOnly = 0x0a,
+  kRcWriteOnlyImm = 0x0b,
+  kRcReadRequest = 0x0c,
+  kRcReadResponseFirst = 0x0d,
+  kRcReadResponseMiddle = 0x0e,
+  kRcReadResponseLast = 0x0f,
+  kRcReadResponseOnly = 0x10,
+  kRcAcknowledge = 0x11,
+  kRcAtomicAcknowledge = 0x12,
+  kRcCompareSwap = 0x13,
+  kRcFetchAdd = 0x14,
+  kRcSendLastInvalidate = 0x16,
+  kRcSendOnlyInvalidate = 0x17,
+
+  kUcSendFirst = 0x20,
+  kUcSendMiddle = 0x21,
+  kUcSendLast = 0x22,
+  kUcSendLastImm = 0x23,
+  kUcSendOnly = 0x24,
+  kUcSendOnlyImm = 0x25,
+  kUcWriteFirst = 0x26,
+  kUcWriteMiddle = 0x27,
+  kUcWriteLast = 0x28,
+  kUcWriteLastImm = 0x29,
+  kUcWriteOnly = 0x2a,
+  kUcWriteOnlyImm = 0x2b,
+
+  kUdSendOnly = 0x64,
+  kUdSendOnlyImm = 0x65,
+
+  kCnp = 0x81,
+};
+
+// The service that the upper bits of an opcode name (IBTA 1.4, table 38), known opcode or not.
+enum class Service : uint8_t { kRc, kUc, kRd, kUd, kCnp, kXrc, kManufacturer, kReserved };
+
+struct alignas(32) OpcodeTraits {
+  bool known = false;  // false: everything below but `service` and `name` is empty
+  Service service = Service::kReserved;
+
+  // Place of the packet in its message. READ requests and atomics are `only`; acknowledgements and
+  // CNPs are no part of a message and have none of the four.
+  bool first = false;
+  bool middle = false;
+  bool last = false;
+  bool only = false;
+
+  bool send = false;
+  bool write = false;
+  bool read_request = false;
+  bool read_response = false;
+  bool acknowledge = false;  // ACKNOWLEDGE and ATOMIC ACKNOWLEDGE
+  bool atomic = false;       // COMPARE SWAP and FETCH ADD, not their acknowledgement
+  bool request = false;      // goes to the responder half of a queue pair
+
+  // Extension headers behind the BTH, in the order in which they can follow each other.
+  bool deth = false;
+  bool reth = false;
+  bool atomic_eth = false;
+  bool aeth = false;
+  bool atomic_ack_eth = false;
+  bool ieth = false;
+  bool imm = false;  // always the last extension header
+
+  bool payload_allowed = false;
+  uint8_t extension_bytes = 0;  // all extension headers; of a CNP its 16 reserved bytes
+  const char* name = "";        // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
+
+  constexpr bool starts() const { return first || only; }
+  constexpr bool ends() const { return last || only; }
+};
+static_assert(sizeof(OpcodeTraits) == 32);
+
+extern const std::array<OpcodeTraits, 256> kOpcodeTraits;
+
+inline const OpcodeTraits& TraitsOf(uint8_t opcode) { return kOpcodeTraits[opcode]; }
+inline const OpcodeTraits& TraitsOf(Opcode opcode) {
+  return kOpcodeTraits[static_cast<uint8_t>(opcode)];
+}
+inline const char* NameOf(Opcode opcode) { return TraitsOf(opcode).name; }
+
+}  // namespace sluice::wire
+
+#endif  // SLUICE_WIRE_OPCODE_H_
