@@ -30,36 +30,27 @@
 namespace sluice::wire {
 namespace {
 
-// x^32 + x^26 + ... + 1 without its leading term.
-constexpr uint32_t kPoly = 0x04c11db7;
+// P = x^32 + x^26 + ... + 1 without its leading term; bit i is the coefficient of x^(31-i).
+constexpr uint32_t kPoly = 0xedb88320;
 
-// x^n mod P, coefficient of x^i in bit i.
+// x^n mod P in the same order.
 constexpr uint32_t PowerOfX(unsigned n) {
-  uint32_t r = 1;
-  for (unsigned i = 0; i < n; ++i) r = (r << 1) ^ ((r >> 31) != 0 ? kPoly : 0);
+  uint32_t r = 0x80000000;
+  for (unsigned i = 0; i < n; ++i) r = (r >> 1) ^ ((r & 1) != 0 ? kPoly : 0);
   return r;
 }
 
-constexpr uint32_t Reflect32(uint32_t v) {
-  uint32_t r = 0;
-  for (unsigned i = 0; i < 32; ++i) r |= ((v >> i) & 1) << (31 - i);
-  return r;
-}
-
-// Multiplies a quadword by x^n and adds it to a 128-bit lane: n - 1 for the x of the product, in
-// the upper half because a coefficient of degree < 32 lies there.
-constexpr uint64_t FoldConstant(unsigned n) {
-  return static_cast<uint64_t>(Reflect32(PowerOfX(n - 1))) << 32;
-}
-// The lanes of the vector 256 bytes further on: first quadword of a lane, then second.
-constexpr uint64_t kFoldFirst = FoldConstant(2048 + 64);
-constexpr uint64_t kFoldSecond = FoldConstant(2048);
+// Multiply a quadword by x^2112 or x^2048 and so take a lane, its first quadword and its second, to
+// the lane 256 bytes further on: the exponent less one for the x of the product, in the upper half
+// because a coefficient of degree < 32 lies there.
+constexpr uint64_t kFoldFirst = static_cast<uint64_t>(PowerOfX(2048 + 64 - 1)) << 32;
+constexpr uint64_t kFoldSecond = static_cast<uint64_t>(PowerOfX(2048 - 1)) << 32;
 
 // Quadword i of the last 32 times x^(64 (31 - i) + 32), the 32 being the CRC's own shift. In the
 // lower half, so that the product is 96 bits wide and its upper 64 lie in the low quadword.
 constexpr std::array<uint64_t, 32> MakeFinish() {
   std::array<uint64_t, 32> t{};
-  for (unsigned i = 0; i < 32; ++i) t[i] = Reflect32(PowerOfX(64 * (31 - i) + 31));
+  for (unsigned i = 0; i < 32; ++i) t[i] = PowerOfX(64 * (31 - i) + 31);
   return t;
 }
 alignas(64) constexpr std::array<uint64_t, 32> kFinish = MakeFinish();
@@ -68,7 +59,7 @@ alignas(64) constexpr std::array<uint64_t, 32> kFinish = MakeFinish();
 // quotient, so bit i holds the coefficient of x^(64-i).
 constexpr uint64_t kBarrettMu = 0xb4e5b025f7011641;
 // (P - x^32) x^31 as a quadword.
-constexpr uint64_t kBarrettP = static_cast<uint64_t>(Reflect32(kPoly)) << 1;
+constexpr uint64_t kBarrettP = static_cast<uint64_t>(kPoly) << 1;
 
 alignas(64) constexpr std::array<uint8_t, 64> kIota = [] {
   std::array<uint8_t, 64> t{};

@@ -39,6 +39,7 @@ inline constexpr size_t kMaxIcrcHeaderBytes = 128;
 // Reads `l3_to_payload_bytes` bytes at `l3`: IP (20 or 40) + UDP + BTH + extension headers, at most
 // 128. May also be given any number of further bytes that are not masked, up to that.
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes);
+inline constexpr size_t kMaxMaskedBytes = 128;
 inline uint32_t IcrcOfHeaders(const FrameView& view) {
   return IcrcOfHeaders(view.l3, view.ipv6, view.l3_to_payload_bytes());
 }

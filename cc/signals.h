@@ -1,0 +1,59 @@
+// Signals: what a congestion controller can be told, and which of it a peer can deliver.
+//
+// Each signal has a bit. A signal whose bit is not set was not measured: its fields are zero, and
+// zero must not be read as "no congestion".
+#ifndef SLUICE_CC_SIGNALS_H_
+#define SLUICE_CC_SIGNALS_H_
+
+#include <cstdint>
+
+#include "base/time.h"
+#include "base/units.h"
+
+namespace sluice::cc {
+
+enum class Signal : uint8_t {
+  kRtt,            // round-trip times of single packets
+  kCnp,            // congestion notification packets (IBTA 1.4, annex A17.9)
+  kCeBytes,        // how many of the acknowledged bytes arrived CE-marked (extension peers)
+  kHostDelay,      // time in our own host between stamp and processing
+  kRemoteDelay,    // turn-around of the acknowledgement in the peer's host (extension peers)
+  kActiveSenders,  // backlogged senders at the receiver's port (extension peers)
+  kInt,            // per-hop telemetry (fabrics that write it)
+};
+
+class SignalSet {
+ public:
+  constexpr SignalSet() = default;
+  constexpr SignalSet& Add(Signal s) {
+    bits_ |= Bit(s);
+    return *this;
+  }
+  constexpr bool Has(Signal s) const { return (bits_ & Bit(s)) != 0; }
+  constexpr bool HasAll(SignalSet o) const { return (bits_ & o.bits_) == o.bits_; }
+  constexpr SignalSet Without(SignalSet o) const { return SignalSet(bits_ & ~o.bits_); }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr uint32_t bits() const { return bits_; }
+  constexpr bool operator==(const SignalSet&) const = default;
+
+ private:
+  explicit constexpr SignalSet(uint32_t b) : bits_(b) {}
+  static constexpr uint32_t Bit(Signal s) { return 1u << static_cast<uint8_t>(s); }
+  uint32_t bits_ = 0;
+};
+
+// Where a time stamp was taken; the further from the wire, the more of our own host is in it.
+enum class StampSource : uint8_t { kNone, kNic, kBurst, kPoll };
+
+// One switch hop's telemetry (HPCC, SIGCOMM 2019, section 4).
+struct IntHop {
+  uint64_t tx_bytes = 0;     // cumulative bytes sent by the egress port
+  Time stamp;                // the switch's clock when it was read
+  uint32_t queue_bytes = 0;  // egress queue when the packet left
+  Bandwidth speed;           // of the egress link
+};
+inline constexpr int kMaxHops = 8;
+
+}  // namespace sluice::cc
+
+#endif  // SLUICE_CC_SIGNALS_H_

@@ -1,0 +1,170 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "wire/opcode.h"
+
+namespace sluice::engine {
+namespace {
+
+using transport::Context;
+using transport::Count;
+using transport::QueuePair;
+using transport::RxDrop;
+using transport::SendFlow;
+using transport::SendGate;
+
+// Flows that nobody touches for days would outlive the range in which Times compare.
+constexpr Duration kSweepEvery = Duration::Seconds(3600);
+
+}  // namespace
+
+Engine::Engine(const EngineConfig& config, port::Port* port, const memory::RegionTable* regions)
+    : config_(config),
+      port_(port),
+      regions_(regions),
+      framer_(port->capabilities(), config.icrc),
+      records_(config.record_blocks),
+      table_(config.seed, config.max_queue_pairs),
+      wheel_(config.start),
+      last_poll_(config.start),
+      hold_timers_until_(config.start),
+      last_sweep_(config.start) {}
+
+Engine::~Engine() {
+  table_.ForEach([this](QueuePair* qp) { wheel_.Cancel(&qp->flow().timer); });
+  port_->Release({out_.data(), written_});
+  port_->Release({spare_.data(), spare_count_});
+}
+
+Context Engine::MakeContext(Time now) {
+  return {now, counters_, drops_, feedback_, records_, *regions_, framer_, config_.icrc};
+}
+
+size_t Engine::Poll(Time now) {
+  Context ctx = MakeContext(now);
+  if (config_.stall > Duration::Zero() && now - last_poll_ > config_.stall) {
+    hold_timers_until_ = now + config_.stall;
+  }
+  ctx.hold_timers = now < hold_timers_until_;
+  const size_t received = ReceiveBurst(ctx);
+  DrainDoorbells(ctx);
+  RunTimers(ctx);
+  const size_t sent = TransmitBurst(ctx);
+  SettleCompletions(ctx);
+  AccountPacing(now, sent > 0);
+  if (now - last_sweep_ > kSweepEvery) NormaliseFlows(now);
+  return received + sent;
+}
+
+size_t Engine::ReceiveBurst(Context& ctx) {
+  const size_t n = port_->Receive({in_.data(), config_.burst});
+  if (n == 0) return 0;
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < n; ++i) {
+    bytes += in_[i].frame_length;
+    OnFrame(ctx, in_[i]);
+  }
+  counters_.Add(Count::kRxPackets, n);
+  counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
+  port_->Release({in_.data(), n});
+  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  return n;
+}
+
+void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
+  wire::FrameView view;
+  const wire::DropCause cause =
+      wire::ParseFrame({packet.header, packet.header_length}, packet.frame_length, &view);
+  if (cause != wire::DropCause::kNone) {
+    wire_drops_[static_cast<size_t>(cause)].Add(1);
+    return;
+  }
+  QueuePair* qp = table_.Find(view.dest_qpn);
+  if (qp == nullptr) {
+    drops_.Add(RxDrop::kUnknownQp);
+    return;
+  }
+  qp->OnPacket(ctx, view, packet);
+  AfterInput(qp);
+}
+
+void Engine::AfterInput(QueuePair* qp) {
+  if (qp->HasAnswer()) answers_.Append(qp);
+  if (qp->Unsettled()) unsettled_.Append(qp);
+  if (qp->Gate() == SendGate::kOpen) ready_.Append(&qp->flow());
+  ArmTimers(qp);
+}
+
+void Engine::DrainDoorbells(Context&) {
+  doorbells_.Drain([this](QueuePair* qp) { AfterInput(qp); });
+}
+
+void Engine::ArmTimers(QueuePair* qp) {
+  const std::optional<Time> deadline = qp->TimerDeadline();
+  if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
+}
+
+void Engine::RunTimers(Context& ctx) {
+  std::array<wheel::Entry*, port::kMaxBurst> due;
+  size_t n;
+  do {
+    n = wheel_.Due(ctx.now, due);
+    for (size_t i = 0; i < n; ++i) {
+      SendFlow* flow = static_cast<transport::FlowTimer*>(due[i])->flow;
+      flow->owner->OnTimers(ctx);
+      AfterInput(flow->owner);
+    }
+  } while (n == due.size());
+}
+
+void Engine::SettleCompletions(Context& ctx) {
+  // Each once: those that still find a full completion queue go to the end.
+  QueuePair* last = unsettled_.tail;
+  while (last != nullptr) {
+    QueuePair* qp = unsettled_.Take();
+    const bool done = qp == last;
+    if (!qp->Settle(ctx)) unsettled_.Append(qp);
+    if (done) break;
+  }
+}
+
+void Engine::AccountPacing(Time now, bool sent) {
+  if (waits_for_pace_ && !sent) {
+    counters_.Add(Count::kPacingIdlePs, static_cast<uint64_t>((now - last_poll_).ps()));
+  }
+  last_poll_ = now;
+}
+
+void Engine::NormaliseFlows(Time now) {
+  last_sweep_ = now;
+  hold_timers_until_ = now;
+  table_.ForEach([now](QueuePair* qp) { qp->flow().Normalise(now); });
+}
+
+absl::StatusOr<QueuePair*> Engine::Create(const transport::QueuePairConfig& config) {
+  QueuePair* qp = table_.Create(config);
+  if (qp == nullptr) {
+    return absl::ResourceExhaustedError("all queue pairs of this engine are in use");
+  }
+  return qp;
+}
+
+void Engine::Fail(QueuePair* qp) {
+  Context ctx = MakeContext(last_poll_);
+  qp->Fail(ctx);
+  unsettled_.Append(qp);
+}
+
+void Engine::Destroy(QueuePair* qp) {
+  Context ctx = MakeContext(last_poll_);
+  doorbells_.Drain([this](QueuePair* rung) { AfterInput(rung); });
+  qp->Fail(ctx);
+  wheel_.Cancel(&qp->flow().timer);
+  ready_.Remove(&qp->flow());
+  answers_.Remove(qp);
+  unsettled_.Remove(qp);
+  table_.Destroy(qp);
+}
+
+}  // namespace sluice::engine

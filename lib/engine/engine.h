@@ -1,0 +1,190 @@
+// Engine: one core's pipeline from received burst to transmitted burst, over one Port.
+//
+//   Poll(now):  receive burst -> parse -> queue pair -> feedback, once per flow and burst
+//               doorbells and timers -> which flows may send
+//               answers (ACK, NAK, CNP), then data byte-fair among the flows -> transmit burst
+//
+// The same object code runs beside a poll loop and in virtual time: time is the argument, the Port
+// is the only outside. Nothing that a peer sends can stop or crash it: bad frames are dropped and
+// counted by cause.
+//
+// Threads: the core that polls. Set-up calls (Create, Connect, Destroy) run on that thread too, or
+// while nobody polls; another thread may only ring doorbells and read counters. After set-up the
+// poll neither allocates, locks, logs nor makes a system call.
+#ifndef SLUICE_ENGINE_ENGINE_H_
+#define SLUICE_ENGINE_ENGINE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "cc/registry.h"
+#include "engine/doorbell.h"
+#include "engine/qp_table.h"
+#include "memory/region_table.h"
+#include "port/port.h"
+#include "transport/context.h"
+#include "transport/queue_pair.h"
+#include "wheel/wheel.h"
+#include "wire/frame_view.h"
+
+namespace sluice::engine {
+
+struct EngineConfig {
+  uint64_t seed = 1;                // draws QPNs
+  uint32_t max_queue_pairs = 1024;  // at most QpTable::kMaxCapacity
+  uint32_t record_blocks = 256;     // flows that can be timed at the same moment
+  uint32_t burst = 32;              // packets per receive and transmit, at most port::kMaxBurst
+  bool icrc = true;                 // off: neither computed nor checked; both ends must agree
+  // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
+  // every few microseconds needs some; virtual time, polled to the picosecond, needs none.
+  Bytes pacing_credit{16384};
+  // When polls come further apart than this, the loop itself stood still (it was preempted) and
+  // answers wait to be read: retransmission timers then hold for as long again. Zero: never; in
+  // virtual time a gap is just nothing to do.
+  Duration stall;
+  Time start;  // of its clock
+};
+
+class Engine final : public Pollable {
+ public:
+  // Port and regions outlive the engine.
+  Engine(const EngineConfig& config, port::Port* port, const memory::RegionTable* regions);
+  ~Engine() override;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  size_t Poll(Time now) override;
+  std::optional<Time> NextDeadline() const override;
+
+  // ResourceExhausted when the table is full. The queue pair belongs to the engine.
+  absl::StatusOr<transport::QueuePair*> Create(const transport::QueuePairConfig& config);
+
+  // Brings a queue pair from reset to ready-to-send. InvalidArgument names the value that is wrong;
+  // FailedPrecondition: wrong state, or the algorithm needs a signal that the peer cannot give.
+  absl::Status Connect(transport::QueuePair* qp, const transport::Connection& connection,
+                       const cc::Algorithm& algorithm, Duration base_rtt,
+                       cc::SignalSet peer_signals);
+
+  // Flushes what is posted (completions arrive as far as their rings have room) and frees the
+  // queue pair. Frames that are still on their way to it will be counted as unknown_qp.
+  void Destroy(transport::QueuePair* qp);
+
+  // To the error state: everything posted completes flushed.
+  void Fail(transport::QueuePair* qp);
+
+  // Any thread: work was posted.
+  void Ring(transport::QueuePair* qp) { doorbells_.Ring(qp); }
+
+  const transport::Counters& counters() const { return counters_; }
+  const transport::DropCounters& drops() const { return drops_; }
+  uint64_t wire_drops(wire::DropCause cause) const {
+    return wire_drops_[static_cast<size_t>(cause)].value();
+  }
+  const port::Port& port() const { return *port_; }
+  size_t queue_pairs() const { return table_.size(); }
+  uint32_t free_record_blocks() const { return records_.free_blocks(); }
+
+ private:
+  // An intrusive first-in first-out list.
+  template <typename T, T* T::*Next, bool T::*In>
+  struct List {
+    T* head = nullptr;
+    T* tail = nullptr;
+    void Append(T* item) {
+      if (item->*In) return;
+      item->*In = true;
+      item->*Next = nullptr;
+      if (tail != nullptr) {
+        tail->*Next = item;
+      } else {
+        head = item;
+      }
+      tail = item;
+    }
+    T* Take() {
+      T* item = head;
+      if (item == nullptr) return nullptr;
+      head = item->*Next;
+      if (head == nullptr) tail = nullptr;
+      item->*In = false;
+      return item;
+    }
+    void Remove(T* item) {
+      if (!(item->*In)) return;
+      List rest;
+      while (T* next = Take()) {
+        if (next != item) rest.Append(next);
+      }
+      *this = rest;
+    }
+  };
+
+  transport::Context MakeContext(Time now);
+  size_t ReceiveBurst(transport::Context& ctx);
+  void OnFrame(transport::Context& ctx, const port::Packet& packet);
+  void AfterInput(transport::QueuePair* qp);
+  void DrainDoorbells(transport::Context& ctx);
+  void RunTimers(transport::Context& ctx);
+  void SettleCompletions(transport::Context& ctx);
+  size_t TransmitBurst(transport::Context& ctx);
+  void WriteAnswers(transport::Context& ctx);
+  void WriteData(transport::Context& ctx);
+  void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
+  void ArmTimers(transport::QueuePair* qp);
+  port::Packet* NextFree();
+  void Commit() {
+    ++written_;
+    --spare_count_;
+  }
+  bool OutOfPackets() const { return starved_ || written_ == out_.size(); }
+  size_t SendPending();
+  void AccountPacing(Time now, bool sent);
+  void NormaliseFlows(Time now);
+
+  const EngineConfig config_;
+  port::Port* const port_;
+  const memory::RegionTable* const regions_;
+  transport::Framer framer_;
+  transport::Counters counters_;
+  transport::DropCounters drops_;
+  std::array<telemetry::Counter, wire::kDropCauses> wire_drops_;
+  transport::FeedbackBatch feedback_;
+  transport::RecordPool records_;
+  QpTable table_;
+  wheel::Wheel wheel_;
+  DoorbellList doorbells_;
+
+  List<transport::SendFlow, &transport::SendFlow::next_ready, &transport::SendFlow::in_ready_list>
+      ready_;
+  List<transport::QueuePair, &transport::QueuePair::next_answer,
+       &transport::QueuePair::in_answer_list>
+      answers_;
+  List<transport::QueuePair, &transport::QueuePair::next_unsettled,
+       &transport::QueuePair::in_unsettled_list>
+      unsettled_;
+
+  // The burst that is being received. A member, as a local would be cleared in every poll.
+  std::array<port::Packet, port::kMaxBurst> in_;
+  // Written frames that wait for the port, oldest first; and packets allocated for the next ones.
+  std::array<port::Packet, port::kMaxBurst> out_;
+  std::array<port::Packet, port::kMaxBurst> spare_;
+  size_t written_ = 0;
+  size_t spare_count_ = 0;
+  size_t budget_ = 0;     // data packets that this poll may still write
+  bool starved_ = false;  // the port had no packet to lend
+
+  Time last_poll_;
+  Time hold_timers_until_;
+  Time last_sweep_;
+  bool waits_for_pace_ = false;
+};
+
+}  // namespace sluice::engine
+
+#endif  // SLUICE_ENGINE_ENGINE_H_

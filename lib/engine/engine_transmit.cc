@@ -1,0 +1,127 @@
+// The engine's way out: answers first, then data, byte-fair among the flows that may send.
+#include <algorithm>
+
+#include "engine/engine.h"
+
+namespace sluice::engine {
+namespace {
+
+using transport::Context;
+using transport::Count;
+using transport::QueuePair;
+using transport::SendFlow;
+using transport::SendGate;
+
+// Frame bytes that a flow sends before the next one has its turn.
+constexpr uint32_t kQuantum = 8192;
+// How long an engine without packets waits before it asks the port again.
+constexpr Duration kStarvedRetry = Duration::Microseconds(1);
+
+}  // namespace
+
+std::optional<Time> Engine::NextDeadline() const {
+  const std::optional<Time> timer = wheel_.NextDeadline();
+  const bool waiting = ready_.head != nullptr || answers_.head != nullptr;
+  // With written frames the port is full: room in it is input, not time.
+  if (!waiting || written_ > 0) return timer;
+  const Time again = starved_ ? last_poll_ + kStarvedRetry : last_poll_;
+  return timer ? Earlier(*timer, again) : again;
+}
+
+port::Packet* Engine::NextFree() {
+  if (written_ == out_.size()) return nullptr;
+  if (spare_count_ == 0) {
+    spare_count_ = port_->Allocate({spare_.data(), config_.burst});
+    if (spare_count_ == 0) {
+      starved_ = true;
+      return nullptr;
+    }
+  }
+  out_[written_] = spare_[spare_count_ - 1];
+  return &out_[written_];
+}
+
+size_t Engine::SendPending() {
+  if (written_ == 0) return 0;
+  const size_t n = port_->Transmit({out_.data(), written_});
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < n; ++i) bytes += out_[i].frame_length;
+  std::copy(out_.begin() + static_cast<ptrdiff_t>(n),
+            out_.begin() + static_cast<ptrdiff_t>(written_), out_.begin());
+  written_ -= n;
+  counters_.Add(Count::kTxPackets, n);
+  counters_.Add(Count::kTxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
+  return n;
+}
+
+size_t Engine::TransmitBurst(Context& ctx) {
+  starved_ = false;
+  size_t sent = SendPending();
+  if (written_ > 0) return sent;
+  waits_for_pace_ = false;
+  WriteAnswers(ctx);
+  WriteData(ctx);
+  sent += SendPending();
+  return sent;
+}
+
+void Engine::WriteAnswers(Context& ctx) {
+  while (answers_.head != nullptr) {
+    // A queue pair may owe two packets: look for room before its flags are taken.
+    port::Packet* first = NextFree();
+    if (first == nullptr || written_ + 1 == out_.size()) return;
+    QueuePair* qp = answers_.Take();
+    const transport::Answer answer = qp->TakeAnswer(ctx);
+    if (answer.acknowledge) {
+      qp->WriteAcknowledge(ctx, answer, first);
+      Commit();
+    }
+    if (answer.cnp) {
+      port::Packet* second = NextFree();
+      if (second == nullptr) return;
+      qp->WriteCnp(ctx, second);
+      Commit();
+    }
+  }
+}
+
+void Engine::WriteData(Context& ctx) {
+  budget_ = config_.burst;
+  // Ends: a flow either spends budget or leaves the list, unless there is no packet to write to.
+  while (budget_ > 0 && ready_.head != nullptr && !OutOfPackets()) {
+    ServeFlow(ctx, ready_.Take());
+  }
+}
+
+void Engine::ServeFlow(Context& ctx, SendFlow* flow) {
+  QueuePair* qp = flow->owner;
+  uint32_t bytes = 0;
+  bool again = false;
+  while (qp->Gate() == SendGate::kOpen) {
+    if (!flow->PaceAllows(ctx.now)) {
+      waits_for_pace_ = true;
+      wheel_.ArmEarlier(&flow->timer, flow->next_send());
+      break;
+    }
+    if (budget_ == 0 || (bytes >= kQuantum && ready_.head != nullptr)) {
+      again = true;
+      break;
+    }
+    port::Packet* packet = NextFree();
+    if (packet == nullptr) {
+      again = true;
+      break;
+    }
+    qp->WriteNext(ctx, packet);
+    bytes += packet->frame_length;
+    Commit();
+    --budget_;
+  }
+  if (bytes > 0) {
+    qp->EndBurst(ctx);
+    ArmTimers(qp);
+  }
+  if (again) ready_.Append(flow);
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,121 @@
+// RegionTable: the memory that an application has registered, and the one function that turns a
+// (key, protection domain, address, length, access) into a pointer. Every access that a peer or a
+// work request asks for goes through Resolve; there is no other way to the bytes.
+//
+// Source: IBTA 1.4 vol. 1, 10.6 (memory management) and 9.7.4 (responder's checks).
+#ifndef SLUICE_MEMORY_REGION_TABLE_H_
+#define SLUICE_MEMORY_REGION_TABLE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>  // check: allow thread: set-up calls only, never a poll core
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/units.h"
+#include "memory/key_permutation.h"
+
+namespace sluice::memory {
+
+// Rights of a region, and what an access needs. Local read is always granted and is the empty set.
+// The values are those of libibverbs.
+enum Access : uint8_t {
+  kLocalRead = 0,
+  kLocalWrite = 1,
+  kRemoteWrite = 2,
+  kRemoteRead = 4,
+  kRemoteAtomic = 8,
+};
+constexpr Access operator|(Access a, Access b) {
+  return static_cast<Access>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
+}
+
+// The first check that failed, in this order.
+enum class Fault : uint8_t {
+  kNone,
+  kKey,     // no such region now
+  kDomain,  // the region belongs to another protection domain
+  kAccess,  // a right is missing
+  kBounds,  // not wholly inside the region
+};
+
+struct Resolution {
+  uint8_t* address = nullptr;  // null with any fault, and for an access of length zero
+  Fault fault = Fault::kNone;
+};
+
+// Both are the same number today; callers must not rely on it.
+struct Keys {
+  uint32_t lkey = 0;
+  uint32_t rkey = 0;
+};
+
+class RegionTable {
+ public:
+  static constexpr size_t kMaxCapacity = size_t{1} << 19;
+
+  // A table for `capacity` regions at a time (1 to kMaxCapacity, else clamped); 64 bytes each, all
+  // allocated here. The seed decides the keys: give a run its own seed for determinism, a server an
+  // unguessable one.
+  RegionTable(uint64_t seed, size_t capacity);
+  RegionTable(const RegionTable&) = delete;
+  RegionTable& operator=(const RegionTable&) = delete;
+
+  // Makes [base, base + length) known under a fresh key, valid for `pd`. A virtual address is the
+  // pointer's value. InvalidArgument: null, length <= 0, an end beyond the address space, an
+  // unknown right, remote write or atomic without local write (IBTA 10.6); ResourceExhausted:
+  // full. Does not touch the memory, does not own it. Any thread; takes a lock that Resolve does
+  // not. A key is never 0 and does not come back within 4,096 registrations of its slot; slots are
+  // reused in the order in which they became free.
+  absl::StatusOr<Keys> Register(uint32_t pd, void* base, Bytes length, Access access);
+
+  // Makes the key unknown; NotFound if it is. Any thread. A Resolve that runs at the same time on
+  // another core may still succeed: the change is visible to a core at its next poll. The caller
+  // (verbs) makes sure that nothing posted names the region, and frees the memory only after every
+  // worker has begun a new poll.
+  absl::Status Deregister(uint32_t key);
+
+  // Where `length` bytes at `va` lie, if `pd` may do `access` to all of them under `key`. Any
+  // thread, no lock, no loop, safe against Register and Deregister on another thread: it judges by
+  // one registration or finds none. All arguments may come from a peer. Length zero: succeeds with
+  // a null address whatever the other arguments are, the key included (IBTA 9.7.4.1.5, C9-88: the
+  // R_Key of a zero-length RDMA request is not validated). A negative length is kBounds.
+  Resolution Resolve(uint32_t key, uint32_t pd, uint64_t va, Bytes length, Access access) const;
+
+  // Regions registered now. Any thread.
+  size_t size() const;
+  size_t capacity() const { return capacity_; }
+
+ private:
+  // One line each: the poll cores read it, registration writes it.
+  struct alignas(64) Slot {
+    // Low half: the key, or 0 while the slot is free; high half: how often it was registered.
+    std::atomic<uint64_t> state{0};
+    std::atomic<uint64_t> base{0};
+    std::atomic<uint64_t> length{0};
+    std::atomic<uint32_t> pd{0};
+    std::atomic<uint8_t> access{0};
+    uint32_t generation = 0;  // of the next key; under the lock
+  };
+
+  uint32_t IndexOf(uint32_t key) const {
+    return permutation_.Decrypt(key) & ((1u << index_bits_) - 1);
+  }
+
+  const size_t capacity_;
+  const int index_bits_;
+  const KeyPermutation permutation_;
+  const std::unique_ptr<Slot[]> slots_;
+  // Guards free_*, Slot::generation and all writes to slots.
+  mutable std::mutex mutex_;    // check: allow thread: set-up calls only, never a poll core
+  std::vector<uint32_t> free_;  // a ring of slot numbers, oldest first
+  size_t free_head_ = 0;
+  size_t free_count_;
+};
+
+}  // namespace sluice::memory
+
+#endif  // SLUICE_MEMORY_REGION_TABLE_H_

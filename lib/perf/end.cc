@@ -1,0 +1,78 @@
+#include "perf/end.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice::perf {
+
+absl::Status End::Open(bool target) {
+  pd_ = device_->AllocateProtectionDomain();
+  auto cq = device_->CreateCompletionQueue(size_t{8} * options_.depth * options_.qps + 64);
+  if (!cq.ok()) return cq.status();
+  cq_ = std::move(*cq);
+  auto pattern = device_->Register(pd_.get(), pattern_.data(), pattern_.length(), 0);
+  if (!pattern.ok()) return pattern.status();
+  pattern_region_ = std::move(*pattern);
+  // The initiator receives too, in a ping-pong.
+  const bool receives = target || options_.test == Test::kLatency;
+  slots_ = std::make_unique<AlignedMemory>(receives ? size_t{options_.size} * slots() * options_.qps
+                                                    : 64);
+  auto slots_region = device_->Register(pd_.get(), slots_->data(), slots_->length(),
+                                        verbs::kLocalWrite | verbs::kRemoteWrite);
+  if (!slots_region.ok()) return slots_region.status();
+  slots_region_ = std::move(*slots_region);
+
+  verbs::QueuePairOptions q;
+  q.send_completions = q.receive_completions = cq_.get();
+  q.send_depth = std::max<uint32_t>(options_.depth, 8);
+  q.receive_depth = std::max<uint32_t>(slots(), 8);
+  for (uint32_t i = 0; i < options_.qps; ++i) {
+    auto qp = device_->CreateQueuePair(pd_.get(), q);
+    if (!qp.ok()) return qp.status();
+    qps_.push_back(std::move(*qp));
+  }
+  return absl::OkStatus();
+}
+
+EndAddress End::Address() const {
+  EndAddress a;
+  a.mac = device_->mac();
+  a.ip = device_->address();
+  for (uint32_t i = 0; i < options_.qps; ++i) {
+    a.qps.push_back({qps_[i]->qpn(), qps_[i]->initial_psn(),
+                     reinterpret_cast<uintptr_t>(Slot(i, 0)), slots_region_->rkey()});
+  }
+  return a;
+}
+
+absl::Status End::Connect(const EndAddress& peer) {
+  if (peer.qps.size() != qps_.size()) {
+    return absl::InvalidArgumentError("the two ends do not have the same number of queue pairs");
+  }
+  for (uint32_t i = 0; i < options_.qps; ++i) {
+    verbs::ConnectOptions c = BaseConnectOptions(options_);
+    c.peer_mac = peer.mac;
+    c.peer_address = peer.ip;
+    c.peer_qpn = peer.qps[i].qpn;
+    c.send_psn = qps_[i]->initial_psn();
+    c.receive_psn = peer.qps[i].psn;
+    if (absl::Status s = qps_[i]->Connect(c); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status End::PostSlot(uint32_t qp, uint64_t message) {
+  const verbs::Segment segment = SlotSegment(qp, message);
+  const verbs::PostResult r = qps_[qp]->PostReceive({message, {&segment, 1}});
+  if (r == verbs::PostResult::kOk) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("post receive: ", verbs::NameOf(r)));
+}
+
+absl::Status End::PostEmpty(uint32_t qp) {
+  const verbs::PostResult r = qps_[qp]->PostReceive({0, {}});
+  if (r == verbs::PostResult::kOk) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("post receive: ", verbs::NameOf(r)));
+}
+
+}  // namespace sluice::perf

@@ -1,0 +1,98 @@
+#include "perf/options.h"
+
+#include "absl/strings/str_format.h"
+#include "cc/registry.h"
+
+namespace sluice::perf {
+namespace {
+
+constexpr int64_t kMaxSize = int64_t{1} << 31;
+// Slots of all queue pairs of one end.
+constexpr int64_t kMaxMemory = int64_t{8} << 30;
+
+absl::Status CheckBuilt(const cli::Arguments& a) {
+  const std::string& op = a.Text("op");
+  if (op != "send" && op != "write") {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--op %s is not built yet; choose send or write", op));
+  }
+  if (a.Text("reliability") == "extended") {
+    return absl::InvalidArgumentError(
+        "--reliability extended is not built yet; choose base or auto");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const Options& o) {
+  if (o.size < 1 || o.qps < 1 || o.depth < 1) {
+    return absl::InvalidArgumentError("size, queue pairs and depth must be at least 1");
+  }
+  if (o.mtu != 256 && o.mtu != 512 && o.mtu != 1024 && o.mtu != 2048 && o.mtu != 4096) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--mtu %d: choose 256, 512, 1024, 2048 or 4096", o.mtu));
+  }
+  if (int64_t{2} * o.depth * o.qps * o.size > kMaxMemory) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--size %d with --depth %d and --qps %d needs more than 8 GiB of buffers: lower one of "
+        "them",
+        o.size, o.depth, o.qps));
+  }
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = cc::MakeAlgorithm(o.algorithm);
+  if (!algorithm.ok()) {
+    const absl::string_view why = algorithm.status().message();
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--cc %s: %s", o.algorithm, std::string(why.data(), why.size())));
+  }
+  if (o.faults.corrupt > 0 && !o.icrc) {
+    return absl::InvalidArgumentError("--corrupt needs the iCRC: leave --icrc on");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
+  if (absl::Status s = CheckBuilt(a); !s.ok()) return s;
+  Options o;
+  o.test = a.Text("test") == "lat" ? Test::kLatency : Test::kBandwidth;
+  o.op_name = a.Text("op");
+  o.write = o.op_name == "write";
+  const int64_t size = a.Size("size").count();
+  if (size < 1 || size > kMaxSize) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--size %d: a message has 1 to 2^31 bytes", size));
+  }
+  o.size = static_cast<uint32_t>(size);
+  o.qps = static_cast<uint32_t>(a.Integer("qps"));
+  o.depth = o.test == Test::kLatency ? 1 : static_cast<uint32_t>(a.Integer("depth"));
+  o.mtu = static_cast<uint32_t>(a.Integer("mtu"));
+  o.algorithm = a.Text("cc");
+  o.icrc = a.Flag("icrc");
+  o.cores = loopback ? static_cast<int>(a.Integer("cores")) : 1;
+  if (a.Given("messages") && a.Given("seconds")) {
+    return absl::InvalidArgumentError("--messages and --seconds exclude each other: give one");
+  }
+  if (a.Given("messages")) o.messages = static_cast<uint64_t>(a.Integer("messages"));
+  o.duration = a.Time("seconds");
+  o.seed = a.Unsigned("seed");
+  o.faults = {a.Number("loss"), a.Number("duplicate"), a.Number("reorder"), a.Number("corrupt"), 0};
+  o.verify = !a.Flag("noverify");
+  o.timeout = static_cast<uint8_t>(a.Given("timeout") ? a.Integer("timeout") : loopback ? 8 : 14);
+  o.retry = static_cast<uint8_t>(a.Integer("retry"));
+  if (a.Has("line-rate")) o.line_rate = a.Rate("line-rate");
+  o.churn = loopback ? static_cast<uint64_t>(a.Integer("churn")) : 0;
+  if (a.Has("capture")) o.capture = a.Text("capture");
+  if (absl::Status s = CheckOptions(o); !s.ok()) return s;
+  return o;
+}
+
+verbs::ConnectOptions BaseConnectOptions(const Options& options) {
+  verbs::ConnectOptions c;
+  c.mtu = options.mtu;
+  c.timeout = options.timeout;
+  c.retry_count = options.retry;
+  c.algorithm = options.algorithm;
+  return c;
+}
+
+}  // namespace sluice::perf

@@ -1,0 +1,59 @@
+// What a run of sluice-perf is asked to do, typed and checked.
+#ifndef SLUICE_PERF_OPTIONS_H_
+#define SLUICE_PERF_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "cli/arguments.h"
+#include "port/fault_port.h"
+#include "verbs/verbs.h"
+
+namespace sluice::perf {
+
+enum class Test : uint8_t { kBandwidth, kLatency };
+
+struct Options {
+  Test test = Test::kBandwidth;
+  std::string op_name;  // as given
+  bool write = false;   // else send
+  uint32_t size = 64;   // bytes per message
+  uint32_t qps = 1;
+  uint32_t depth = 64;  // messages outstanding per queue pair
+  uint32_t mtu = 4096;
+  std::string algorithm;  // "name[:key=value,...]"
+  bool icrc = true;
+  int cores = 1;
+  uint64_t messages = 0;  // 0: run for `duration`
+  Duration duration;
+  uint64_t seed = 1;
+  port::FaultRates faults;
+  bool verify = true;
+  uint8_t timeout = 14;
+  uint8_t retry = 7;
+  Bandwidth line_rate;  // zero: the port's own
+  uint64_t churn = 0;   // messages per life of a queue pair; 0: one life
+  std::string capture;  // pcap file, or empty
+
+  bool faulty() const {
+    return faults.drop > 0 || faults.duplicate > 0 || faults.reorder > 0 || faults.corrupt > 0;
+  }
+  // Frame bytes of the longest packet of such a run (802.1Q, IPv6, RETH and immediate included).
+  Bytes max_frame() const { return Bytes(int64_t{mtu} + 128); }
+};
+
+// Ranges and what must fit together, whoever the options come from.
+absl::Status CheckOptions(const Options& options);
+
+// InvalidArgument: one line that names the option, the value and the cure.
+absl::StatusOr<Options> ReadOptions(const cli::Arguments& arguments, bool loopback);
+
+// Connect options of one end, without the peer's part.
+verbs::ConnectOptions BaseConnectOptions(const Options& options);
+
+}  // namespace sluice::perf
+
+#endif  // SLUICE_PERF_OPTIONS_H_

@@ -1,0 +1,107 @@
+#include "perf/pingpong.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace sluice::perf {
+
+Pinger::Pinger(End* end, const EndAddress& peer, bool serves, uint64_t limit, CycleClock cycles,
+               telemetry::Histogram* latency)
+    : end_(end),
+      peer_(peer),
+      serves_(serves),
+      limit_(limit),
+      cycles_(std::move(cycles)),
+      latency_(latency),
+      next_send_(end->options().qps),
+      next_receive_(end->options().qps) {
+  const EndAddress own = end->Address();
+  for (uint32_t i = 0; i < own.qps.size(); ++i) by_qpn_.emplace_back(own.qps[i].qpn, i);
+  std::sort(by_qpn_.begin(), by_qpn_.end());
+}
+
+absl::Status Pinger::Prepare() {
+  for (uint32_t i = 0; i < next_receive_.size(); ++i) {
+    for (uint64_t m = 0; m < end_->slots(); ++m) {
+      absl::Status s = end_->options().write ? end_->PostEmpty(i) : end_->PostSlot(i, m);
+      if (!s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Pinger::Send(uint32_t i) {
+  const Options& o = end_->options();
+  const uint64_t message = next_send_[i]++;
+  const verbs::Segment segment = end_->PatternSegment(i, message);
+  verbs::SendRequest r;
+  r.wr_id = message;
+  r.segments = {&segment, 1};
+  if (o.write) {
+    r.opcode = verbs::Opcode::kRdmaWriteWithImm;
+    r.remote_address = peer_.qps[i].va + message % end_->slots() * o.size;
+    r.rkey = peer_.qps[i].rkey;
+  }
+  const verbs::PostResult result = end_->qp(i).PostSend(r);
+  if (result != verbs::PostResult::kOk) {
+    error_ = absl::StrFormat("post send: %s", verbs::NameOf(result));
+    return false;
+  }
+  ++sent_;
+  return true;
+}
+
+bool Pinger::Receive(const verbs::WorkCompletion& c) {
+  const Options& o = end_->options();
+  uint32_t i = 0;
+  if (by_qpn_.size() > 1) {
+    i = std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(c.qpn, 0))
+            ->second;
+  }
+  const uint64_t message = next_receive_[i]++;
+  if (c.byte_length != o.size) {
+    error_ = absl::StrFormat("message %d of queue pair %d has %d bytes", message, i, c.byte_length);
+    return false;
+  }
+  if (serves_) {
+    latency_->Record(cycles_() - sent_at_);
+    waiting_ = false;
+  } else if (!Send(i)) {
+    return false;
+  }
+  ++received_;
+  if (o.verify) {
+    mismatches_ += end_->pattern().Mismatches(i, message, end_->Slot(i, message));
+    verified_bytes_ += o.size;
+  }
+  absl::Status s = o.write ? end_->PostEmpty(i) : end_->PostSlot(i, message + end_->slots());
+  return s.ok();
+}
+
+bool Pinger::Pump() {
+  verbs::WorkCompletion done[8];
+  const size_t n = end_->cq().Poll(done);
+  for (size_t k = 0; k < n; ++k) {
+    const verbs::WorkCompletion& c = done[k];
+    if (c.status != verbs::CompletionStatus::kSuccess) {
+      if (error_.empty()) error_ = verbs::NameOf(c.status);
+      return false;
+    }
+    if (!c.receive) {
+      ++completed_sends_;
+    } else if (!Receive(c)) {
+      return false;
+    }
+  }
+  // The next ping waits until the acknowledgement of the last one is in: the send queue is short.
+  if (!serves_ || waiting_ || stopped_ || (limit_ != 0 && sent_ >= limit_)) return true;
+  if (sent_ - completed_sends_ >= 4) return true;
+  waiting_ = true;
+  sent_at_ = cycles_();
+  const uint32_t i = turn_;
+  turn_ = (turn_ + 1) % static_cast<uint32_t>(next_send_.size());
+  return Send(i);
+}
+
+}  // namespace sluice::perf

@@ -1,0 +1,82 @@
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "perf/stream.h"
+
+namespace sluice::perf {
+
+Target::Target(End* end) : end_(end), next_(end->options().qps) {
+  const EndAddress a = end->Address();
+  for (uint32_t i = 0; i < a.qps.size(); ++i) by_qpn_.emplace_back(a.qps[i].qpn, i);
+  std::sort(by_qpn_.begin(), by_qpn_.end());
+}
+
+absl::Status Target::Prepare() {
+  for (uint32_t i = 0; i < next_.size(); ++i) {
+    for (uint64_t m = 0; m < end_->slots(); ++m) {
+      absl::Status s = end_->options().write ? end_->PostEmpty(i) : end_->PostSlot(i, m);
+      if (!s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Target::Verify(uint32_t qp, uint64_t message) {
+  const Options& o = end_->options();
+  ++received_;
+  if (!o.verify) return;
+  const uint64_t wrong = end_->pattern().Mismatches(qp, message, end_->Slot(qp, message));
+  mismatches_ += wrong;
+  verified_bytes_ += o.size;
+}
+
+bool Target::OnMessage(const verbs::WorkCompletion& c, uint32_t qp) {
+  const uint64_t message = next_[qp]++;
+  if (c.byte_length != end_->options().size || c.wr_id != message) {
+    error_ = absl::StrFormat("message %d of queue pair %d arrived as number %d with %d bytes",
+                             message, qp, c.wr_id, c.byte_length);
+    return false;
+  }
+  Verify(qp, message);
+  return end_->PostSlot(qp, message + end_->slots()).ok();
+}
+
+bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
+  if (!c.has_imm || c.imm == 0 || c.imm > end_->options().depth) {
+    error_ = absl::StrFormat("a lap of %d messages arrived", c.imm);
+    return false;
+  }
+  for (uint32_t k = 0; k < c.imm; ++k) Verify(qp, next_[qp]++);
+  if (!end_->PostEmpty(qp).ok()) return false;
+  verbs::SendRequest free;
+  free.opcode = verbs::Opcode::kSendWithImm;
+  free.imm = qp;
+  const verbs::PostResult r = end_->qp(qp).PostSend(free);
+  if (r != verbs::PostResult::kOk) {
+    error_ = absl::StrFormat("post send: %s", verbs::NameOf(r));
+    return false;
+  }
+  return true;
+}
+
+bool Target::Pump() {
+  verbs::WorkCompletion done[32];
+  const size_t n = end_->cq().Poll(done);
+  for (size_t k = 0; k < n; ++k) {
+    const verbs::WorkCompletion& c = done[k];
+    if (c.status != verbs::CompletionStatus::kSuccess) {
+      if (error_.empty()) error_ = verbs::NameOf(c.status);
+      return false;
+    }
+    if (!c.receive) continue;  // a lap free went out
+    uint32_t qp = 0;
+    if (by_qpn_.size() > 1) {
+      qp = std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(c.qpn, 0))
+               ->second;
+    }
+    if (!(end_->options().write ? OnLap(c, qp) : OnMessage(c, qp))) return false;
+  }
+  return true;
+}
+
+}  // namespace sluice::perf

@@ -1,0 +1,53 @@
+#include "transport/feedback.h"
+
+namespace sluice::transport {
+
+void FeedbackBatch::Add(SendFlow* flow, const AckSignal& signal) {
+  if (signal_count_ == signals_.size()) return;
+  const size_t at = signal_count_++;
+  signals_[at].signal = signal;
+  signals_[at].next = kNone;
+  // Bursts touch few flows, and mostly the one touched last.
+  for (size_t i = touched_count_; i-- > 0;) {
+    if (touched_[i].flow == flow) {
+      signals_[touched_[i].last].next = at;
+      touched_[i].last = at;
+      return;
+    }
+  }
+  touched_[touched_count_++] = {flow, at, at};
+}
+
+void FeedbackBatch::Deliver(const Touched& t, Time now) {
+  size_t count = 0;
+  cc::Feedback f;
+  f.now = now;
+  bool timed = false;
+  for (size_t i = t.first; i != kNone; i = signals_[i].next) {
+    const AckSignal& s = signals_[i].signal;
+    f.acked += s.sample.acked;
+    f.acked_packets += s.packets;
+    f.in_flight = s.in_flight;
+    f.app_limited = s.app_limited;
+    if (s.delivered_rate.bps() > 0) f.delivered_rate = s.delivered_rate;
+    if (s.sample.stamp != cc::StampSource::kNone) {
+      timed = true;
+      f.newest_rtt = s.sample.rtt;
+      if (f.smallest_rtt.ps() == 0 || s.sample.rtt < f.smallest_rtt) f.smallest_rtt = s.sample.rtt;
+    }
+    // A burst longer than the span keeps its newest samples; the aggregates hold all.
+    if (count == samples_.size()) {
+      samples_[count - 1].acked += s.sample.acked;
+      const Bytes acked = samples_[count - 1].acked;
+      samples_[count - 1] = s.sample;
+      samples_[count - 1].acked = acked;
+    } else {
+      samples_[count++] = s.sample;
+    }
+  }
+  if (timed) f.present.Add(cc::Signal::kRtt);
+  f.samples = {samples_.data(), count};
+  t.flow->OnFeedback(f);
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,149 @@
+// QueuePair: an RC queue pair (IBTA 1.4, chapters 9 and 10) as its engine sees it: the two halves,
+// the send flow, the headers, the state. Each duty lives in its own class; this one only routes.
+//
+// Threads: the core that polls the engine owns everything here. The application's thread reaches
+// the three rings (send queue, receive queue, completions) and the doorbell flag, nothing else.
+#ifndef SLUICE_TRANSPORT_QUEUE_PAIR_H_
+#define SLUICE_TRANSPORT_QUEUE_PAIR_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/psn.h"
+#include "base/time.h"
+#include "cc/receiver.h"
+#include "port/packet.h"
+#include "transport/context.h"
+#include "transport/queues.h"
+#include "transport/requester.h"
+#include "transport/responder.h"
+#include "transport/send_flow.h"
+#include "wire/address.h"
+#include "wire/frame_view.h"
+#include "wire/header_template.h"
+
+namespace sluice::transport {
+
+// The states of IBTA 1.4, 10.3.1 that this build has; SQD and SQE come with their verbs.
+enum class QpState : uint8_t { kReset, kReadyToSend, kError };
+
+struct QueuePairConfig {
+  uint32_t pd = 0;
+  uint32_t send_depth = 64;
+  uint32_t receive_depth = 64;
+  uint32_t max_segments = 1;
+  // Owned by the completion queue, which outlives the queue pair.
+  CompletionRing* send_completions = nullptr;
+  CompletionRing* receive_completions = nullptr;
+};
+
+// Everything that has to be known of the peer and the path before data may flow.
+struct Connection {
+  wire::PathHeader path;  // from us to the peer; ecn and source_port are set by Connect
+  uint32_t peer_qpn = 0;
+  Psn send_psn;     // our first
+  Psn receive_psn;  // the peer's first
+  uint32_t mtu = 1024;
+  uint16_t pkey = 0xffff;
+  Duration ack_timeout;  // zero: never
+  uint8_t retry_count = 7;
+  uint8_t rnr_retry = 7;
+  uint8_t min_rnr_timer = 12;
+  uint8_t cnp_dscp = 48;
+  uint32_t flow_label = 0;  // 0: the source port comes from the two QPNs
+};
+
+class QueuePair {
+ public:
+  QueuePair(uint32_t qpn, const QueuePairConfig& config);
+  ~QueuePair();
+  QueuePair(const QueuePair&) = delete;
+  QueuePair& operator=(const QueuePair&) = delete;
+
+  uint32_t qpn() const { return qpn_; }
+  uint32_t pd() const { return pd_; }
+  // Any thread may read it; a post to a queue pair in error completes flushed.
+  QpState state() const { return state_.load(std::memory_order_acquire); }
+  SendQueue& send_queue() { return send_queue_; }
+  ReceiveQueue& receive_queue() { return receive_queue_; }
+  const wire::IpAddress& peer_address() const { return peer_address_; }
+
+  // Reset to ready-to-send: the flow is started by `make_controller`, the receiver half by
+  // `make_receiver` (each constructs into the storage that it is given).
+  template <typename MakeController, typename MakeReceiver>
+  void Connect(const Connection& connection, const MakeController& make_controller,
+               const MakeReceiver& make_receiver, const cc::FlowContext& context,
+               Bytes pacing_credit, Time now, Counters* counters) {
+    flow_.Start(make_controller, context, pacing_credit, now, counters);
+    DestroyReceiver();
+    receiver_half_ = make_receiver(static_cast<void*>(receiver_storage_), context);
+    StartHalves(connection);
+  }
+
+  // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
+  void OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  // Whatever timer is due: retransmission, RNR, the controller's. Spurious calls are harmless.
+  void OnTimers(Context& ctx);
+  // The earliest time at which OnTimers has something to do.
+  std::optional<Time> TimerDeadline() const;
+
+  // Whether a data packet may go now.
+  SendGate Gate() const {
+    return state() == QpState::kReadyToSend ? requester_.Gate() : SendGate::kNoWork;
+  }
+  // Writes the next data packet; only with Gate() == kOpen. EndBurst closes a run of them.
+  void WriteNext(Context& ctx, port::Packet* packet);
+  void EndBurst(Context& ctx);
+
+  bool HasAnswer() const { return responder_.HasAnswer(); }
+  // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below.
+  Answer TakeAnswer(Context& ctx) { return responder_.TakeAnswer(ctx); }
+  void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
+  void WriteCnp(Context& ctx, port::Packet* packet) const;
+
+  // Whether completions are held back, or posted work is to be flushed.
+  bool Unsettled() const { return state() == QpState::kError || requester_.HoldsCompletions(); }
+  // Moves held-back completions; true when nothing is left to move.
+  bool Settle(Context& ctx);
+  // To the error state: everything posted completes flushed.
+  void Fail(Context& ctx);
+
+  SendFlow& flow() { return flow_; }
+
+  // The engine's bookkeeping.
+  std::atomic<bool> doorbell{false};
+  QueuePair* next_doorbell = nullptr;
+  QueuePair* next_answer = nullptr;
+  bool in_answer_list = false;
+  QueuePair* next_unsettled = nullptr;
+  bool in_unsettled_list = false;
+
+ private:
+  void StartHalves(const Connection& connection);
+  void DestroyReceiver();
+  RxDrop Admit(const wire::FrameView& view) const;
+  void OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+
+  const uint32_t qpn_;
+  const uint32_t pd_;
+  std::atomic<QpState> state_{QpState::kReset};
+  uint32_t peer_qpn_ = 0;
+  uint32_t last_frame_ = 0;
+  uint16_t pkey_ = 0xffff;
+  wire::IpAddress peer_address_;
+  wire::HeaderTemplate data_path_;
+  wire::HeaderTemplate cnp_path_;
+  SendFlow flow_;
+  Requester requester_;
+  Responder responder_;
+  cc::ReceiverHalf* receiver_half_ = nullptr;
+  alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];
+  SendQueue send_queue_;
+  ReceiveQueue receive_queue_;
+};
+
+}  // namespace sluice::transport
+
+#endif  // SLUICE_TRANSPORT_QUEUE_PAIR_H_

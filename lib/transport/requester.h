@@ -1,0 +1,152 @@
+// Requester: the sending half of an RC queue pair (IBTA 1.4, 9.7.2-9.7.7): segmentation, PSNs,
+// acknowledgement requests, credits, completions in order, and recovery by go-back-N.
+//
+// Nothing is kept per packet. Each started request knows its first PSN and where it begins in the
+// stream of payload bytes, so a PSN maps to bytes by arithmetic, and the in-flight count is the
+// difference of two stream offsets: a rewind takes lost bytes out of it by itself.
+//
+// Sans-I/O: packets are asked for one by one (Next), answers are handed in (OnAcknowledge), time
+// comes as an argument. One thread: the core that owns the queue pair.
+#ifndef SLUICE_TRANSPORT_REQUESTER_H_
+#define SLUICE_TRANSPORT_REQUESTER_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "base/psn.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "transport/context.h"
+#include "transport/queues.h"
+#include "transport/send_flow.h"
+#include "transport/send_records.h"
+#include "wire/headers.h"
+
+namespace sluice::transport {
+
+struct RequesterConfig {
+  uint32_t mtu = 1024;  // payload bytes of a full packet; multiple of 4, 256 to 4096
+  Psn first_psn;
+  Duration ack_timeout;     // 4.096 us * 2^timeout; zero: never
+  uint8_t retry_count = 7;  // timeouts and NAKs without progress before the queue pair fails
+  uint8_t rnr_retry = 7;    // 7: without end (IBTA 1.4, 9.7.5.2.8)
+};
+
+// Why nothing can be sent now.
+enum class SendGate : uint8_t {
+  kOpen,
+  kNoWork,
+  kWindow,   // until an acknowledgement
+  kCredits,  // until an acknowledgement
+  kRnr,      // until rnr_deadline()
+};
+
+// The next packet, ready for the framer.
+struct OutgoingPacket {
+  wire::Bth bth;
+  Extension extension;
+  PayloadSpan payload;
+  bool retransmission = false;
+};
+
+class Requester {
+ public:
+  // Most PSNs that may be outstanding: well below the 2^23 at which 24-bit order breaks.
+  static constexpr int32_t kMaxOutstanding = 1 << 22;
+
+  Requester(SendQueue* queue, CompletionRing* completions, uint32_t qpn)
+      : queue_(queue), completions_(completions), qpn_(qpn) {}
+
+  void Start(const RequesterConfig& config, SendFlow* flow);
+
+  // ---- Sending.
+  SendGate Gate() const;
+  // Takes the next packet out; only with Gate() == kOpen. dest_qpn and pkey are left to the caller.
+  void Next(Context& ctx, OutgoingPacket* out);
+  // After a burst of Next calls that ended in `frame_bytes` for the last packet: records the stamp
+  // and tells the controller.
+  void EndBurst(Context& ctx, uint32_t frame_bytes);
+
+  Bytes in_flight() const { return Bytes(static_cast<int64_t>(next_offset_ - una_offset_)); }
+  bool outstanding() const { return !(next_ == una_); }
+  bool HasWork() const { return current_ != queue_->tail(); }
+
+  // ---- Answers. False: the queue pair must go to the error state and be flushed.
+  bool OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn);
+  bool OnTimers(Context& ctx);
+  // The earliest of retransmission and RNR timer.
+  std::optional<Time> Deadline() const;
+
+  // Acknowledged requests wait for room in the completion ring.
+  bool HoldsCompletions() const { return queue_->head() != acked_; }
+  // Moves completions of acknowledged requests to the completion ring; false while the ring is
+  // full and some are left.
+  bool Retire(Context& ctx);
+  // Completes everything that is left, as far as the completion ring has room: the request at
+  // fault with its status, the others with kFlushed.
+  bool Flush(Context& ctx);
+
+ private:
+  void StartWork(SendWork* work);
+  void Advance(Context& ctx, Psn through, const wire::Aeth& aeth);
+  void SeekTo(Psn psn);
+  void Rewind(Context& ctx, Psn psn, cc::LossKind kind);
+  // Notes why the oldest unacknowledged request fails; the flush that follows completes it so.
+  bool Fail(Status status) {
+    failure_ = status;
+    return false;
+  }
+  bool OnNak(Context& ctx, const wire::Aeth& aeth, Psn psn);
+  bool OnRnr(Context& ctx, const wire::Aeth& aeth, Psn psn);
+  bool SpendRetry(Context& ctx);
+  bool LimitedByCredits(const SendWork& work) const;
+  Duration AckPatience() const;
+  bool WantsAck(Time now, bool ends_message, const SendWork& work) const;
+  uint64_t OffsetOf(const SendWork& work, uint32_t packet) const;
+  bool Complete(const SendWork& work, Status status);
+  void SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal);
+
+  SendQueue* queue_;
+  CompletionRing* completions_;
+  SendFlow* flow_ = nullptr;
+  const uint32_t qpn_;
+  RequesterConfig config_;
+
+  Psn una_;                  // oldest unacknowledged
+  Psn next_;                 // to be sent next
+  Psn max_;                  // one past the highest ever sent
+  uint64_t una_offset_ = 0;  // stream offsets of una_ and next_
+  uint64_t next_offset_ = 0;
+  uint64_t stream_end_ = 0;  // of the last started request
+  uint64_t acked_ = 0;       // queue positions: requests before it are acknowledged,
+  uint64_t current_ = 0;     // the one to be sent from,
+  uint64_t started_ = 0;     // those before it have PSNs
+  uint32_t packet_ = 0;      // index of the next packet within `current_`
+
+  Psn ssn_;           // of the last started request
+  Psn credit_limit_;  // last SSN that may take a receive (LSN)
+  bool credits_unlimited_ = true;
+
+  Time progress_;    // when the retransmission timer was last restarted
+  Time rewound_at_;  // the last rewind: when, and to where
+  Psn rewound_to_;
+  Time rnr_until_;
+  bool rnr_waiting_ = false;
+  bool ask_ack_ = false;               // the next packet is the first of a retransmission
+  Status failure_ = Status::kFlushed;  // of the next request that Flush completes
+  uint8_t retries_left_ = 0;
+  uint8_t rnr_left_ = 0;
+  uint16_t since_ack_request_ = 0;
+
+  // The burst under way, for its record.
+  Psn burst_first_;
+  uint32_t burst_packets_ = 0;
+  Bytes burst_bytes_;
+  bool burst_asks_ = false;
+  bool burst_resends_ = false;
+  SendRecords records_;
+};
+
+}  // namespace sluice::transport
+
+#endif  // SLUICE_TRANSPORT_REQUESTER_H_

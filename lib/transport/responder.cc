@@ -1,0 +1,266 @@
+#include "transport/responder.h"
+
+#include <algorithm>
+
+#include "wire/opcode.h"
+
+namespace sluice::transport {
+
+void Responder::Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half) {
+  config_ = config;
+  expected_ = config.expected_psn;
+  receiver_half_ = receiver_half;
+}
+
+Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
+  const wire::OpcodeTraits& t = *view.traits;
+  const Check invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  const bool starts = t.first || t.only;
+  if (starts != (message_ == Message::kNone)) return invalid;
+  if (!starts && (message_ == Message::kSend) != t.send) return invalid;
+  // FIRST and MIDDLE are full, LAST is not empty, ONLY is at most full (IBTA 1.4, 9.7.4.1.6).
+  const bool full = view.payload_length == config_.mtu;
+  if ((t.first || t.middle) && !full) return invalid;
+  if (view.payload_length > config_.mtu) return invalid;
+  if (t.last && view.payload_length == 0) return invalid;
+  return {};
+}
+
+bool Responder::ReceiverReady(const wire::FrameView& view) const {
+  const wire::OpcodeTraits& t = *view.traits;
+  const bool starts_send = t.send && (t.first || t.only);
+  const bool ends_write_imm = t.write && t.imm;
+  if (!starts_send && !ends_write_imm) return true;
+  return queue_->head() != queue_->tail();
+}
+
+Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
+                                      const ReceivedPayload& payload, bool check) {
+  const ReceiveWork& work = queue_->At(queue_->head());
+  const uint32_t at = message_ == Message::kNone ? 0 : offset_;
+  const std::span<const MutableSegment> runs(work.segments, work.segment_count);
+  if (view.payload_length > work.length - at) {
+    if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
+    // The posted receive is too short: rxe and IBTA 9.7.5.2.8 call it a remote operation error.
+    failure_ = Status::kLocalLength;
+    return {RxDrop::kInvalidRequest, wire::NakCode::kRemoteOperationalError};
+  }
+  if (check) {
+    if (!payload.CopyToAndCheck(runs, at)) return {RxDrop::kIcrc, {}};
+  } else {
+    payload.CopyTo(runs, at);
+  }
+  ctx.counters.Add(Count::kPlacedBytes, view.payload_length);
+  return {};
+}
+
+Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view,
+                                       const ReceivedPayload& payload, bool check) {
+  const wire::OpcodeTraits& t = *view.traits;
+  const bool starts = t.first || t.only;
+  uint64_t va = write_va_;
+  uint32_t rkey = write_rkey_;
+  uint32_t length = write_length_;
+  uint32_t at = offset_;
+  if (starts) {
+    // The packet itself gives the address: it is believed only after its CRC (decision 9).
+    if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
+    const wire::Reth reth = view.reth();
+    va = reth.va;
+    rkey = reth.rkey;
+    length = reth.length;
+    at = 0;
+  }
+  const bool overruns = view.payload_length > length - at;
+  const bool ends = t.last || t.only;
+  if (overruns || (ends && at + view.payload_length != length)) {
+    if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
+    return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  }
+  // The whole range is judged with the first packet, each packet's own part again: the region may
+  // have been deregistered in between.
+  const memory::Resolution whole =
+      starts ? ctx.regions.Resolve(rkey, config_.pd, va, Bytes(length), memory::kRemoteWrite)
+             : memory::Resolution{};
+  const memory::Resolution part = ctx.regions.Resolve(
+      rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
+  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+    if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
+    return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  }
+  const MutableSegment run{part.address, view.payload_length};
+  if (starts || !check) {
+    if (view.payload_length > 0) payload.CopyTo({&run, 1}, 0);
+  } else if (!payload.CopyToAndCheck({&run, 1}, 0)) {
+    return {RxDrop::kIcrc, {}};
+  }
+  write_va_ = va;
+  write_rkey_ = rkey;
+  write_length_ = length;
+  ctx.counters.Add(Count::kPlacedBytes, view.payload_length);
+  return {};
+}
+
+Responder::Check Responder::Place(Context& ctx, const wire::FrameView& view,
+                                  const port::Packet& packet) {
+  const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const ReceivedPayload payload(packet, view);
+  // Bytes that are missing can neither be checked nor placed, whoever vouches for them.
+  if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return {RxDrop::kIcrc, {}};
+  const Check sequence = CheckSequence(view);
+  const bool ready = ReceiverReady(view);
+  const bool ends = view.traits->last || view.traits->only;
+  const bool completes = ends && (view.traits->send || view.traits->imm);
+  const bool room = !completes || completions_->FreeSlots() > 0;
+  if (sequence.drop != RxDrop::kNone || !ready || !room) {
+    // The answer is as good as the packet.
+    if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
+    if (sequence.drop != RxDrop::kNone) return sequence;
+    return {ready ? RxDrop::kCompletionFull : RxDrop::kNotReady, {}};
+  }
+  return view.traits->send ? PlaceSend(ctx, view, payload, check)
+                           : PlaceWrite(ctx, view, payload, check);
+}
+
+void Responder::Finish(Context& ctx, const wire::FrameView& view) {
+  const wire::OpcodeTraits& t = *view.traits;
+  const bool starts = t.first || t.only;
+  offset_ = (starts ? 0 : offset_) + view.payload_length;
+  message_ = t.send ? Message::kSend : Message::kWrite;
+  if (!t.last && !t.only) return;
+  message_ = Message::kNone;
+  ++msn_;
+  ctx.counters.Add(Count::kMessagesReceived);
+  if (!t.send && !t.imm) return;
+  Completion c;
+  c.wr_id = queue_->At(queue_->head()).wr_id;
+  c.qpn = qpn_;
+  c.byte_length = offset_;
+  c.op = t.send ? (t.imm ? Op::kSendImm : Op::kSend) : Op::kWriteImm;
+  c.receive = true;
+  c.has_imm = t.imm;
+  if (t.imm) c.imm = view.imm();
+  c.solicited = view.solicited;
+  completions_->Push(c);
+  queue_->Retire();
+}
+
+void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
+  if (view.psn < expected_) {
+    // A duplicate: the requester missed our acknowledgement.
+    ctx.counters.Add(Count::kDuplicateRequests);
+    ctx.drops.Add(RxDrop::kDuplicate);
+    ack_pending_ = true;
+    return;
+  }
+  ctx.counters.Add(Count::kOutOfSequence);
+  ctx.drops.Add(RxDrop::kOutOfSequence);
+  const bool went_back = gap_reported_ && view.psn <= gap_newest_;
+  gap_newest_ = view.psn;
+  // A NAK that is due already says more: what we expect, and perhaps that we are not ready.
+  if (nak_pending_ || (gap_reported_ && !went_back)) return;
+  gap_reported_ = true;
+  nak_pending_ = true;
+  nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
+}
+
+bool Responder::Reject(Context& ctx, Check check) {
+  ctx.drops.Add(check.drop);
+  switch (check.drop) {
+    case RxDrop::kIcrc:
+      return true;
+    case RxDrop::kNotReady:
+    case RxDrop::kCompletionFull:
+      nak_pending_ = true;
+      nak_syndrome_ = wire::Aeth::RnrSyndrome(config_.min_rnr_timer);
+      // What follows the refused packet is ahead of the expected PSN, and no gap.
+      gap_reported_ = true;
+      gap_newest_ = expected_;
+      return true;
+    default:
+      nak_pending_ = true;
+      nak_syndrome_ = wire::Aeth::NakSyndrome(check.nak);
+      return false;
+  }
+}
+
+bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  if (!(view.psn == expected_)) {
+    const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+    if (packet.rx.icrc == port::IcrcState::kBad ||
+        (check && !ReceivedPayload(packet, view).IcrcMatches())) {
+      ctx.drops.Add(RxDrop::kIcrc);
+      return true;
+    }
+    OnOutOfOrder(ctx, view);
+    TellReceiverHalf(ctx, view, packet, false);
+    return true;
+  }
+  const Check check = Place(ctx, view, packet);
+  if (check.drop != RxDrop::kNone) return Reject(ctx, check);
+
+  Finish(ctx, view);
+  ++expected_;
+  gap_reported_ = false;
+  if (nak_pending_) nak_pending_ = false;  // the gap closed within the burst
+  if (view.ack_request) ack_pending_ = true;
+  ack_pending_ |= TellReceiverHalf(ctx, view, packet, true);
+  return true;
+}
+
+// Of every intact packet, in order or not: a mark on a packet behind a gap tells of the same queue,
+// and a flow in go-back-N that heard of none would never slow down. True: acknowledge at once.
+bool Responder::TellReceiverHalf(Context& ctx, const wire::FrameView& view,
+                                 const port::Packet& packet, bool accepted) {
+  const bool ce = view.ce() || packet.rx.ce;
+  if (ce) ctx.counters.Add(Count::kCeReceived);
+  if (receiver_half_ == nullptr) return false;
+  const cc::ReceiverAction action = receiver_half_->OnData(
+      {ctx.now, Bytes(accepted ? view.payload_length : 0), Bytes(0), packet.rx.path, ce});
+  cnp_pending_ |= action.cnp;
+  return action.ack_now;
+}
+
+uint8_t Responder::CreditCodeNow() const {
+  // Counts the receive that a SEND under way holds: the requester adds the credits to our MSN, and
+  // that does not count the message yet. Without it the message would go packet by packet.
+  return wire::CreditCode(static_cast<uint32_t>(queue_->tail() - queue_->head()));
+}
+
+Answer Responder::TakeAnswer(Context& ctx) {
+  Answer a;
+  a.cnp = cnp_pending_;
+  a.acknowledge = ack_pending_ || nak_pending_;
+  a.aeth.msn = msn_.value();
+  if (nak_pending_) {
+    a.psn = expected_;
+    a.aeth.syndrome = nak_syndrome_;
+    ctx.counters.Add(a.aeth.IsRnr() ? Count::kRnrNaksSent : Count::kNaksSent);
+  } else if (ack_pending_) {
+    a.psn = expected_ - 1;
+    a.aeth.syndrome = wire::Aeth::AckSyndrome(CreditCodeNow());
+    ctx.counters.Add(Count::kAcksSent);
+  }
+  if (a.cnp) ctx.counters.Add(Count::kCnpsSent);
+  ack_pending_ = nak_pending_ = cnp_pending_ = false;
+  return a;
+}
+
+bool Responder::Flush(Context& ctx) {
+  while (queue_->head() != queue_->tail()) {
+    Completion c;
+    c.wr_id = queue_->At(queue_->head()).wr_id;
+    c.qpn = qpn_;
+    c.status = failure_;
+    c.receive = true;
+    if (!completions_->Push(c)) {
+      ctx.counters.Add(Count::kCompletionStalls);
+      return false;
+    }
+    failure_ = Status::kFlushed;
+    queue_->Retire();
+  }
+  return true;
+}
+
+}  // namespace sluice::transport

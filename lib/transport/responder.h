@@ -1,0 +1,111 @@
+// Responder: the receiving half of an RC queue pair (IBTA 1.4, 9.7.4-9.7.5): PSN order, opcode
+// sequence, placement, receive completions, and what is to be answered.
+//
+// Nothing in a packet is acted upon before its iCRC was verified, with one exception: where the
+// queue pair's own state gives the address (SEND into the posted receive, WRITE MIDDLE and LAST),
+// payload is copied and checked in one pass, and a bad packet leaves only bytes that the next
+// transmission overwrites before anybody is told of them.
+//
+// Answers are flags, never queued packets: the engine asks once per poll (TakeAnswer), so that a
+// burst is acknowledged by one ACK. One thread: the core that owns the queue pair.
+#ifndef SLUICE_TRANSPORT_RESPONDER_H_
+#define SLUICE_TRANSPORT_RESPONDER_H_
+
+#include <cstdint>
+
+#include "base/psn.h"
+#include "base/time.h"
+#include "cc/receiver.h"
+#include "port/packet.h"
+#include "transport/context.h"
+#include "transport/payload.h"
+#include "transport/queues.h"
+#include "wire/frame_view.h"
+#include "wire/headers.h"
+
+namespace sluice::transport {
+
+struct ResponderConfig {
+  uint32_t mtu = 1024;
+  Psn expected_psn;
+  uint8_t min_rnr_timer = 12;  // code of IBTA table 46: 0.64 ms
+  uint32_t pd = 0;             // whose regions a peer may reach
+};
+
+// What the engine has to send for this responder.
+struct Answer {
+  bool acknowledge = false;  // an AETH packet with the fields below
+  wire::Aeth aeth;
+  Psn psn;
+  bool cnp = false;
+};
+
+class Responder {
+ public:
+  Responder(ReceiveQueue* queue, CompletionRing* completions, uint32_t qpn)
+      : queue_(queue), completions_(completions), qpn_(qpn) {}
+
+  void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
+
+  // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
+  bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+
+  bool HasAnswer() const { return ack_pending_ || nak_pending_ || cnp_pending_; }
+  // The answer due, and clears it.
+  Answer TakeAnswer(Context& ctx);
+
+  // Completes posted receives, the one at fault with its status and the others with kFlushed, as
+  // far as the completion ring has room; true when none is left.
+  bool Flush(Context& ctx);
+
+ private:
+  enum class Message : uint8_t { kNone, kSend, kWrite };
+
+  struct Check {
+    RxDrop drop = RxDrop::kNone;
+    wire::NakCode nak = wire::NakCode::kInvalidRequest;
+  };
+
+  bool InOrder(const wire::FrameView& view) const;
+  void OnOutOfOrder(Context& ctx, const wire::FrameView& view);
+  bool TellReceiverHalf(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
+                        bool accepted);
+  Check CheckSequence(const wire::FrameView& view) const;
+  Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
+                  bool check);
+  Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
+                   bool check);
+  bool ReceiverReady(const wire::FrameView& view) const;
+  void Finish(Context& ctx, const wire::FrameView& view);
+  bool Reject(Context& ctx, Check check);
+  uint8_t CreditCodeNow() const;
+
+  ReceiveQueue* queue_;
+  CompletionRing* completions_;
+  cc::ReceiverHalf* receiver_half_ = nullptr;
+  const uint32_t qpn_;
+  ResponderConfig config_;
+
+  Psn expected_;
+  Psn msn_;  // 24-bit like a PSN: messages completed
+  Message message_ = Message::kNone;
+  uint32_t offset_ = 0;    // payload of the message so far
+  uint64_t write_va_ = 0;  // of the message's RETH
+  uint32_t write_rkey_ = 0;
+  uint32_t write_length_ = 0;
+
+  Status failure_ = Status::kFlushed;  // of the next receive that Flush completes
+  bool ack_pending_ = false;
+  bool nak_pending_ = false;
+  bool cnp_pending_ = false;
+  uint8_t nak_syndrome_ = 0;
+  // One NAK per gap: no further one until the expected PSN arrives, unless the requester is seen to
+  // have gone back and lost that packet again.
+  bool gap_reported_ = false;
+  Psn gap_newest_;  // newest PSN seen in the gap
+};
+
+}  // namespace sluice::transport
+
+#endif  // SLUICE_TRANSPORT_RESPONDER_H_

@@ -1,0 +1,97 @@
+#include "transport/send_flow.h"
+
+#include <algorithm>
+
+namespace sluice::transport {
+namespace {
+
+// Below this a rate would pace a packet for seconds; it is also far below what any algorithm means.
+constexpr Bandwidth kLeastRate = Bandwidth::MegabitsPerSecond(1);
+// Many packets in flight need no exact count of the window.
+constexpr int64_t kMostPackets = 1 << 20;
+
+}  // namespace
+
+SendFlow::~SendFlow() { Stop(); }
+
+void SendFlow::Stop() {
+  if (controller_ == nullptr) return;
+  controller_->~Controller();
+  controller_ = nullptr;
+}
+
+void SendFlow::SetRate(Bandwidth rate) {
+  if (rate == rate_ && paced_) return;
+  rate_ = rate;
+  paced_ = true;
+  pace_ = PsPerByte::Of(rate);
+  credit_time_ = pace_.TimeOf(pacing_credit_);
+}
+
+void SendFlow::Refresh() {
+  const cc::Control& c = controller_->control();
+  window_ = c.window;
+  if (window_.count() <= 0) {
+    counters_->Add(Count::kClampedWindows);
+    window_ = context_.mtu;
+  }
+  Bandwidth rate = c.rate;
+  if (rate != cc::kNoRate) {
+    if (rate > context_.line_rate || rate < kLeastRate) {
+      counters_->Add(Count::kClampedRates);
+      rate = std::clamp(rate, kLeastRate, context_.line_rate);
+    }
+  }
+  // A window below one packet is honoured by time: one packet per rtt * mtu / window.
+  if (window_ < context_.mtu) {
+    if (smoothed_rtt_.ps() > 0) {
+      const Bytes frame = context_.mtu + context_.header_bytes + kEthernetOverhead;
+      const Bandwidth by_window = Bandwidth::BitsPerSecond(
+          RateOf(frame * window_.count(), smoothed_rtt_).bps() / context_.mtu.count());
+      rate = std::max(kLeastRate, rate == cc::kNoRate ? by_window : std::min(rate, by_window));
+    }
+    window_ = context_.mtu;
+  }
+  window_packets_ = static_cast<uint32_t>(
+      std::clamp<int64_t>(window_.count() / context_.mtu.count(), 1, kMostPackets));
+  if (rate == cc::kNoRate) {
+    paced_ = false;
+    rate_ = rate;
+  } else {
+    SetRate(rate);
+  }
+}
+
+void SendFlow::OnFeedback(const cc::Feedback& feedback) {
+  if (feedback.newest_rtt.ps() > 0) {
+    if (smoothed_rtt_.ps() == 0) {
+      smoothed_rtt_ = feedback.newest_rtt;
+    } else {
+      smoothed_rtt_ += (feedback.newest_rtt - smoothed_rtt_) / 8;
+    }
+  }
+  controller_->OnFeedback(feedback);
+  Refresh();
+}
+
+void SendFlow::OnLoss(const cc::Loss& loss) {
+  controller_->OnLoss(loss);
+  Refresh();
+}
+
+void SendFlow::OnCnp(const cc::Cnp& cnp) {
+  controller_->OnCnp(cnp);
+  Refresh();
+}
+
+void SendFlow::OnSent(const cc::Sent& sent) {
+  controller_->OnSent(sent);
+  Refresh();
+}
+
+void SendFlow::OnDeadline(Time now) {
+  controller_->OnDeadline(now);
+  Refresh();
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,130 @@
+// SendFlow: what congestion control owns of a queue pair (docs/decisions/0005-send-flows.md): the
+// controller, its answer as the hot path reads it, and the pace.
+//
+// A queue pair has one send flow for its requester; READ responses will be a second one. The flow
+// knows no PSN and no queue: the requester asks it whether it may send, and tells it what left.
+// One thread: the core that polls the engine.
+#ifndef SLUICE_TRANSPORT_SEND_FLOW_H_
+#define SLUICE_TRANSPORT_SEND_FLOW_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+#include "base/units.h"
+#include "cc/controller.h"
+#include "transport/counters.h"
+#include "wheel/wheel.h"
+
+namespace sluice::transport {
+
+class QueuePair;
+class SendFlow;
+
+// A flow's entry in the wheel, with the way back.
+struct FlowTimer : wheel::Entry {
+  SendFlow* flow = nullptr;
+};
+
+class SendFlow {
+ public:
+  SendFlow() { timer.flow = this; }
+  ~SendFlow();
+  SendFlow(const SendFlow&) = delete;
+  SendFlow& operator=(const SendFlow&) = delete;
+
+  // `make` constructs a controller into the given storage of cc::kMaxControllerSize bytes.
+  // pacing_credit: how far the flow may fall behind its pace and catch up in one burst; a poll loop
+  // needs some, virtual time none.
+  template <typename Make>
+  void Start(const Make& make, const cc::FlowContext& context, Bytes pacing_credit, Time now,
+             Counters* counters) {
+    Stop();
+    context_ = context;
+    pacing_credit_ = pacing_credit;
+    counters_ = counters;
+    controller_ = make(static_cast<void*>(storage_), context_);
+    next_send_ = now;
+    smoothed_rtt_ = context.base_rtt;
+    Refresh();
+  }
+  void Stop();
+  bool started() const { return controller_ != nullptr; }
+
+  cc::Controller* controller() { return controller_; }
+  const cc::FlowContext& context() const { return context_; }
+
+  // The controller's answer in effect, after clamping.
+  Bytes window() const { return window_; }
+  Bandwidth rate() const { return rate_; }
+  // Window in whole packets, at least 1; for the spacing of acknowledgement requests.
+  uint32_t window_packets() const { return window_packets_; }
+
+  // Pacing. next_send() is kept in ps, so rounding never accumulates.
+  bool PaceAllows(Time now) const { return !paced_ || next_send_ <= now; }
+  bool paced() const { return paced_; }
+  Time next_send() const { return next_send_; }
+  void ChargeFrame(Time now, uint32_t frame_bytes) {
+    if (!paced_) return;
+    const Time floor = now - credit_time_;
+    if (next_send_ < floor) next_send_ = floor;
+    next_send_ += pace_.TimeOf(Bytes(frame_bytes) + kEthernetOverhead);
+  }
+  // Keeps next_send() comparable with a time that is days ahead (Time wraps).
+  void Normalise(Time now) {
+    if (next_send_ < now - credit_time_) next_send_ = now - credit_time_;
+  }
+
+  // Calls into the controller; each refreshes the answer.
+  void OnFeedback(const cc::Feedback& feedback);
+  void OnLoss(const cc::Loss& loss);
+  void OnCnp(const cc::Cnp& cnp);
+  void OnSent(const cc::Sent& sent);
+  void OnDeadline(Time now);
+  bool has_deadline() const {
+    return controller_ != nullptr && controller_->control().has_deadline;
+  }
+  Time deadline() const { return controller_->control().deadline; }
+
+  // From the start of such a packet to that of the next; zero without a pace.
+  Duration PaceOf(Bytes n) const { return paced_ ? pace_.TimeOf(n) : Duration::Zero(); }
+
+  // When an acknowledgement was last requested, or nothing was in flight; the requester's to keep.
+  Time asked() const { return asked_; }
+  void SetAsked(Time now) { asked_ = now; }
+
+  // A smoothed round-trip time (gain 1/8), zero until one was measured or configured; for recovery
+  // and for windows below one packet.
+  Duration smoothed_rtt() const { return smoothed_rtt_; }
+
+  // The one entry that this flow has in its engine's wheel, armed lazily for the earliest of pace
+  // and timers.
+  FlowTimer timer;
+  QueuePair* owner = nullptr;
+  // The engine's list of flows that may send now.
+  SendFlow* next_ready = nullptr;
+  bool in_ready_list = false;
+
+ private:
+  void Refresh();
+  void SetRate(Bandwidth rate);
+
+  alignas(64) std::byte storage_[cc::kMaxControllerSize];
+  cc::Controller* controller_ = nullptr;
+  Counters* counters_ = nullptr;
+  Time next_send_;
+  PsPerByte pace_;
+  Duration credit_time_;
+  Bytes window_ = cc::kNoWindow;
+  Bandwidth rate_ = cc::kNoRate;
+  uint32_t window_packets_ = 1;
+  bool paced_ = false;
+  Duration smoothed_rtt_;
+  Time asked_;
+  Bytes pacing_credit_;
+  cc::FlowContext context_;
+};
+
+}  // namespace sluice::transport
+
+#endif  // SLUICE_TRANSPORT_SEND_FLOW_H_

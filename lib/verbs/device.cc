@@ -1,0 +1,173 @@
+// Devices, protection domains, regions and completion queues: the set-up side of the verbs.
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "base/rng.h"
+#include "verbs/internal.h"
+
+namespace sluice::verbs {
+namespace {
+
+constexpr uint64_t kPsnStream = 0x70736e;
+constexpr size_t kMaxCompletions = size_t{1} << 22;
+constexpr uint32_t kMaxDepth = 1u << 16;
+constexpr uint32_t kMaxSegments = 16;
+
+// Whether any posted request of the queue has a segment inside [base, base + length).
+template <typename Queue>
+size_t CountNaming(Queue& queue, const uint8_t* base, size_t length) {
+  size_t n = 0;
+  for (uint64_t at = queue.head(); at != queue.tail(); ++at) {
+    const auto& work = queue.At(at);
+    for (uint16_t i = 0; i < work.segment_count; ++i) {
+      const uint8_t* p = work.segments[i].data;
+      if (p >= base && p < base + length) {
+        ++n;
+        break;
+      }
+    }
+  }
+  return n;
+}
+
+}  // namespace
+
+Device::Impl::Impl(const DeviceParts& p)
+    : parts(p),
+      regions(p.engine.seed, p.max_regions),
+      engine(p.engine, p.port, &regions),
+      worker(p.clock) {
+  worker.Add(&engine);
+}
+
+std::unique_ptr<Device> MakeDevice(const DeviceParts& parts) {
+  return std::make_unique<Device>(std::make_unique<Device::Impl>(parts));
+}
+
+Device::Device(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Device::~Device() { impl_->worker.Stop(); }
+
+std::string Device::mac() const { return impl_->parts.mac.ToString(); }
+std::string Device::address() const { return impl_->parts.address.ToString(); }
+uint64_t Device::line_rate_bps() const {
+  return static_cast<uint64_t>(impl_->parts.port->capabilities().line_rate.bps());
+}
+size_t Device::Poll() { return impl_->worker.RunOnce(); }
+size_t Device::queue_pairs() const { return impl_->engine.queue_pairs(); }
+
+std::unique_ptr<ProtectionDomain> Device::AllocateProtectionDomain() {
+  return std::unique_ptr<ProtectionDomain>(new ProtectionDomain(impl_->next_pd++));
+}
+ProtectionDomain::~ProtectionDomain() = default;
+
+absl::StatusOr<std::unique_ptr<MemoryRegion>> Device::Register(ProtectionDomain* pd, void* base,
+                                                               size_t length, int access) {
+  absl::StatusOr<memory::Keys> keys = impl_->regions.Register(
+      pd->id_, base, Bytes(static_cast<int64_t>(length)), static_cast<memory::Access>(access));
+  if (!keys.ok()) return keys.status();
+  auto impl = std::make_unique<MemoryRegion::Impl>();
+  *impl = {impl_.get(), *keys, pd->id_, static_cast<const uint8_t*>(base), length, true};
+  const absl::Status mapped = impl_->parts.port->Map({impl->base, length});
+  if (!mapped.ok()) {
+    (void)impl_->regions.Deregister(keys->lkey);
+    return mapped;
+  }
+  return std::unique_ptr<MemoryRegion>(new MemoryRegion(std::move(impl)));
+}
+
+MemoryRegion::MemoryRegion(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+MemoryRegion::~MemoryRegion() {
+  if (!impl_->registered) return;
+  Device::Impl* d = impl_->device;
+  // On the worker's thread, so that no poll is in the middle of using it.
+  d->worker.Execute([this, d] { (void)d->regions.Deregister(impl_->keys.lkey); });
+  (void)d->parts.port->Unmap({impl_->base, impl_->length});
+}
+
+uint32_t MemoryRegion::lkey() const { return impl_->keys.lkey; }
+uint32_t MemoryRegion::rkey() const { return impl_->keys.rkey; }
+
+absl::Status MemoryRegion::Deregister() {
+  if (!impl_->registered)
+    return absl::FailedPreconditionError("the region is deregistered already");
+  Device::Impl* d = impl_->device;
+  size_t naming = 0;
+  d->worker.Execute([&] {
+    for (QueuePair::Impl* q : d->queue_pairs) {
+      if (q->pd != impl_->pd) continue;
+      naming += CountNaming(q->qp->send_queue(), impl_->base, impl_->length);
+      naming += CountNaming(q->qp->receive_queue(), impl_->base, impl_->length);
+    }
+    if (naming == 0) (void)d->regions.Deregister(impl_->keys.lkey);
+  });
+  if (naming > 0) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%d posted requests still name the region: poll their completions first", naming));
+  }
+  impl_->registered = false;
+  return d->parts.port->Unmap({impl_->base, impl_->length});
+}
+
+absl::StatusOr<std::unique_ptr<CompletionQueue>> Device::CreateCompletionQueue(size_t capacity) {
+  if (capacity == 0 || capacity > kMaxCompletions) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "completion queue of %d entries: must be 1 to %d", capacity, kMaxCompletions));
+  }
+  return std::unique_ptr<CompletionQueue>(
+      new CompletionQueue(std::make_unique<CompletionQueue::Impl>(capacity)));
+}
+
+CompletionQueue::CompletionQueue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+CompletionQueue::~CompletionQueue() = default;
+size_t CompletionQueue::capacity() const { return impl_->ring.capacity(); }
+
+size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
+  size_t n = 0;
+  transport::Completion c;
+  while (n < out.size() && impl_->ring.Pop(&c)) {
+    out[n++] = {c.wr_id,
+                c.qpn,
+                c.byte_length,
+                c.imm,
+                static_cast<CompletionStatus>(c.status),
+                static_cast<Opcode>(c.op),
+                c.receive,
+                c.has_imm,
+                c.solicited};
+  }
+  return n;
+}
+
+absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
+    ProtectionDomain* pd, const QueuePairOptions& options) {
+  if (options.send_completions == nullptr || options.receive_completions == nullptr) {
+    return absl::InvalidArgumentError("a queue pair needs a completion queue for each direction");
+  }
+  if (options.send_depth == 0 || options.send_depth > kMaxDepth || options.receive_depth == 0 ||
+      options.receive_depth > kMaxDepth) {
+    return absl::InvalidArgumentError(absl::StrFormat("queue depths must be 1 to %d", kMaxDepth));
+  }
+  if (options.max_segments == 0 || options.max_segments > kMaxSegments) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("segments per request must be 1 to %d", kMaxSegments));
+  }
+  transport::QueuePairConfig config;
+  config.pd = pd->id_;
+  config.send_depth = options.send_depth;
+  config.receive_depth = options.receive_depth;
+  config.max_segments = options.max_segments;
+  config.send_completions = &options.send_completions->impl_->ring;
+  config.receive_completions = &options.receive_completions->impl_->ring;
+  absl::StatusOr<transport::QueuePair*> qp = absl::UnknownError("");
+  impl_->worker.Execute([&] { qp = impl_->engine.Create(config); });
+  if (!qp.ok()) return qp.status();
+  auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
+                                                !options.single_threaded);
+  impl->initial_psn = static_cast<uint32_t>(
+      Rng(impl_->parts.engine.seed, (*qp)->qpn(), kPsnStream).Next() & Psn::kMask);
+  impl_->queue_pairs.push_back(impl.get());
+  return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
+}
+
+}  // namespace sluice::verbs

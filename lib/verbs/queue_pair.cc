@@ -1,0 +1,161 @@
+// Queue pairs: connecting, posting, failing.
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "verbs/internal.h"
+
+namespace sluice::verbs {
+namespace {
+
+// 4.096 us * 2^timeout (IBTA 1.4, 9.7.6.1.3).
+Duration AckTimeout(uint8_t code) {
+  if (code == 0) return Duration::Zero();
+  return Duration::Nanoseconds(4096) * (int64_t{1} << code);
+}
+
+// IBTA 1.4, 9.7.2: the longest message.
+constexpr uint64_t kMaxMessage = uint64_t{1} << 31;
+
+bool IsIbMtu(uint32_t mtu) {
+  return mtu == 256 || mtu == 512 || mtu == 1024 || mtu == 2048 || mtu == 4096;
+}
+
+absl::Status CheckOptions(const ConnectOptions& o) {
+  if (!o.any_mtu && !IsIbMtu(o.mtu)) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("MTU %d: choose 256, 512, 1024, 2048 or 4096", o.mtu));
+  }
+  if (o.timeout > 31) return absl::InvalidArgumentError("timeout codes run from 0 to 31");
+  if (o.min_rnr_timer > 31) return absl::InvalidArgumentError("RNR timer codes run from 0 to 31");
+  if (o.dscp > 63 || o.cnp_dscp > 63) return absl::InvalidArgumentError("DSCP runs from 0 to 63");
+  return absl::OkStatus();
+}
+
+// Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
+// published by it.
+template <typename Work, typename Run>
+PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
+                        memory::Access access, Work* work, Run* room) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Segment& s = segments[i];
+    const auto va = reinterpret_cast<uintptr_t>(s.address);
+    const memory::Resolution m =
+        q.device->regions.Resolve(s.lkey, q.pd, va, Bytes(s.length), access);
+    if (m.fault != memory::Fault::kNone) return PostResult::kBadKey;
+    room[i].data = static_cast<uint8_t*>(s.address);
+    room[i].length = s.length;
+    total += s.length;
+  }
+  if (total > kMaxMessage) return PostResult::kTooLong;
+  work->segments = room;
+  work->segment_count = static_cast<uint16_t>(segments.size());
+  work->length = static_cast<uint32_t>(total);
+  return PostResult::kOk;
+}
+
+// Signals that a base RoCEv2 peer gives: round trips from its ACKs, and CNPs.
+cc::SignalSet BaseSignals() { return cc::SignalSet().Add(cc::Signal::kRtt).Add(cc::Signal::kCnp); }
+
+}  // namespace
+
+QueuePair::QueuePair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+QueuePair::~QueuePair() {
+  Device::Impl* d = impl_->device;
+  d->worker.Execute([this, d] { d->engine.Destroy(impl_->qp); });
+  std::erase(d->queue_pairs, impl_.get());
+}
+
+uint32_t QueuePair::qpn() const { return impl_->qp->qpn(); }
+uint32_t QueuePair::initial_psn() const { return impl_->initial_psn; }
+bool QueuePair::in_error() const { return impl_->qp->state() == transport::QpState::kError; }
+
+absl::Status QueuePair::Connect(const ConnectOptions& o) {
+  if (absl::Status s = CheckOptions(o); !s.ok()) return s;
+  absl::StatusOr<wire::MacAddress> mac = wire::MacAddress::Parse(o.peer_mac);
+  if (!mac.ok()) return mac.status();
+  absl::StatusOr<wire::IpAddress> ip = wire::IpAddress::Parse(o.peer_address);
+  if (!ip.ok()) return ip.status();
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = cc::MakeAlgorithm(o.algorithm);
+  if (!algorithm.ok()) return algorithm.status();
+
+  Device::Impl* d = impl_->device;
+  transport::Connection c;
+  c.path.source = d->parts.mac;
+  c.path.destination = *mac;
+  c.path.source_ip = d->parts.address;
+  c.path.destination_ip = *ip;
+  c.path.dscp = o.dscp;
+  c.peer_qpn = o.peer_qpn;
+  c.send_psn = Psn(o.send_psn);
+  c.receive_psn = Psn(o.receive_psn);
+  c.mtu = o.mtu;
+  c.pkey = o.pkey;
+  c.ack_timeout = AckTimeout(o.timeout);
+  c.retry_count = o.retry_count;
+  c.rnr_retry = o.rnr_retry;
+  c.min_rnr_timer = o.min_rnr_timer;
+  c.cnp_dscp = o.cnp_dscp;
+  c.flow_label = o.flow_label;
+  absl::Status status;
+  d->worker.Execute([&] {
+    status = d->engine.Connect(impl_->qp, c, **algorithm,
+                               Duration::Nanoseconds(static_cast<int64_t>(o.base_rtt_ns)),
+                               BaseSignals());
+  });
+  if (status.ok()) impl_->algorithm = *std::move(algorithm);
+  return status;
+}
+
+void QueuePair::Doorbell() { impl_->device->engine.Ring(impl_->qp); }
+
+void QueuePair::Fail() {
+  Device::Impl* d = impl_->device;
+  d->worker.Execute([this, d] { d->engine.Fail(impl_->qp); });
+}
+
+PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
+  Impl& q = *impl_;
+  if (r.segments.size() > q.max_segments) return PostResult::kTooManySegments;
+  if (q.qp->state() == transport::QpState::kReset) return PostResult::kNotConnected;
+  const std::lock_guard<PostLock> guard(q.send_lock);
+  transport::SendQueue& queue = q.qp->send_queue();
+  transport::SendWork* work = queue.Claim();
+  if (work == nullptr) return PostResult::kQueueFull;
+
+  const PostResult filled = FillSegments(q, r.segments, memory::kLocalRead, work, queue.Room(work));
+  if (filled != PostResult::kOk) return filled;
+  work->wr_id = r.wr_id;
+  work->op = static_cast<transport::Op>(r.opcode);
+  work->signalled = r.signalled;
+  work->solicited = r.solicited;
+  work->imm = r.imm;
+  work->remote_address = r.remote_address;
+  work->rkey = r.rkey;
+  queue.Publish();
+  if (!more) q.device->engine.Ring(q.qp);
+  return PostResult::kOk;
+}
+
+PostResult QueuePair::PostReceive(const ReceiveRequest& r) {
+  Impl& q = *impl_;
+  if (r.segments.size() > q.max_segments) return PostResult::kTooManySegments;
+  const std::lock_guard<PostLock> guard(q.receive_lock);
+  transport::ReceiveQueue& queue = q.qp->receive_queue();
+  transport::ReceiveWork* work = queue.Claim();
+  if (work == nullptr) return PostResult::kQueueFull;
+
+  const PostResult filled =
+      FillSegments(q, r.segments, memory::kLocalWrite, work, queue.Room(work));
+  if (filled != PostResult::kOk) return filled;
+  work->wr_id = r.wr_id;
+  queue.Publish();
+  // A queue pair in error flushes what is posted to it.
+  if (q.qp->state() == transport::QpState::kError) q.device->engine.Ring(q.qp);
+  return PostResult::kOk;
+}
+
+}  // namespace sluice::verbs

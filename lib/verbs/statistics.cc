@@ -1,0 +1,77 @@
+// Names for people and for JSON.
+#include "transport/counters.h"
+#include "verbs/internal.h"
+
+namespace sluice::verbs {
+
+const char* NameOf(CompletionStatus status) {
+  switch (status) {
+    case CompletionStatus::kSuccess:
+      return "success";
+    case CompletionStatus::kLocalLengthError:
+      return "local length error";
+    case CompletionStatus::kLocalQpOperationError:
+      return "local queue pair operation error";
+    case CompletionStatus::kFlushed:
+      return "flushed";
+    case CompletionStatus::kRemoteInvalidRequestError:
+      return "remote invalid request";
+    case CompletionStatus::kRemoteAccessError:
+      return "remote access error";
+    case CompletionStatus::kRemoteOperationError:
+      return "remote operation error";
+    case CompletionStatus::kRetryExceeded:
+      return "transport retries exceeded";
+    case CompletionStatus::kRnrRetryExceeded:
+      return "receiver-not-ready retries exceeded";
+  }
+  return "unknown";
+}
+
+const char* NameOf(PostResult result) {
+  switch (result) {
+    case PostResult::kOk:
+      return "ok";
+    case PostResult::kQueueFull:
+      return "queue full";
+    case PostResult::kBadKey:
+      return "segment outside its region or without the right";
+    case PostResult::kTooLong:
+      return "longer than 2^31 bytes";
+    case PostResult::kTooManySegments:
+      return "too many segments";
+    case PostResult::kNotConnected:
+      return "queue pair not connected";
+  }
+  return "unknown";
+}
+
+uint64_t Statistics::Value(std::string_view name) const {
+  for (const auto& [key, value] : counters) {
+    if (key == name) return value;
+  }
+  return 0;
+}
+
+Statistics Device::statistics() const {
+  const engine::Engine& e = impl_->engine;
+  Statistics s;
+  const telemetry::CounterView view = e.counters().View();
+  for (size_t i = 0; i < view.infos.size(); ++i) {
+    s.counters.emplace_back(std::string(view.infos[i].name), view.counters[i].value());
+  }
+  // Index 0 of both tables means "not dropped".
+  for (size_t i = 1; i < wire::kDropCauses; ++i) {
+    const auto cause = static_cast<wire::DropCause>(i);
+    if (cause == wire::DropCause::kIcrc) continue;  // counted by the transport
+    s.counters.emplace_back(std::string("drop_") + wire::NameOf(cause), e.wire_drops(cause));
+  }
+  for (size_t i = 1; i < static_cast<size_t>(transport::RxDrop::kCount); ++i) {
+    const auto cause = static_cast<transport::RxDrop>(i);
+    s.counters.emplace_back(std::string("drop_") + transport::NameOf(cause),
+                            e.drops().value(cause));
+  }
+  return s;
+}
+
+}  // namespace sluice::verbs

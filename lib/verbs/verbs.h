@@ -1,0 +1,247 @@
+// The public interface of Sluice: protection domains, memory regions, completion queues and queue
+// pairs, in the manner of the verbs of IBTA 1.4, chapter 11. Every application uses this header and
+// nothing below it.
+//
+// A Device is one port with the engine that serves it. It comes from sluice/open.h. Objects are
+// made by their device, owned by the caller, and must be destroyed before it; a queue pair before
+// its completion queues and its protection domain.
+//
+// Threads: set-up calls come from one thread. After that each queue pair may be posted to from one
+// thread at a time per direction (from any, if QueuePairOptions::single_threaded is false), and
+// each completion queue polled from one thread. The engine runs on a worker thread after Start, or
+// inside Device::Poll on the caller's thread otherwise.
+#ifndef SLUICE_VERBS_VERBS_H_
+#define SLUICE_VERBS_VERBS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#if defined(__GNUC__)
+#define SLUICE_PUBLIC __attribute__((visibility("default")))
+#else
+#define SLUICE_PUBLIC
+#endif
+
+namespace sluice::verbs {
+
+// Rights of a memory region; the values are those of libibverbs. Local read is always granted,
+// remote write needs local write.
+enum Access : uint8_t {
+  kLocalWrite = 1,
+  kRemoteWrite = 2,
+  kRemoteRead = 4,
+  kRemoteAtomic = 8,
+};
+
+enum class Opcode : uint8_t { kSend, kSendWithImm, kRdmaWrite, kRdmaWriteWithImm };
+
+// One run of local memory, inside the region that `lkey` names.
+struct Segment {
+  void* address = nullptr;
+  uint32_t length = 0;
+  uint32_t lkey = 0;
+};
+
+struct SendRequest {
+  uint64_t wr_id = 0;
+  std::span<const Segment>
+      segments;  // copied by the post; the memory itself is read until completion
+  Opcode opcode = Opcode::kSend;
+  bool signalled = true;  // false: no completion on success
+  bool solicited = false;
+  uint32_t imm = 0;
+  uint64_t remote_address = 0;  // RDMA WRITE
+  uint32_t rkey = 0;
+};
+
+struct ReceiveRequest {
+  uint64_t wr_id = 0;
+  std::span<const Segment> segments;
+};
+
+enum class CompletionStatus : uint8_t {
+  kSuccess,
+  kLocalLengthError,
+  kLocalQpOperationError,
+  kFlushed,
+  kRemoteInvalidRequestError,
+  kRemoteAccessError,
+  kRemoteOperationError,
+  kRetryExceeded,
+  kRnrRetryExceeded,
+};
+SLUICE_PUBLIC const char* NameOf(CompletionStatus status);
+
+struct WorkCompletion {
+  uint64_t wr_id = 0;
+  uint32_t qpn = 0;
+  uint32_t byte_length = 0;
+  uint32_t imm = 0;  // host order
+  CompletionStatus status = CompletionStatus::kSuccess;
+  Opcode opcode = Opcode::kSend;
+  bool receive = false;
+  bool has_imm = false;
+  bool solicited = false;
+};
+
+enum class PostResult : uint8_t {
+  kOk,
+  kQueueFull,  // poll completions, then post again
+  kBadKey,     // a segment lies outside its region, or lacks the right
+  kTooLong,    // more than 2^31 bytes in all
+  kTooManySegments,
+  kNotConnected,
+};
+SLUICE_PUBLIC const char* NameOf(PostResult result);
+
+class Device;
+class ProtectionDomain;
+
+class SLUICE_PUBLIC MemoryRegion {
+ public:
+  ~MemoryRegion();
+  uint32_t lkey() const;
+  uint32_t rkey() const;
+  // Forgets the region. FailedPrecondition while posted requests still name it: poll their
+  // completions first. The destructor forgets it whatever is posted.
+  absl::Status Deregister();
+
+ private:
+  friend class Device;
+  struct Impl;
+  explicit MemoryRegion(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class SLUICE_PUBLIC CompletionQueue {
+ public:
+  ~CompletionQueue();
+  // Takes up to out.size() completions, in the order in which they happened per queue pair.
+  size_t Poll(std::span<WorkCompletion> out);
+  size_t capacity() const;
+
+ private:
+  friend class Device;
+  struct Impl;
+  explicit CompletionQueue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct QueuePairOptions {
+  CompletionQueue* send_completions = nullptr;
+  CompletionQueue* receive_completions = nullptr;
+  uint32_t send_depth = 64;
+  uint32_t receive_depth = 64;
+  uint32_t max_segments = 1;    // per request, at most 16
+  bool single_threaded = true;  // the application posts from one thread
+};
+
+// How to reach the peer, and how to treat what is lost. Codes as in the specification.
+struct ConnectOptions {
+  uint32_t peer_qpn = 0;
+  std::string peer_mac;      // "02:00:00:00:00:01"
+  std::string peer_address;  // IPv4 or IPv6
+  uint32_t send_psn = 0;     // our first; see QueuePair::initial_psn
+  uint32_t receive_psn = 0;  // the peer's first
+  uint32_t mtu = 4096;       // payload bytes per packet: 256, 512, 1024, 2048 or 4096
+  bool any_mtu = false;      // any multiple of 4 from 256 to 4096 (the laboratory)
+  uint8_t timeout = 14;      // 4.096 us * 2^timeout; 0: never
+  uint8_t retry_count = 7;
+  uint8_t rnr_retry = 7;       // 7: without end
+  uint8_t min_rnr_timer = 12;  // 0.64 ms
+  uint16_t pkey = 0xffff;
+  uint8_t dscp = 26;  // of data and ACKs
+  uint8_t cnp_dscp = 48;
+  uint32_t flow_label = 0;
+  std::string algorithm = "dcqcn";  // "name" or "name:key=value,..."
+  uint64_t base_rtt_ns = 0;         // 0: the algorithm learns it
+};
+
+class SLUICE_PUBLIC QueuePair {
+ public:
+  ~QueuePair();
+  uint32_t qpn() const;
+  // The PSN drawn for this queue pair; tell it the peer.
+  uint32_t initial_psn() const;
+
+  // From reset to ready-to-send. Errors name the value and the cure.
+  absl::Status Connect(const ConnectOptions& options);
+  bool in_error() const;
+
+  // Copies the request; nothing is changed unless kOk. Doorbell tells the engine of everything
+  // posted since the last one; PostSend rings it by itself unless `more` follows.
+  PostResult PostSend(const SendRequest& request, bool more = false);
+  void Doorbell();
+  PostResult PostReceive(const ReceiveRequest& request);
+
+  // To the error state: everything posted completes flushed.
+  void Fail();
+
+  struct Impl;
+
+ private:
+  friend class Device;
+  explicit QueuePair(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class SLUICE_PUBLIC ProtectionDomain {
+ public:
+  ~ProtectionDomain();
+
+ private:
+  friend class Device;
+  explicit ProtectionDomain(uint32_t id) : id_(id) {}
+  const uint32_t id_;
+};
+
+struct Statistics {
+  // (name, value) of every counter of the engine, drops as "drop_<cause>".
+  std::vector<std::pair<std::string, uint64_t>> counters;
+  uint64_t Value(std::string_view name) const;
+};
+
+class SLUICE_PUBLIC Device {
+ public:
+  struct Impl;
+  explicit Device(std::unique_ptr<Impl> impl);
+  ~Device();
+
+  std::string mac() const;
+  std::string address() const;
+  uint64_t line_rate_bps() const;
+
+  std::unique_ptr<ProtectionDomain> AllocateProtectionDomain();
+  absl::StatusOr<std::unique_ptr<MemoryRegion>> Register(ProtectionDomain* pd, void* base,
+                                                         size_t length, int access);
+  absl::StatusOr<std::unique_ptr<CompletionQueue>> CreateCompletionQueue(size_t capacity);
+  absl::StatusOr<std::unique_ptr<QueuePair>> CreateQueuePair(ProtectionDomain* pd,
+                                                             const QueuePairOptions& options);
+
+  // One iteration of the engine on the caller's thread; returns how many packets it handled. Only
+  // while the device has no worker thread.
+  size_t Poll();
+
+  // What the engine counted since the device was opened. Any thread.
+  Statistics statistics() const;
+  size_t queue_pairs() const;
+
+  // For the rooms of Sluice itself; not part of the installed interface.
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::verbs
+
+#endif  // SLUICE_VERBS_VERBS_H_

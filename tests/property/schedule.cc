@@ -1,0 +1,436 @@
+#include "property/schedule.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::test {
+
+using verbs::CompletionStatus;
+using verbs::Opcode;
+using verbs::PostResult;
+
+namespace {
+
+constexpr uint64_t kMostSteps = 200'000;
+
+bool TakesReceive(Opcode op) { return op != Opcode::kRdmaWrite; }
+bool HasImm(Opcode op) { return op == Opcode::kSendWithImm || op == Opcode::kRdmaWriteWithImm; }
+bool IsWrite(Opcode op) { return op == Opcode::kRdmaWrite || op == Opcode::kRdmaWriteWithImm; }
+
+template <typename T, size_t N>
+T Pick(Rng& rng, const T (&from)[N]) {
+  return from[rng.Below(N)];
+}
+
+}  // namespace
+
+Schedule::Schedule(uint64_t seed) : rng_(seed) {
+  const uint32_t mtu = Pick(rng_, {256u, 512u});
+  max_length_ = 6 * mtu;
+  source_size_ = 2 * max_length_;
+  depth_ = static_cast<uint32_t>(2 + rng_.Below(8));
+  eagerness_ = Pick(rng_, {0.02, 0.2, 0.9});
+  must_succeed_ = Chance(0.5);
+  const double most = must_succeed_ ? 0.03 : 0.25;
+  double* kinds[] = {&rates_.drop, &rates_.duplicate, &rates_.reorder, &rates_.corrupt,
+                     &rates_.delay};
+  for (double* rate : kinds) {
+    if (Chance(0.6)) *rate = rng_.Uniform() * most;
+  }
+  connect_.mtu = mtu;
+  connect_.algorithm =
+      Pick(rng_, {"fixed", "fixed:window=700B", "fixed:window=3KB", "fixed:rate=2Gbps", "dcqcn"});
+  connect_.timeout = static_cast<uint8_t>(4 + rng_.Below(3));
+  connect_.min_rnr_timer = static_cast<uint8_t>(1 + rng_.Below(3));
+  connect_.retry_count = must_succeed_ ? 7 : static_cast<uint8_t>(rng_.Below(8));
+  connect_.rnr_retry = must_succeed_ ? 7 : static_cast<uint8_t>(rng_.Below(8));
+  connect_.base_rtt_ns = Pick(rng_, {uint64_t{0}, uint64_t{4000}});
+  port_.pool = 512;
+  port_.linear_room = mtu + 128;
+  port_.max_frame = mtu + 128;
+  port_.latency = Duration::Nanoseconds(Pick(rng_, {0, 500, 5000}));
+  if (Chance(0.3)) port_.receive_burst = 1 + rng_.Below(4);
+  if (Chance(0.3)) port_.transmit_burst = 1 + rng_.Below(4);
+  if (Chance(0.2)) {
+    port_.receive_header = 90;
+    port_.receive_segment = 200;
+  }
+  if (!must_succeed_) {
+    strike_step_ = rng_.Below(400);
+    if (Chance(0.15)) fails_ = static_cast<int>(rng_.Below(2));
+    if (Chance(0.1)) destroys_ = static_cast<int>(rng_.Below(2));
+  }
+  clock_.Set(Time::FromPs(Chance(0.2) ? ~uint64_t{0} - 50'000'000 : rng_.Next()));
+  for (int i = 0; i < 2; ++i) MakeSide(i);
+  FakePort::Connect(*sides_[0].fake, *sides_[1].fake);
+  ConnectSides();
+  for (int i = 0; i < 2; ++i) PlanMessages(i);
+}
+
+Schedule::~Schedule() = default;
+
+void Schedule::MakeSide(int i) {
+  Side& s = sides_[static_cast<size_t>(i)];
+  s.fake = std::make_unique<FakePort>(port_);
+  s.fake->KeepSent(false);
+  s.fake->SetNow(clock_.Now());
+  s.fault = std::make_unique<port::FaultPort>(s.fake.get(), rates_, rng_.Next(),
+                                              static_cast<uint64_t>(i));
+  verbs::DeviceParts parts;
+  parts.port = s.fault.get();
+  parts.clock = &clock_;
+  parts.mac = *wire::MacAddress::Parse(i == 0 ? "02:00:00:00:00:01" : "02:00:00:00:00:02");
+  parts.address = *wire::IpAddress::Parse(EndAddress(i));
+  parts.engine.seed = rng_.Next();
+  parts.engine.start = clock_.Now();
+  parts.engine.max_queue_pairs = 2;
+  parts.engine.record_blocks = static_cast<uint32_t>(rng_.Below(2));
+  parts.engine.pacing_credit = Bytes(0);
+  parts.max_regions = 4;
+  s.device = verbs::MakeDevice(parts);
+  s.pd = s.device->AllocateProtectionDomain();
+  s.send_cq = *s.device->CreateCompletionQueue(1 + rng_.Below(16));
+  s.receive_cq = *s.device->CreateCompletionQueue(1 + rng_.Below(16));
+  s.memory.assign(MemorySize(), kUntouched);
+  for (uint32_t k = 0; k < source_size_; ++k) {
+    s.memory[kGap + k] = static_cast<uint8_t>(rng_.Next());
+  }
+  // The gaps at both ends lie outside the region.
+  s.region = *s.device->Register(s.pd.get(), s.memory.data() + kGap, MemorySize() - 2 * kGap,
+                                 verbs::kLocalWrite | verbs::kRemoteWrite);
+  verbs::QueuePairOptions qo;
+  qo.send_completions = s.send_cq.get();
+  qo.receive_completions = s.receive_cq.get();
+  qo.send_depth = qo.receive_depth = depth_;
+  qo.max_segments = 4;
+  s.qp = *s.device->CreateQueuePair(s.pd.get(), qo);
+}
+
+void Schedule::ConnectSides() {
+  for (size_t i = 0; i < 2; ++i) {
+    Side& peer = sides_[1 - i];
+    verbs::ConnectOptions o = connect_;
+    o.peer_qpn = peer.qp->qpn();
+    o.peer_mac = peer.device->mac();
+    o.peer_address = peer.device->address();
+    o.send_psn = sides_[i].qp->initial_psn();
+    o.receive_psn = peer.qp->initial_psn();
+    if (const absl::Status s = sides_[i].qp->Connect(o); !s.ok()) Fault(s.ToString());
+  }
+}
+
+void Schedule::PlanMessages(int side) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  Side& peer = sides_[static_cast<size_t>(1 - side)];
+  const size_t n = rng_.Below(kMaxMessages + 1);
+  uint32_t receives = 0;
+  for (size_t k = 0; k < n; ++k) {
+    Message m;
+    m.op = static_cast<Opcode>(rng_.Below(4));
+    const uint32_t edge = static_cast<uint32_t>(rng_.Below(7)) * connect_.mtu;
+    m.length = Chance(0.5) ? static_cast<uint32_t>(rng_.Below(max_length_ + 1))
+                           : std::min(max_length_, edge + static_cast<uint32_t>(rng_.Below(2)));
+    m.source = kGap + static_cast<uint32_t>(rng_.Below(source_size_ - m.length + 1));
+    m.own_target = Chance(0.6);
+    if (m.own_target) {
+      m.target = TargetBase() + static_cast<uint32_t>(k) * SlotSize();
+    } else {
+      const uint32_t room = max_length_ - m.length;
+      m.target = SharedBase() + static_cast<uint32_t>(rng_.Below(room + 1));
+    }
+    m.bad_key = !must_succeed_ && IsWrite(m.op) && m.length > 0 && Chance(0.03);
+    m.signalled = k + 1 == n || Chance(0.7);
+    m.imm = static_cast<uint32_t>(rng_.Next());
+    receives += TakesReceive(m.op) ? 1 : 0;
+    s.messages.push_back(m);
+  }
+  for (uint32_t k = 0; k < receives + rng_.Below(kSlots - kMaxMessages); ++k) {
+    const bool too_short = !must_succeed_ && Chance(0.03);
+    peer.receives.push_back({ReceiveBase() + k * SlotSize(), too_short ? 10 : max_length_});
+  }
+}
+
+void Schedule::PostSend(int side) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  Message& m = s.messages[s.posted];
+  // In up to four pieces that follow each other.
+  verbs::Segment parts[4];
+  size_t count = 0;
+  uint32_t at = 0;
+  while (at < m.length || count == 0) {
+    uint32_t n = m.length - at;
+    if (count < 3) n = static_cast<uint32_t>(rng_.Below(n + 1));
+    parts[count++] = {s.memory.data() + m.source + at, n, s.region->lkey()};
+    at += n;
+  }
+  const Side& peer = sides_[static_cast<size_t>(1 - side)];
+  verbs::SendRequest r;
+  r.wr_id = s.posted;
+  r.segments = {parts, count};
+  r.opcode = m.op;
+  r.signalled = m.signalled;
+  r.imm = m.imm;
+  r.remote_address = reinterpret_cast<uintptr_t>(peer.memory.data()) + m.target;
+  r.rkey = peer.region->rkey() ^ (m.bad_key ? 0x5a5a : 0);
+  const PostResult result = s.qp->PostSend(r);
+  if (result == PostResult::kOk) ++s.posted;
+  if (result != PostResult::kOk && result != PostResult::kQueueFull) Fault(NameOf(result));
+}
+
+void Schedule::PostReceive(int side) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  const Receive& r = s.receives[s.receives_posted];
+  const uint32_t cut = static_cast<uint32_t>(rng_.Below(r.length));
+  uint8_t* p = s.memory.data() + r.offset;
+  const verbs::Segment parts[2] = {{p, cut, s.region->lkey()},
+                                   {p + cut, r.length - cut, s.region->lkey()}};
+  const PostResult result = s.qp->PostReceive({s.receives_posted, parts});
+  if (result == PostResult::kOk) ++s.receives_posted;
+  if (result != PostResult::kOk && result != PostResult::kQueueFull) Fault(NameOf(result));
+}
+
+bool Schedule::Intact(int from, const Message& m, uint32_t offset) const {
+  const Side& s = sides_[static_cast<size_t>(from)];
+  const Side& peer = sides_[static_cast<size_t>(1 - from)];
+  return std::memcmp(s.memory.data() + m.source, peer.memory.data() + offset, m.length) == 0;
+}
+
+// Completions of sends come in the order of posting; those skipped were unsignalled and succeeded.
+void Schedule::OnSend(int side, const verbs::WorkCompletion& c) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  if (c.receive || c.wr_id >= s.posted || c.wr_id < s.completed) {
+    Fault("send completion out of order or twice");
+    return;
+  }
+  for (; s.completed < c.wr_id; ++s.completed) {
+    Message& m = s.messages[s.completed];
+    if (m.signalled) Fault("a signalled send did not complete");
+    if (s.send_failed) Fault("a send after the failure did not complete");
+    m.status = CompletionStatus::kSuccess;
+  }
+  Message& m = s.messages[s.completed++];
+  m.status = c.status;
+  if (c.byte_length != m.length || c.opcode != m.op) Fault("send completion of another message");
+  if (c.status == CompletionStatus::kSuccess) {
+    if (s.send_failed) Fault("success after a failure");
+    if (m.bad_key) Fault("success with a bad key");
+    if (!m.signalled) Fault("completion of an unsignalled send");
+    return;
+  }
+  if (s.send_failed && c.status != CompletionStatus::kFlushed) Fault("two failures");
+  if (must_succeed_ && error_.empty()) Fault(std::string("mild faults end in ") + NameOf(c.status));
+  s.send_failed = true;
+}
+
+void Schedule::OnReceive(int side, const verbs::WorkCompletion& c) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  const int from = 1 - side;
+  std::vector<Message>& messages = sides_[static_cast<size_t>(from)].messages;
+  if (!c.receive || c.wr_id != s.receives_done) {
+    Fault("receive completion out of order or twice");
+    return;
+  }
+  const Receive& r = s.receives[s.receives_done++];
+  if (c.status != CompletionStatus::kSuccess) {
+    s.receive_failed = true;
+    return;
+  }
+  if (s.receive_failed) Fault("a receive succeeds after the failure");
+  // The next message of the peer that takes a receive; all before it are there too.
+  size_t k = s.delivered;
+  for (; k < messages.size() && !TakesReceive(messages[k].op); ++k) {
+    const Message& m = messages[k];
+    if (m.bad_key) Fault("something arrived behind a message that must fail");
+    if (m.own_target && !Intact(from, m, m.target)) Fault("a WRITE was overtaken");
+  }
+  if (k >= sides_[static_cast<size_t>(from)].posted) {
+    Fault("a message arrived that was not sent");
+    return;
+  }
+  const Message& m = messages[k];
+  s.delivered = k + 1;
+  if (c.byte_length != m.length || c.opcode != m.op) Fault("another message was received");
+  if (HasImm(m.op) != c.has_imm || (c.has_imm && c.imm != m.imm)) Fault("immediate data differ");
+  if (m.bad_key) Fault("a message with a bad key arrived");
+  if (IsWrite(m.op)) {
+    if (m.own_target && !Intact(from, m, m.target)) Fault("WRITE with immediate not intact");
+  } else if (m.length > r.length || !Intact(from, m, r.offset)) {
+    Fault("SEND not intact");
+  }
+}
+
+void Schedule::TakeSendCompletions(int side) {
+  verbs::WorkCompletion c[3];
+  const size_t n = sides_[static_cast<size_t>(side)].send_cq->Poll({c, 1 + rng_.Below(3)});
+  for (size_t i = 0; i < n; ++i) OnSend(side, c[i]);
+}
+
+void Schedule::TakeReceiveCompletions(int side) {
+  verbs::WorkCompletion c[3];
+  const size_t n = sides_[static_cast<size_t>(side)].receive_cq->Poll({c, 1 + rng_.Below(3)});
+  for (size_t i = 0; i < n; ++i) OnReceive(side, c[i]);
+}
+
+// What an application does between two polls.
+void Schedule::Act(int side) {
+  Side& s = sides_[static_cast<size_t>(side)];
+  if (step_ == strike_step_) {
+    if (fails_ == side && s.qp != nullptr) s.qp->Fail();
+    if (destroys_ == side) {
+      s.destroyed = true;
+      s.qp.reset();
+    }
+  }
+  if (Chance(eagerness_)) TakeSendCompletions(side);
+  if (Chance(eagerness_)) TakeReceiveCompletions(side);
+  if (s.qp == nullptr) return;
+  if (s.posted < s.messages.size() && Chance(eagerness_)) PostSend(side);
+  if (s.receives_posted < s.receives.size() && Chance(eagerness_)) PostReceive(side);
+}
+
+bool Schedule::SendsOver(int side) const {
+  const Side& s = sides_[static_cast<size_t>(side)];
+  return s.destroyed || s.completed == s.messages.size();
+}
+
+bool Schedule::StepOnce() {
+  const Time now = clock_.Now();
+  size_t handled = 0;
+  std::optional<Time> next;
+  for (int i = 0; i < 2; ++i) {
+    Side& s = sides_[static_cast<size_t>(i)];
+    Act(i);
+    s.fake->SetNow(now);
+    handled += s.device->Poll();
+  }
+  for (Side& s : sides_) {
+    for (const std::optional<Time> t :
+         {s.fake->NextArrival(), s.device->impl().engine.NextDeadline()}) {
+      if (t && (!next || *t < *next)) next = t;
+    }
+  }
+  // The applications act at least every 3 us.
+  const Time wake = now + Duration::Microseconds(3);
+  Time then = next ? Earlier(*next, wake) : wake;
+  if (then <= now && handled == 0) then = now + Duration::Nanoseconds(100);
+  if (then > now) clock_.Set(then);
+  ++step_;
+  return error_.empty() && step_ < kMostSteps;
+}
+
+std::string Schedule::Run() {
+  while (!(SendsOver(0) && SendsOver(1) && step_ > strike_step_)) {
+    if (!StepOnce()) break;
+  }
+  if (!error_.empty()) return error_;
+  if (step_ >= kMostSteps) return Fault("does not come to an end");
+  Finish();
+  CheckSuccesses();
+  CheckMemory();
+  for (Side& s : sides_) s.qp.reset();
+  for (Side& s : sides_) {
+    s.region.reset();
+    const size_t records = s.device->impl().engine.free_record_blocks();
+    const size_t all = s.device->impl().parts.engine.record_blocks;
+    if (records != all) Fault("a record block leaked");
+    s.device.reset();
+    s.fault.reset();
+    if (s.fake->lent() != 0) Fault("a packet leaked");
+  }
+  return error_;
+}
+
+// Both queue pairs are failed: everything that is still posted must complete, once.
+void Schedule::Finish() {
+  must_succeed_ = false;
+  for (int i = 0; i < 2; ++i) {
+    Side& s = sides_[static_cast<size_t>(i)];
+    if (s.destroyed) continue;
+    s.qp->Fail();
+    for (int k = 0; k < 1000; ++k) {
+      TakeSendCompletions(i);
+      TakeReceiveCompletions(i);
+      s.device->Poll();
+    }
+    if (s.completed != s.messages.size()) Fault("a send never completed");
+    if (s.receives_done != s.receives_posted) Fault("a receive never completed");
+  }
+}
+
+void Schedule::CheckSuccesses() {
+  for (int i = 0; i < 2; ++i) {
+    Side& s = sides_[static_cast<size_t>(i)];
+    const Side& peer = sides_[static_cast<size_t>(1 - i)];
+    for (size_t k = 0; k < s.messages.size(); ++k) {
+      const Message& m = s.messages[k];
+      if (m.status != CompletionStatus::kSuccess) continue;
+      if (TakesReceive(m.op) && k >= peer.delivered && !peer.destroyed) {
+        Fault("success of a message that was not delivered");
+      }
+      if (IsWrite(m.op) && m.own_target && !Intact(i, m, m.target)) {
+        Fault("success of a WRITE that is not intact");
+      }
+    }
+    CheckSharedArea(1 - i);
+  }
+}
+
+// WRITEs that overlap, in order; only when all of them succeeded is the outcome certain.
+void Schedule::CheckSharedArea(int to) {
+  const Side& s = sides_[static_cast<size_t>(1 - to)];
+  const Side& peer = sides_[static_cast<size_t>(to)];
+  std::vector<uint8_t> model(max_length_, kUntouched);
+  for (const Message& m : s.messages) {
+    if (m.status != CompletionStatus::kSuccess) return;
+    if (!IsWrite(m.op) || m.own_target) continue;
+    std::copy_n(s.memory.begin() + m.source, m.length, model.begin() + (m.target - SharedBase()));
+  }
+  if (!std::equal(model.begin(), model.end(), peer.memory.begin() + SharedBase())) {
+    Fault("overlapping WRITEs were not executed once and in order");
+  }
+}
+
+// Gaps, slots that nothing was aimed at, and both ends outside the region.
+void Schedule::CheckMemory() {
+  for (size_t i = 0; i < 2; ++i) {
+    const Side& s = sides_[i];
+    std::vector<bool> may(s.memory.size(), false);
+    const auto allow = [&may](uint32_t offset, uint32_t length) {
+      std::fill_n(may.begin() + offset, length, true);
+    };
+    allow(kGap, source_size_);
+    for (size_t k = 0; k < s.receives_posted; ++k) {
+      allow(s.receives[k].offset, s.receives[k].length);
+    }
+    const Side& peer = sides_[1 - i];
+    for (size_t k = 0; k < peer.posted; ++k) {
+      const Message& m = peer.messages[k];
+      if (IsWrite(m.op) && !m.bad_key) allow(m.target, m.length);
+    }
+    for (size_t k = 0; k < s.memory.size(); ++k) {
+      if (!may[k] && s.memory[k] != kUntouched) {
+        Fault("memory outside was touched");
+        return;
+      }
+    }
+  }
+}
+
+void Schedule::AddTo(Tally* t) const {
+  bool any = false;
+  for (const Side& s : sides_) {
+    for (const Message& m : s.messages) {
+      ++t->messages;
+      if (!m.status) continue;
+      t->successes += m.status == CompletionStatus::kSuccess;
+      t->flushes += m.status == CompletionStatus::kFlushed;
+      t->failures +=
+          m.status != CompletionStatus::kSuccess && m.status != CompletionStatus::kFlushed;
+      any |= m.status != CompletionStatus::kSuccess;
+    }
+    t->destroyed += s.destroyed;
+  }
+  t->failed_schedules += any;
+}
+
+}  // namespace sluice::test
