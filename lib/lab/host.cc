@@ -1,0 +1,120 @@
+#include "lab/host.h"
+
+#include <utility>
+
+namespace sluice::lab {
+namespace {
+
+// Where the messages lie: no memory, because elided payload is never touched.
+constexpr uint64_t kBase = uint64_t{1} << 40;
+
+}  // namespace
+
+Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t seed, Done done)
+    : done_(std::move(done)) {
+  const sim::HostAddress address = sim::AddressOf(node);
+  verbs::DeviceParts parts;
+  parts.port = &simulation.port(node);
+  parts.clock = &simulation.clock();
+  parts.mac.bytes = address.mac;
+  parts.address = wire::IpAddress::FromV4(address.ipv4);
+  parts.engine.seed = seed;
+  parts.engine.max_queue_pairs = static_cast<uint32_t>(flows + 1);
+  parts.engine.pacing_credit = Bytes(0);
+  parts.engine.start = simulation.now();
+  parts.max_regions = 16;
+  device_ = verbs::MakeDevice(parts);
+  engine_ = &device_->impl().engine;
+  pd_ = device_->AllocateProtectionDomain();
+}
+
+Host::~Host() = default;
+
+absl::Status Host::Register(Bytes longest) {
+  auto region = device_->Register(pd_.get(), reinterpret_cast<void*>(kBase),
+                                  static_cast<size_t>(longest.count()),
+                                  verbs::kLocalWrite | verbs::kRemoteWrite);
+  if (!region.ok()) return region.status();
+  region_ = std::move(*region);
+  auto completions = device_->CreateCompletionQueue(device_->impl().parts.engine.max_queue_pairs);
+  if (!completions.ok()) return completions.status();
+  completions_ = std::move(*completions);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair() {
+  verbs::QueuePairOptions options;
+  options.send_completions = options.receive_completions = completions_.get();
+  options.send_depth = options.receive_depth = 1;
+  auto qp = device_->CreateQueuePair(pd_.get(), options);
+  if (!qp.ok()) return qp.status();
+  queue_pairs_.push_back(std::move(*qp));
+  return queue_pairs_.back().get();
+}
+
+absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
+                           verbs::ConnectOptions options) {
+  const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair();
+  if (!from.ok()) return from.status();
+  const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair();
+  if (!to.ok()) return to.status();
+  const auto connect = [&](verbs::QueuePair* qp, const Host& peer,
+                           const verbs::QueuePair& peer_qp) {
+    options.peer_qpn = peer_qp.qpn();
+    options.peer_mac = peer.device_->mac();
+    options.peer_address = peer.device_->address();
+    options.send_psn = qp->initial_psn();
+    options.receive_psn = peer_qp.initial_psn();
+    return qp->Connect(options);
+  };
+  if (absl::Status s = connect(*from, destination, **to); !s.ok()) return s;
+  if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
+  source.outgoing_.push_back({flow, spec, *from, kBase, destination.region_->rkey()});
+  return absl::OkStatus();
+}
+
+void Host::PostDue(Time now) {
+  for (; next_ < outgoing_.size() && outgoing_[next_].spec.start <= now; ++next_) {
+    const Outgoing& out = outgoing_[next_];
+    const verbs::Segment segment{reinterpret_cast<void*>(kBase),
+                                 static_cast<uint32_t>(out.spec.size.count()), region_->lkey()};
+    verbs::SendRequest request;
+    request.wr_id = out.flow;
+    request.segments = {&segment, 1};
+    request.opcode = verbs::Opcode::kRdmaWrite;
+    request.remote_address = out.remote_address;
+    request.rkey = out.rkey;
+    const verbs::PostResult result = out.qp->PostSend(request);
+    if (result != verbs::PostResult::kOk) {
+      done_(out.flow, now, false);
+      continue;
+    }
+    ++pending_;
+  }
+}
+
+void Host::Reap(Time now) {
+  verbs::WorkCompletion done;
+  while (pending_ > 0 && completions_->Poll({&done, 1}) == 1) {
+    --pending_;
+    done_(static_cast<size_t>(done.wr_id), now, done.status == verbs::CompletionStatus::kSuccess);
+  }
+}
+
+size_t Host::Poll(Time now) {
+  PostDue(now);
+  const size_t handled = engine_->Poll(now);
+  Reap(now);
+  return handled;
+}
+
+std::optional<Time> Host::NextDeadline() const {
+  std::optional<Time> next = engine_->NextDeadline();
+  if (next_ < outgoing_.size()) {
+    const Time start = outgoing_[next_].spec.start;
+    next = next ? Earlier(*next, start) : start;
+  }
+  return next;
+}
+
+}  // namespace sluice::lab

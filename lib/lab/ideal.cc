@@ -1,0 +1,78 @@
+#include "lab/ideal.h"
+
+#include <algorithm>
+
+#include "wire/headers.h"
+
+namespace sluice::lab {
+namespace {
+
+constexpr uint32_t kIcrcBytes = 4;
+constexpr uint32_t kHeaderBytes =
+    wire::kEthernetBytes + wire::Ipv4Header::kSize + wire::UdpHeader::kSize + wire::Bth::kSize;
+
+}  // namespace
+
+uint32_t DataFrameLength(uint32_t payload, bool first) {
+  const uint32_t padded = (payload + 3) / 4 * 4;
+  return kHeaderBytes + (first ? static_cast<uint32_t>(wire::Reth::kSize) : 0) + padded +
+         kIcrcBytes;
+}
+
+uint32_t AckFrameLength() {
+  return kHeaderBytes + static_cast<uint32_t>(wire::Aeth::kSize) + kIcrcBytes;
+}
+
+Paths::Paths(const sim::Topology& topology)
+    : ports_(sim::PortsOf(topology)), tables_(sim::ShortestPaths(topology, ports_)) {}
+
+std::vector<sim::LinkConfig> Paths::Between(sim::NodeId from, sim::NodeId to) const {
+  std::vector<sim::LinkConfig> links = {ports_[from][0].out};
+  for (sim::NodeId node = ports_[from][0].peer; node != to;) {
+    const sim::PortEnd& end = ports_[node][tables_[node].Find(to)];
+    links.push_back(end.out);
+    node = end.peer;
+  }
+  return links;
+}
+
+Duration Paths::AckTime(sim::NodeId from, sim::NodeId to) const {
+  Duration sum;
+  for (const sim::LinkConfig& link : Between(from, to)) {
+    sum += sim::FrameTime(link).Of(AckFrameLength()) + link.delay;
+  }
+  return sum;
+}
+
+Duration Paths::Ideal(sim::NodeId from, sim::NodeId to, Bytes size, uint32_t mtu) const {
+  struct Hop {
+    sim::FrameTime time;
+    Duration delay;
+    Duration free;  // since the post
+  };
+  std::vector<Hop> hops;
+  for (const sim::LinkConfig& link : Between(from, to)) {
+    hops.push_back({sim::FrameTime(link), link.delay, Duration()});
+  }
+  Duration arrived;
+  for (int64_t sent = 0; sent < size.count(); sent += mtu) {
+    const auto payload = static_cast<uint32_t>(std::min<int64_t>(mtu, size.count() - sent));
+    const uint32_t length = DataFrameLength(payload, sent == 0);
+    arrived = Duration();
+    for (Hop& hop : hops) {
+      hop.free = std::max(arrived, hop.free) + hop.time.Of(length);
+      arrived = hop.free + hop.delay;
+    }
+  }
+  return arrived + AckTime(to, from);
+}
+
+Duration Paths::BaseRtt(sim::NodeId from, sim::NodeId to, uint32_t mtu) const {
+  Duration sum;
+  for (const sim::LinkConfig& link : Between(from, to)) {
+    sum += sim::FrameTime(link).Of(DataFrameLength(mtu, false)) + link.delay;
+  }
+  return sum + AckTime(to, from);
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,132 @@
+#include "lab/parameters.h"
+
+#include <glog/logging.h>
+
+#include "absl/strings/str_format.h"
+#include "base/near.h"
+#include "base/values.h"
+
+namespace sluice::lab {
+namespace {
+
+// One way of writing a value.
+std::string Canonical(const cli::Value& value) {
+  if (const auto* v = std::get_if<int64_t>(&value)) return absl::StrFormat("%d", *v);
+  if (const auto* v = std::get_if<double>(&value)) return NumberText(*v);
+  if (const auto* v = std::get_if<Bytes>(&value)) return SizeText(*v);
+  if (const auto* v = std::get_if<Duration>(&value)) return TimeText(*v);
+  if (const auto* v = std::get_if<Bandwidth>(&value)) return RateText(*v);
+  LOG(FATAL) << "a parameter of a kind that no experiment has";
+}
+
+cli::Value MustParse(const ParameterSpec& spec, std::string_view text) {
+  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, {});
+  CHECK(value.ok()) << std::string(spec.name) << "=" << std::string(text) << ": " << value.status();
+  return *value;
+}
+
+struct Item {
+  std::string_view name;
+  std::string_view value;
+};
+
+absl::StatusOr<std::vector<Item>> Split(std::string_view owner, std::string_view text) {
+  std::vector<Item> items;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    const std::string_view item = text.substr(0, comma);
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos || equals == 0 || equals + 1 == item.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("experiment %s: '%s' is not name=value; write %s:name=value,name=value",
+                          std::string(owner), cli::OneLine(item), std::string(owner)));
+    }
+    items.push_back({item.substr(0, equals), item.substr(equals + 1)});
+    if (comma == std::string_view::npos) return items;
+    text.remove_prefix(comma + 1);
+    if (text.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("experiment %s: ends with a comma", std::string(owner)));
+    }
+  }
+  return items;
+}
+
+}  // namespace
+
+absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
+                             std::string_view text) {
+  size_t i = 0;
+  while (i < texts_.size() && texts_[i].first != spec.name) ++i;
+  if (i == texts_.size()) {
+    texts_.emplace_back(std::string(spec.name), "");
+    values_.emplace_back();
+  }
+  if (!spec.word.empty() && text == spec.word) {
+    texts_[i].second = std::string(text);
+    values_[i].reset();
+    return absl::OkStatus();
+  }
+  const auto refuse = [&](std::string_view why) {
+    return absl::InvalidArgumentError(absl::StrFormat("experiment %s: %s=%s: %s",
+                                                      std::string(owner), std::string(spec.name),
+                                                      cli::OneLine(text), std::string(why)));
+  };
+  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, {});
+  if (!value.ok()) {
+    const absl::string_view why = value.status().message();
+    return refuse(std::string_view(why.data(), why.size()));
+  }
+  if (!spec.min.empty() && cli::Less(*value, MustParse(spec, spec.min))) {
+    return refuse("must be at least " + std::string(spec.min));
+  }
+  if (!spec.max.empty() && cli::Less(MustParse(spec, spec.max), *value)) {
+    return refuse("must be at most " + std::string(spec.max));
+  }
+  texts_[i].second = Canonical(*value);
+  values_[i] = std::move(*value);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Parameters> Parameters::Parse(std::string_view owner,
+                                             std::span<const ParameterSpec> specs,
+                                             std::string_view text) {
+  Parameters p;
+  std::vector<std::string_view> names;
+  for (const ParameterSpec& spec : specs) {
+    const absl::Status status = p.Set(owner, spec, spec.default_text);
+    CHECK(status.ok()) << status;
+    names.push_back(spec.name);
+  }
+  absl::StatusOr<std::vector<Item>> items = Split(owner, text);
+  if (!items.ok()) return items.status();
+  std::vector<bool> given(specs.size());
+  for (const Item& item : *items) {
+    size_t i = 0;
+    while (i < specs.size() && specs[i].name != item.name) ++i;
+    if (i == specs.size()) {
+      std::string known;
+      for (const std::string_view n : names) known.append(known.empty() ? "" : ", ").append(n);
+      return absl::InvalidArgumentError(
+          absl::StrFormat("experiment %s: no parameter '%s'%s (there are: %s)", std::string(owner),
+                          cli::OneLine(item.name), DidYouMean(item.name, names), known));
+    }
+    if (given[i]) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("experiment %s: %s is given twice; keep one", std::string(owner),
+                          std::string(item.name)));
+    }
+    given[i] = true;
+    if (absl::Status s = p.Set(owner, specs[i], item.value); !s.ok()) return s;
+  }
+  return p;
+}
+
+const std::optional<cli::Value>& Parameters::Find(std::string_view name) const {
+  for (size_t i = 0; i < texts_.size(); ++i) {
+    if (texts_[i].first == name) return values_[i];
+  }
+  LOG(FATAL) << "no parameter " << std::string(name);
+}
+
+}  // namespace sluice::lab

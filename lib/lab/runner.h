@@ -1,0 +1,78 @@
+// Runner: executes a scenario with one algorithm and one seed in virtual time.
+//
+// What comes back, apart from the CPU time, is a function of (scenario, algorithm, seed): bit for
+// bit on any machine, compiler and level of optimisation. A run owns everything that it touches, so
+// runs may go on in parallel threads.
+#ifndef SLUICE_LAB_RUNNER_H_
+#define SLUICE_LAB_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "lab/scenario.h"
+#include "sim/queue_probe.h"
+
+namespace sluice::lab {
+
+struct FlowResult {
+  FlowSpec spec;
+  bool finished = false;
+  // From the post to the completion at the sender; of an unfinished flow until the end of the run,
+  // which is a lower bound.
+  Duration fct;
+  Duration ideal;  // lab/ideal.h
+};
+
+// Levels of one queue, or bytes that a host put on its line, at equal steps from time zero.
+struct Series {
+  Duration step;
+  std::vector<int64_t> queue_bytes;              // the watched queue
+  std::vector<int64_t> sent_bytes;               // that left it until then
+  std::vector<sim::NodeId> hosts;                // that send, in order
+  std::vector<std::vector<int64_t>> host_bytes;  // per host: frames put on its line until then
+};
+
+struct RunResult {
+  std::vector<FlowResult> flows;  // as in the scenario
+  std::vector<size_t> finished;   // indices of `flows`, in the order of completion
+
+  Bytes queue_max;
+  double queue_mean_bytes = 0;
+  Bytes queue_p99;
+  Duration busy;  // the watched line, from the first post to the end
+
+  uint64_t drops = 0;
+  uint64_t ecn_marks = 0;
+  uint64_t cnps = 0;
+  uint64_t retransmissions = 0;
+  uint64_t timeouts = 0;
+  uint64_t packet_hops = 0;
+  uint64_t events = 0;
+  uint64_t trace_hash = 0;
+  Duration end;  // virtual time of the last event
+
+  Series series;  // empty unless asked for
+
+  double cpu_seconds = 0;  // of the event loop, this thread; not part of the result
+};
+
+struct RunOptions {
+  std::string algorithm;  // "name:key=value,..."
+  uint64_t seed = 1;
+  bool series = false;
+  // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
+  // sent; false ends the run (which is Cancelled then).
+  std::function<bool(double)> progress;
+};
+
+// InvalidArgument: the algorithm is unknown or does not fit; Internal: an engine got stuck.
+absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options);
+
+}  // namespace sluice::lab
+
+#endif  // SLUICE_LAB_RUNNER_H_

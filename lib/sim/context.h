@@ -1,0 +1,49 @@
+// Context: what the parts of one simulation share. Owned by Simulation, one thread.
+#ifndef SLUICE_SIM_CONTEXT_H_
+#define SLUICE_SIM_CONTEXT_H_
+
+#include <array>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/time.h"
+#include "sim/event_queue.h"
+#include "sim/record.h"
+#include "switch/forwarding.h"
+
+namespace sluice::sim {
+
+class VirtualClock : public Clock {
+ public:
+  explicit VirtualClock(Time start) : now_(start) {}
+  Time Now() override { return now_; }
+  Time now() const { return now_; }
+  void Set(Time now) { now_ = now; }
+
+ private:
+  Time now_;
+};
+
+struct FabricCounters {
+  // Links crossed, by kind of packet; a lost packet has not crossed.
+  std::array<uint64_t, kTrafficKinds> hops = {};
+  uint64_t no_route = 0;       // dropped by a switch: nobody owns the destination
+  uint64_t malformed = 0;      // dropped by a host's port: longer than max_frame, or no record's
+  uint64_t receive_drops = 0;  // dropped by a host's port: its receive queue was full
+};
+
+struct Context {
+  Context(Time start, size_t sources, uint32_t room, size_t max_records)
+      : clock(start), events(start, sources), pool(room, max_records) {}
+
+  VirtualClock clock;
+  EventQueue events;
+  RecordPool pool;
+  switching::AddressTable addresses;
+  FabricCounters counters;
+  bool stop = false;  // the run ends after the event that is being handled
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_SIM_CONTEXT_H_

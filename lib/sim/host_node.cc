@@ -1,0 +1,86 @@
+#include "sim/host_node.h"
+
+namespace sluice::sim {
+namespace {
+
+// Polls of one host at one moment, after which it is called stuck. An honest host needs one per
+// burst that it has received and a few more.
+constexpr int kMaxRounds = 100'000;
+
+std::optional<Time> EarlierOf(std::optional<Time> a, std::optional<Time> b) {
+  if (!a) return b;
+  if (!b) return a;
+  return Earlier(*a, *b);
+}
+
+}  // namespace
+
+Time HostNode::Align(Time t) const {
+  const int64_t period = model_.poll_period.ps();
+  if (period == 0) return t;
+  const auto step = static_cast<uint64_t>(period);
+  const uint64_t rest = t.ps() % step;
+  return rest == 0 ? t : t + Duration::Picoseconds(static_cast<int64_t>(step - rest));
+}
+
+void HostNode::Arm(std::optional<Time> t) {
+  if (t == wake_) return;
+  wake_ = t;
+  if (t) {
+    context_.events.Schedule(source_, *t);
+  } else {
+    context_.events.Cancel(source_);
+  }
+}
+
+void HostNode::OnArrival(Time now, Record& record, PortIndex port) {
+  ports_[port]->Deliver(record);
+  if (model_.poll_period == Duration::Zero()) {
+    Poll(now);
+  } else {
+    WakeSoon(now);
+  }
+}
+
+// Returns whether there is more to do at `now`; else `next` says when.
+bool HostNode::PollOnce(Time now, std::optional<Time>& next) {
+  for (auto& port : ports_) port->ClearRefused();
+  for (Pollable* pollable : pollables_) pollable->Poll(now);
+
+  bool received = false;
+  bool refused = false;
+  for (auto& port : ports_) {
+    received |= port->has_received();
+    if (!port->refused()) continue;
+    refused = true;
+    next = EarlierOf(next, port->RoomAt());
+  }
+  bool due = false;
+  for (Pollable* pollable : pollables_) {
+    const std::optional<Time> deadline = pollable->NextDeadline();
+    if (!deadline) continue;
+    if (*deadline <= now) {
+      due = true;
+    } else {
+      next = EarlierOf(next, deadline);
+    }
+  }
+  return received || (due && !refused);
+}
+
+void HostNode::Poll(Time now) {
+  if (pollables_.empty()) return Arm(std::nullopt);
+  std::optional<Time> next;
+  for (int round = 1; PollOnce(now, next); ++round) {
+    if (round == kMaxRounds) {
+      stuck_ = true;
+      context_.stop = true;
+      break;
+    }
+    next.reset();
+  }
+  if (next) next = Align(*next);
+  Arm(next);
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,58 @@
+// HostNode: a simulated machine: its ports, and the Pollables that run on it (an engine, an
+// application), which it polls when there is a reason: packets arrived, a deadline is due, a port
+// that refused a packet has room again, or somebody asked for it.
+//
+// Poll order at one moment: all Pollables in the order of their attachment, and again while one of
+// them has something due or received packets wait. A deadline that is due while a port refuses
+// packets waits until the port has room. Owned by Simulation, one thread.
+#ifndef SLUICE_SIM_HOST_NODE_H_
+#define SLUICE_SIM_HOST_NODE_H_
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "sim/context.h"
+#include "sim/sim_port.h"
+
+namespace sluice::sim {
+
+class HostNode final : public LinkEnd {
+ public:
+  HostNode(Context& context, const HostModel& model, Source wake_source)
+      : context_(context), model_(model), source_(wake_source) {}
+
+  void AddPort(std::unique_ptr<SimPort> port) { ports_.push_back(std::move(port)); }
+  SimPort& port(PortIndex i) { return *ports_[i]; }
+  size_t ports() const { return ports_.size(); }
+  void Attach(Pollable* pollable) { pollables_.push_back(pollable); }
+
+  void OnArrival(Time now, Record& record, PortIndex port) override;
+  // The event of the wake-up source.
+  void OnWake(Time now) { Poll(now); }
+  // The host is polled next at `now`, or as soon after it as it polls at all.
+  void WakeSoon(Time now) { Arm(Align(now)); }
+
+  // A Pollable asks to be polled at once, again and again, and does nothing: the host has stopped
+  // polling at that moment.
+  bool stuck() const { return stuck_; }
+
+ private:
+  void Poll(Time now);
+  bool PollOnce(Time now, std::optional<Time>& next);
+  void Arm(std::optional<Time> t);
+  Time Align(Time t) const;
+
+  Context& context_;
+  HostModel model_;
+  Source source_;
+  bool stuck_ = false;
+  std::optional<Time> wake_;  // the pending event
+  std::vector<std::unique_ptr<SimPort>> ports_;
+  std::vector<Pollable*> pollables_;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_SIM_HOST_NODE_H_

@@ -1,0 +1,82 @@
+#include "sim/record.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/be.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr size_t kRecordsPerBlock = 256;
+constexpr std::align_val_t kAlignment{alignof(Record)};
+
+constexpr uint8_t kProtocolUdp = 17;
+constexpr uint16_t kRocePort = 4791;
+constexpr size_t kUdpBytes = 8;
+constexpr size_t kBthBytes = 12;
+// IBTA 1.4, table 38, and annex A17.9 for the CNP.
+constexpr uint8_t kAcknowledge = 0x11;
+constexpr uint8_t kAtomicAcknowledge = 0x12;
+constexpr uint8_t kCnp = 0x81;
+
+}  // namespace
+
+Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
+  if (network_offset == 0) return Traffic::kOther;
+  const uint8_t* ip = header.data() + network_offset;
+  const bool v4 = ip[0] >> 4 == 4;
+  const size_t ip_bytes = v4 ? (ip[0] & 15) * size_t{4} : 40;
+  const uint8_t protocol = v4 ? ip[9] : ip[6];
+  const size_t udp = network_offset + ip_bytes;
+  if (protocol != kProtocolUdp || header.size() < udp + kUdpBytes + kBthBytes ||
+      LoadBe16(header.data() + udp + 2) != kRocePort) {
+    return Traffic::kOther;
+  }
+  switch (header[udp + kUdpBytes]) {
+    case kAcknowledge:
+    case kAtomicAcknowledge:
+      return Traffic::kAck;
+    case kCnp:
+      return Traffic::kCnp;
+    default:
+      return Traffic::kData;
+  }
+}
+
+RecordPool::RecordPool(uint32_t room, size_t limit) : room_((room + 63) / 64 * 64), limit_(limit) {}
+
+void RecordPool::Free::operator()(uint8_t* block) const { operator delete(block, kAlignment); }
+
+bool RecordPool::Grow() {
+  const size_t count = std::min(kRecordsPerBlock, limit_ - allocated_);
+  if (count == 0) return false;
+  const size_t stride = sizeof(Record) + room_;
+  auto* block = static_cast<uint8_t*>(operator new(count* stride, kAlignment));
+  blocks_.emplace_back(block);
+  for (size_t i = count; i-- > 0;) {
+    auto* record = new (block + i * stride) Record;
+    record->next = free_;
+    free_ = record;
+  }
+  allocated_ += count;
+  return true;
+}
+
+Record* RecordPool::Take() {
+  if (free_ == nullptr && !Grow()) return nullptr;
+  auto* record = static_cast<Record*>(free_);
+  free_ = record->next;
+  ++in_use_;
+  *record = Record();
+  record->header = record->bytes();
+  return record;
+}
+
+void RecordPool::Put(Record* record) {
+  record->next = free_;
+  free_ = record;
+  --in_use_;
+}
+
+}  // namespace sluice::sim

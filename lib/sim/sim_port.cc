@@ -1,0 +1,135 @@
+#include "sim/sim_port.h"
+
+#include <cstring>
+#include <limits>
+
+namespace sluice::sim {
+namespace {
+
+// The port counts packets, not bytes: its queue never drops.
+constexpr Bytes kUnlimited{std::numeric_limits<int64_t>::max() / 2};
+
+}  // namespace
+
+SimPort::SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
+                 const LinkConfig& link)
+    : context_(context), config_(config), model_(model), queue_(1, kUnlimited, 0, 0) {
+  capabilities_.linear_room = context.pool.room();
+  capabilities_.max_frame = config.max_frame;
+  capabilities_.segments = config.carry_payload;
+  capabilities_.elides_payload = !config.carry_payload;
+  capabilities_.hardware_stamps = true;
+  capabilities_.line_rate = link.rate;
+}
+
+void SimPort::Deliver(Record& record) {
+  if (received_ >= config_.receive_queue) {
+    ++context_.counters.receive_drops;
+    context_.pool.Put(&record);
+    return;
+  }
+  record.next = nullptr;
+  if (first_ == nullptr) {
+    first_ = &record;
+  } else {
+    last_->next = &record;
+  }
+  last_ = &record;
+  ++received_;
+}
+
+size_t SimPort::Receive(std::span<port::Packet> burst) {
+  size_t count = 0;
+  for (; count < burst.size() && first_ != nullptr; ++count) {
+    auto* record = static_cast<Record*>(first_);
+    first_ = record->next;
+    port::Packet& packet = burst[count];
+    packet = port::Packet();
+    packet.handle = record;
+    packet.header = record->header;
+    packet.header_length = record->header_length;
+    packet.elided_length = record->elided_length;
+    packet.frame_length = record->wire_length;
+    packet.stamp = record->arrival - model_.receive_delay;
+    packet.rx.icrc = config_.carry_payload ? port::IcrcState::kUnknown : port::IcrcState::kGood;
+  }
+  received_ -= static_cast<uint32_t>(count);
+  return count;
+}
+
+size_t SimPort::Allocate(std::span<port::Packet> burst) {
+  size_t count = 0;
+  for (; count < burst.size(); ++count) {
+    Record* record = context_.pool.Take();
+    if (record == nullptr) break;
+    burst[count] = port::Packet();
+    burst[count].handle = record;
+    burst[count].header = record->bytes();
+  }
+  return count;
+}
+
+void SimPort::Release(std::span<port::Packet> burst) {
+  for (const port::Packet& packet : burst) {
+    context_.pool.Put(static_cast<Record*>(packet.handle));
+  }
+}
+
+// Makes the record what the packet says. False: such a frame cannot be.
+bool SimPort::Load(const port::Packet& packet, Record& record) const {
+  const uint8_t* const begin = record.bytes();
+  const uint8_t* const end = begin + context_.pool.room();
+  if (packet.frame_length > config_.max_frame || packet.header_length > packet.frame_length ||
+      packet.header < begin || packet.header > end || packet.header_length > end - packet.header) {
+    return false;
+  }
+  record.header = packet.header;
+  record.header_length = packet.header_length;
+  record.wire_length = packet.frame_length;
+  record.elided_length = packet.frame_length - packet.header_length;
+  if (!config_.carry_payload) return true;
+
+  size_t room = static_cast<size_t>(end - packet.header) - packet.header_length;
+  uint8_t* to = packet.header + packet.header_length;
+  const auto append = [&](const uint8_t* data, size_t length) {
+    if (length > room) return false;
+    if (length > 0) std::memcpy(to, data, length);
+    to += length;
+    room -= length;
+    return true;
+  };
+  if (!append(packet.payload, packet.payload_length)) return false;
+  for (uint8_t i = 0; i < packet.more_count; ++i) {
+    if (!append(packet.more[i].data, packet.more[i].length)) return false;
+  }
+  if (to - packet.header > packet.frame_length) return false;
+  record.header_length = static_cast<uint16_t>(to - packet.header);
+  record.elided_length = packet.frame_length - record.header_length;
+  return true;
+}
+
+size_t SimPort::Transmit(std::span<port::Packet> burst) {
+  const Time now = context_.clock.now();
+  transmitter_->Advance(now);
+  size_t count = 0;
+  for (; count < burst.size(); ++count) {
+    if (queue_.packets(0) >= config_.transmit_queue) {
+      refused_ = true;
+      break;
+    }
+    port::Packet& packet = burst[count];
+    auto* record = static_cast<Record*>(packet.handle);
+    if (!Load(packet, *record)) {
+      ++context_.counters.malformed;
+      context_.pool.Put(record);
+      continue;
+    }
+    switching::Classify(context_.addresses, *record);
+    record->traffic = TrafficOf(record->header_span(), record->network_offset);
+    transmitter_->Enqueue(now, *record);
+    packet.stamp = transmitter_->last_start() + model_.transmit_delay;
+  }
+  return count;
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,81 @@
+// SimPort: the port::Port of a simulated host.
+//
+// Packets are records of the simulation's pool. By default they carry headers only: the header span
+// travels, everything behind it is accounted for by elided_length, and RxMeta says that the iCRC is
+// good. With carry_payload the whole frame is copied into the record, the receiver finds it in one
+// header span, and the iCRC is for the ends to compute and check (RxMeta: unknown).
+//
+// Transmit takes packets while fewer than `transmit_queue` wait for the line, so that pacing and
+// not the port holds the backlog; a host whose packet was refused is polled again at the moment
+// when a waiting one starts. Transmit writes into Packet::stamp of each packet that it takes the
+// exact moment when its first bit leaves; it can, because nothing overtakes on this line. The stamp
+// of a received packet is the exact arrival of its last bit.
+// A received packet may be given to Transmit again instead of Release.
+#ifndef SLUICE_SIM_SIM_PORT_H_
+#define SLUICE_SIM_SIM_PORT_H_
+
+#include <cstdint>
+
+#include "port/port.h"
+#include "sim/context.h"
+#include "sim/record.h"
+#include "sim/transmitter.h"
+#include "switch/output_queues.h"
+
+namespace sluice::sim {
+
+struct SimPortConfig {
+  uint32_t transmit_queue = 2;    // packets that may wait, beside the one on the line; > 0
+  uint32_t receive_queue = 8192;  // packets that may wait for the host
+  uint32_t linear_room = 384;     // header bytes of a packet; holds a MAD in full
+  uint32_t max_frame = 9216;
+  bool carry_payload = false;
+};
+
+// How fast a host is. The default is ideal.
+struct HostModel {
+  Duration poll_period;     // > 0: polled at whole multiples only; 0: whenever there is a reason
+  Duration receive_delay;   // from the last bit to the host's sight (the stamp stays the bit's)
+  Duration transmit_delay;  // from Transmit, or a free line, to the first bit
+};
+
+class SimPort final : public port::Port {
+ public:
+  SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
+          const LinkConfig& link);
+
+  size_t Receive(std::span<port::Packet> burst) override;
+  size_t Allocate(std::span<port::Packet> burst) override;
+  size_t Transmit(std::span<port::Packet> burst) override;
+  void Release(std::span<port::Packet> burst) override;
+  const port::Capabilities& capabilities() const override { return capabilities_; }
+
+  // The simulation's side. The port's transmit queue, for the Transmitter that serves it; who that
+  // is; a frame that has arrived; whether frames wait for Receive.
+  switching::OutputQueues& queue() { return queue_; }
+  void set_transmitter(Transmitter* transmitter) { transmitter_ = transmitter; }
+  void Deliver(Record& record);
+  bool has_received() const { return first_ != nullptr; }
+  // Since the last ClearRefused a packet was refused for want of room; when there is room again.
+  bool refused() const { return refused_; }
+  void ClearRefused() { refused_ = false; }
+  std::optional<Time> RoomAt() const { return transmitter_->NextStart(); }
+
+ private:
+  bool Load(const port::Packet& packet, Record& record) const;
+
+  Context& context_;
+  Transmitter* transmitter_ = nullptr;
+  switching::SwitchPacket* first_ = nullptr;  // received
+  switching::SwitchPacket* last_ = nullptr;
+  uint32_t received_ = 0;
+  bool refused_ = false;
+  SimPortConfig config_;
+  HostModel model_;
+  switching::OutputQueues queue_;
+  port::Capabilities capabilities_;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_SIM_SIM_PORT_H_

@@ -1,0 +1,260 @@
+#include "sim/simulation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr uint64_t kLossPurpose = 0x6c6f7373;
+
+// Names a port of the whole fabric in random streams, whatever else the topology holds.
+uint64_t EntityOf(NodeId node, PortIndex port) { return uint64_t{node} << 16 | port; }
+
+}  // namespace
+
+absl::Status SimulationConfig::Validate() const {
+  if (switches.buffer <= Bytes(0)) return absl::InvalidArgumentError("buffer is not positive");
+  if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
+  if (ports.transmit_queue == 0) return absl::InvalidArgumentError("transmit_queue is 0");
+  if (ports.receive_queue == 0) return absl::InvalidArgumentError("receive_queue is 0");
+  if (ports.max_frame == 0 || ports.max_frame > 65535) {
+    return absl::InvalidArgumentError("max_frame is not in 1..65535");
+  }
+  if (ports.linear_room == 0 || ports.linear_room > 65535) {
+    return absl::InvalidArgumentError("linear_room is not in 1..65535");
+  }
+  for (const Duration d : {hosts.poll_period, hosts.receive_delay, hosts.transmit_delay}) {
+    if (d < Duration::Zero() || d > Duration::Seconds(1)) {
+      return absl::InvalidArgumentError("a time of the host model is not in 0..1 s");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& topology,
+                                                               const SimulationConfig& config) {
+  if (absl::Status status = topology.Validate(); !status.ok()) return status;
+  if (absl::Status status = config.Validate(); !status.ok()) return status;
+  // A source for each direction of a link, at its far end, and one for each host's wake-up.
+  const auto hosts = static_cast<size_t>(
+      std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
+  const size_t sources = 2 * topology.links.size() + hosts;
+  const uint32_t room = config.ports.carry_payload
+                            ? std::max(config.ports.linear_room, config.ports.max_frame)
+                            : config.ports.linear_room;
+  std::unique_ptr<Simulation> sim(
+      new Simulation(topology, config, PortsOf(topology), sources, room));
+  if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
+  return sim;
+}
+
+Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
+                       const std::vector<std::vector<PortEnd>>& ports, size_t sources,
+                       uint32_t room)
+    : context_(config.start, sources, room, config.max_packets), ports_(ports) {
+  targets_.resize(sources);
+  BuildNodes(topology, config);
+  BuildLinks(config);
+}
+
+void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
+  std::vector<switching::ForwardingTable> tables = ShortestPaths(topology, ports_);
+  hosts_.resize(topology.nodes.size());
+  switches_.resize(topology.nodes.size());
+  Source source = 0;
+  for (NodeId node = 0; node < topology.nodes.size(); ++node) {
+    // The sources of a node: arrivals by port, then the wake-up.
+    source += static_cast<Source>(ports_[node].size());
+    if (topology.nodes[node] == NodeKind::kHost) {
+      targets_[source].node = node;
+      hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
+      targets_[source++].host = hosts_[node].get();
+      for (const PortEnd& end : ports_[node]) {
+        hosts_[node]->AddPort(
+            std::make_unique<SimPort>(context_, config.ports, config.hosts, end.out));
+      }
+      continue;
+    }
+    switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(),
+                                                   config.switches.buffer, config.marking_seed,
+                                                   EntityOf(node, 0), std::move(tables[node]));
+    for (PortIndex port = 0; port < ports_[node].size(); ++port) {
+      switches_[node]->queues().SetEcn(port, config.switches.ecn);
+    }
+  }
+}
+
+void Simulation::BuildLinks(const SimulationConfig& config) {
+  std::vector<Source> first_source;
+  Source source = 0;
+  size_t transmitter = 0;
+  for (NodeId node = 0; node < ports_.size(); ++node) {
+    first_source.push_back(source);
+    first_transmitter_.push_back(transmitter);
+    source += static_cast<Source>(ports_[node].size()) + (hosts_[node] != nullptr ? 1 : 0);
+    transmitter += ports_[node].size();
+  }
+  for (NodeId node = 0; node < ports_.size(); ++node) {
+    for (PortIndex port = 0; port < ports_[node].size(); ++port) {
+      const PortEnd& end = ports_[node][port];
+      const Source arrival = first_source[end.peer] + end.peer_port;
+      HostNode* const host = hosts_[node].get();
+      auto& queues = host != nullptr ? host->port(port).queue() : switches_[node]->queues();
+      transmitters_.push_back(
+          std::make_unique<Transmitter>(queues, host != nullptr ? PortIndex{0} : port, end.out,
+                                        Rng(config.loss_seed, EntityOf(node, port), kLossPurpose),
+                                        context_.events, arrival, config.start));
+      Transmitter* const made = transmitters_.back().get();
+      Duration extra;
+      if (host != nullptr) {
+        host->port(port).set_transmitter(made);
+        extra += config.hosts.transmit_delay;
+      } else {
+        switches_[node]->AddTransmitter(made);
+      }
+      if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
+        made->ConnectTo(*to, end.peer_port, extra + config.hosts.receive_delay);
+      } else {
+        made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
+      }
+      targets_[arrival].node = end.peer;
+      targets_[arrival].transmitter = made;
+    }
+  }
+}
+
+absl::Status Simulation::AddAddresses() {
+  using switching::Destination;
+  for (NodeId node = 0; node < hosts_.size(); ++node) {
+    if (hosts_[node] == nullptr) continue;
+    const HostAddress address = AddressOf(node);
+    for (const Destination& destination :
+         {Destination::Ipv4(address.ipv4), Destination::Ipv6(address.ipv6),
+          Destination::Mac(address.mac)}) {
+      if (absl::Status status = context_.addresses.Add(destination, node); !status.ok()) {
+        return status;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Simulation::Attach(NodeId host, Pollable* pollable) {
+  hosts_[host]->Attach(pollable);
+  Wake(host);
+}
+
+void Simulation::SetProgress(Progress progress, uint64_t events) {
+  progress_ = std::move(progress);
+  progress_events_ = events;
+}
+
+void Simulation::Handle(Source source, Time now) {
+  const Target& target = targets_[source];
+  if (target.transmitter == nullptr) {
+    target.host->OnWake(now);
+  } else {
+    Transmitter& transmitter = *target.transmitter;
+    Record& record = transmitter.TakeArrival(now);
+    if (record.lost) {
+      context_.pool.Put(&record);
+      return;
+    }
+    ++context_.counters.hops[static_cast<size_t>(record.traffic)];
+    transmitter.end().OnArrival(now, record, transmitter.end_port());
+  }
+}
+
+Simulation::End Simulation::Run(Time until) {
+  End end = End::kUntil;
+  context_.stop = false;
+  while (true) {
+    if (context_.events.empty()) {
+      end = End::kIdle;
+      break;
+    }
+    const Time now = context_.events.next_time();
+    if (now > until) break;
+    const Source source = context_.events.next_source();
+    context_.clock.Set(now);
+    ++events_;
+    trace_hash_ = (trace_hash_ ^ now.ps()) * 0x9e3779b97f4a7c15ULL + source;
+    Handle(source, now);
+    if (context_.stop) {
+      const NodeId node = targets_[source].node;
+      const bool stuck = hosts_[node] != nullptr && hosts_[node]->stuck();
+      if (stuck) stuck_host_ = node;
+      end = stuck ? End::kStuck : End::kStopped;
+      break;
+    }
+    if (progress_events_ != 0 && events_ % progress_events_ == 0) progress_(now, events_);
+  }
+  if (end == End::kUntil && until > now()) context_.clock.Set(until);
+  Settle();
+  return end;
+}
+
+// Brings the queues, which are served when somebody looks, and the probes up to now.
+void Simulation::Settle() {
+  for (auto& transmitter : transmitters_) transmitter->Advance(now());
+  for (auto& probe : probes_) probe->Finish(now());
+}
+
+absl::Status Simulation::SetEcn(NodeId node, PortIndex port, const switching::EcnProfile& profile) {
+  if (absl::Status status = profile.Validate(); !status.ok()) return status;
+  if (node >= switches_.size() || switches_[node] == nullptr || port >= ports_[node].size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("node ", node, " port ", port, " is no port of a switch"));
+  }
+  switches_[node]->queues().SetEcn(port, profile);
+  return absl::OkStatus();
+}
+
+QueueProbe& Simulation::AddProbe(NodeId node, PortIndex port, Duration interval) {
+  probes_.push_back(std::make_unique<QueueProbe>(now(), interval));
+  QueueProbe* const probe = probes_.back().get();
+  if (hosts_[node] != nullptr) {
+    hosts_[node]->port(port).queue().SetObserver(0, probe);
+  } else {
+    switches_[node]->queues().SetObserver(port, probe);
+  }
+  return *probe;
+}
+
+uint64_t Simulation::packet_hops() const {
+  const auto& hops = context_.counters.hops;
+  return hops[static_cast<size_t>(Traffic::kData)] + hops[static_cast<size_t>(Traffic::kAck)];
+}
+
+uint64_t Simulation::drops() const {
+  uint64_t sum = 0;
+  for (const auto& node : switches_) {
+    if (node == nullptr) continue;
+    for (PortIndex port = 0; port < node->queues().ports(); ++port) {
+      sum += node->queues().counters(port).dropped;
+    }
+  }
+  return sum;
+}
+
+uint64_t Simulation::ecn_marks() const {
+  uint64_t sum = 0;
+  for (const auto& node : switches_) {
+    if (node == nullptr) continue;
+    for (PortIndex port = 0; port < node->queues().ports(); ++port) {
+      sum += node->queues().counters(port).ecn_marks;
+    }
+  }
+  return sum;
+}
+
+uint64_t Simulation::lost() const {
+  uint64_t sum = 0;
+  for (const auto& transmitter : transmitters_) sum += transmitter->counters().lost;
+  return sum;
+}
+
+}  // namespace sluice::sim

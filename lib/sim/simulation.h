@@ -1,0 +1,136 @@
+// Simulation: a fabric of hosts, links and switches in virtual time.
+//
+// Hosts are Pollables handed in from outside, over the SimPorts that the simulation gives them.
+// A run is a function of (topology, configuration, what the hosts do), bit for bit: trace_hash()
+// tells two runs apart. One thread.
+//
+//   auto sim = Simulation::Create(Star(8, {}), {});
+//   Engine engine((*sim)->port(0), ...);
+//   (*sim)->Attach(0, &engine);
+//   (*sim)->Run(until);
+#ifndef SLUICE_SIM_SIMULATION_H_
+#define SLUICE_SIM_SIMULATION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "port/port.h"
+#include "sim/context.h"
+#include "sim/host_node.h"
+#include "sim/queue_probe.h"
+#include "sim/switch_node.h"
+#include "sim/topology.h"
+#include "sim/transmitter.h"
+#include "switch/ecn.h"
+
+namespace sluice::sim {
+
+struct SwitchConfig {
+  Bytes buffer{32 << 20};  // shared by all ports of a switch
+  switching::EcnProfile ecn;
+};
+
+struct SimulationConfig {
+  Time start;
+  // The two random streams of a fabric; equal seeds do not make them alike.
+  uint64_t marking_seed = 1;
+  uint64_t loss_seed = 1;
+  SwitchConfig switches;
+  SimPortConfig ports;
+  HostModel hosts;
+  size_t max_packets = size_t{1} << 24;  // in the whole fabric; Allocate gives fewer beyond
+
+  absl::Status Validate() const;
+};
+
+class Simulation {
+ public:
+  enum class End : uint8_t {
+    kUntil,    // virtual time has reached `until`
+    kStopped,  // somebody called Stop()
+    kIdle,     // nothing will ever happen again
+    kStuck,    // a host does not let time go on: stuck_host()
+  };
+  using Progress = std::function<void(Time now, uint64_t events)>;
+
+  static absl::StatusOr<std::unique_ptr<Simulation>> Create(const Topology& topology,
+                                                            const SimulationConfig& config);
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  // `host` is a host of the topology in all of these. The Pollable outlives the runs; it is polled
+  // first at the time of its attachment, once Run is called.
+  port::Port& port(NodeId host, PortIndex port = 0) { return hosts_[host]->port(port); }
+  void Attach(NodeId host, Pollable* pollable);
+  // After input to a Pollable from elsewhere than its own Poll: has it polled now.
+  void Wake(NodeId host) { hosts_[host]->WakeSoon(now()); }
+
+  // Handles every event up to and including `until`. May be called again; how a run is cut into
+  // calls changes nothing.
+  End Run(Time until);
+  // Ends Run after the event that is being handled.
+  void Stop() { context_.stop = true; }
+  // Called each `events` events.
+  void SetProgress(Progress progress, uint64_t events);
+
+  Clock& clock() { return context_.clock; }
+  Time now() const { return context_.clock.now(); }
+
+  // At set-up: another profile for one port of a switch.
+  absl::Status SetEcn(NodeId node, PortIndex port, const switching::EcnProfile& profile);
+  // Watches the queue before (node, port), a switch's or a host's, from now on; the simulation owns
+  // the probe, which is right up to now() whenever Run is not running. One probe per queue; the
+  // queue is empty.
+  QueueProbe& AddProbe(NodeId node, PortIndex port, Duration interval);
+
+  const FabricCounters& counters() const { return context_.counters; }
+  uint64_t packet_hops() const;  // data and ACK
+  uint64_t drops() const;        // of switches, for want of buffer
+  uint64_t ecn_marks() const;
+  uint64_t lost() const;  // by lossy links
+  uint64_t events() const { return events_; }
+  uint64_t trace_hash() const { return trace_hash_; }
+  NodeId stuck_host() const { return stuck_host_; }
+  const Transmitter& transmitter(NodeId node, PortIndex port) const {
+    return *transmitters_[first_transmitter_[node] + port];
+  }
+  size_t packets_in_use() const { return context_.pool.in_use(); }
+
+ private:
+  // What an event source stands for: exactly one of the two.
+  struct Target {
+    Transmitter* transmitter = nullptr;
+    HostNode* host = nullptr;
+    NodeId node = 0;
+  };
+
+  Simulation(const Topology& topology, const SimulationConfig& config,
+             const std::vector<std::vector<PortEnd>>& ports, size_t sources, uint32_t room);
+  void BuildNodes(const Topology& topology, const SimulationConfig& config);
+  void BuildLinks(const SimulationConfig& config);
+  absl::Status AddAddresses();
+  void Handle(Source source, Time now);
+  void Settle();
+
+  Context context_;
+  std::vector<std::vector<PortEnd>> ports_;
+  std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
+  std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
+  std::vector<std::unique_ptr<Transmitter>> transmitters_;
+  std::vector<size_t> first_transmitter_;  // by node: of its port 0
+  std::vector<Target> targets_;            // by source
+  std::vector<std::unique_ptr<QueueProbe>> probes_;
+  Progress progress_;
+  uint64_t progress_events_ = 0;
+  uint64_t events_ = 0;
+  uint64_t trace_hash_ = 0;
+  NodeId stuck_host_ = 0;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_SIM_SIMULATION_H_

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Runs the program sluice-lab as a user does: same bytes twice, the figure of the HPCC simulator,
+A/A, JSON, the report, wrong command lines.
+
+    lab_test.py PROGRAM
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = sys.argv[1]
+FILES = ['fct.txt', 'queues.csv', 'rates.csv', 'result.json', 'timing.json']
+
+
+def run(*words):
+    return subprocess.run([PROGRAM, *words], capture_output=True, timeout=120, text=True)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = self.folder.name
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def execute(self, name, experiment, arm, seed=1):
+        where = os.path.join(self.path, name)
+        result = run('exec', experiment, '-a', arm, '--seed', str(seed), '-o', where)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(sorted(os.listdir(where)), FILES)
+        return where
+
+    def result(self, *words):
+        with open(os.path.join(self.execute(*words), 'result.json'), encoding='utf-8') as f:
+            return json.load(f)
+
+
+class Exec(Folder):
+    def test_two_runs_are_the_same_bytes(self):
+        for arm in ['tita', 'dcqcn', 'fixed']:
+            one = self.execute('one', 'incast-shallow:senders=8,size=200KB', arm)
+            two = self.execute('two', 'incast-shallow:senders=8,size=200KB', arm)
+            for name in FILES:
+                if name == 'timing.json':
+                    continue
+                with open(os.path.join(one, name), 'rb') as f, \
+                        open(os.path.join(two, name), 'rb') as g:
+                    self.assertEqual(f.read(), g.read(), (arm, name))
+
+    def test_another_seed_is_another_run(self):
+        one = self.result('one', 'incast:senders=4,size=50KB', 'tita', 1)
+        two = self.result('two', 'incast:senders=4,size=50KB', 'tita', 2)
+        self.assertNotEqual(one['trace_hash'], two['trace_hash'])
+
+    def test_incast16_is_that_of_the_hpcc_simulator(self):
+        """Its last flow ends at 1332.1 us with DCQCN at 50/50/55 us, F = 1 and a CNP for each mark
+        (config_incast16_dcqcnpaper); nothing is lost and the line is never idle. Our headers are
+        10 B a packet longer and carry preamble, FCS and gap: 16 x 1000 packets of 1082 B last 1385
+        us and no run can be shorter."""
+        r = self.result('golden', 'incast:senders=16', 'dcqcn:preset=ns3-50us')
+        last = r['last_finish_ns'] / 1000
+        self.assertLess(abs(last / 1332.1 - 1), 0.10)
+        self.assertGreater(last, 16 * 1000 * 1082 * 8 / 100e3)
+        self.assertEqual((r['flows'], r['unfinished'], r['drops']), (16, 0, 0))
+        self.assertGreater(r['utilisation'], 0.99)
+        self.assertGreater(r['cnps'], 1000)
+        # 32,000 data hops, and one ACK for at most every data packet.
+        self.assertGreaterEqual(r['packet_hops'], 32000)
+        self.assertLessEqual(r['packet_hops'], 64000)
+
+    def test_tita_keeps_the_queue_short_in_both_buffers(self):
+        """It must not need the buffer: at most two base round trips of bytes (104 KB), and the
+        first windows of a quarter of it from each of 16 senders, wait."""
+        for experiment in ['incast', 'incast-shallow', 'incast:buffer=2MiB']:
+            r = self.result('tita', experiment, 'tita')
+            self.assertEqual(r['drops'], 0)
+            self.assertLess(r['queue_bytes']['max'], 300e3)
+            self.assertGreater(r['goodput_gbps'], 85)
+
+    def test_timing_lies_apart(self):
+        where = self.execute('timing', 'incast:senders=2,size=50KB', 'tita')
+        with open(os.path.join(where, 'timing.json'), encoding='utf-8') as f:
+            timing = json.load(f)
+        self.assertGreater(timing['cpu_seconds'], 0)
+        self.assertGreater(timing['packet_hops_per_cpu_second'], 0)
+
+    def test_fct_agrees_with_the_result(self):
+        where = self.execute('fct', 'incast:senders=5,size=50KB', 'tita')
+        with open(os.path.join(where, 'fct.txt'), encoding='utf-8') as f:
+            rows = [line.split() for line in f]
+        with open(os.path.join(where, 'result.json'), encoding='utf-8') as f:
+            result = json.load(f)
+        self.assertEqual([len(r) for r in rows], [8] * 5)
+        ends = [int(r[5]) + int(r[6]) for r in rows]
+        self.assertEqual(ends, sorted(ends))  # in the order of completion
+        slowdown = sorted(max(1, int(r[6]) / int(r[7])) for r in rows)
+        for p in (50, 95, 99):
+            self.assertAlmostEqual(result['slowdown'][f'p{p}'], slowdown[5 * p // 100], places=3)
+
+
+class Run(Folder):
+    def test_a_against_a_is_identical(self):
+        r = run('run', 'incast:senders=4,size=100KB', '-a', 'dcqcn', '-b', 'dcqcn', '--seeds', '3',
+                '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        document = json.loads(r.stdout)
+        self.assertEqual({m['verdict'] for m in document['metrics']}, {'identical'})
+
+    def test_json_does_not_depend_on_the_threads(self):
+        words = ['run', 'incast-shallow:size=200KB', '--seeds', '4', '--json', '-']
+        one, many = run(*words, '--jobs', '1'), run(*words, '--jobs', '4')
+        self.assertEqual(one.returncode, 0, one.stderr)
+        self.assertEqual(one.stdout, many.stdout)
+        document = json.loads(one.stdout)
+        self.assertEqual((document['a'], document['b'], document['seeds']), ('tita', 'dcqcn', 4))
+        names = {m['name'] for m in document['metrics']}
+        self.assertLessEqual({'fct_p50_ns', 'fct_p99_ns', 'last_finish_ns', 'goodput_gbps',
+                              'queue_max_bytes', 'queue_mean_bytes', 'drops', 'retransmissions'},
+                             names)
+        for m in document['metrics']:
+            self.assertIn(m['verdict'],
+                          ['better', 'worse', 'equivalent', 'inconclusive', 'identical'])
+            if m['low'] is not None:
+                self.assertLessEqual(m['low'], m['ratio'])
+                self.assertLessEqual(m['ratio'], m['high'])
+
+    def test_keeps_runs_and_reports(self):
+        where = os.path.join(self.path, 'runs')
+        r = run('run', 'incast:senders=4,size=100KB', '--seeds', '2', '-o', where)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn('95% interval', r.stdout)
+        # Each kept run is the run that exec makes.
+        alone = self.execute('alone', 'incast:senders=4,size=100KB', 'dcqcn', 2)
+        for name in ['result.json', 'fct.txt', 'queues.csv', 'rates.csv']:
+            with open(os.path.join(where, 'b', '2', name), 'rb') as f, \
+                    open(os.path.join(alone, name), 'rb') as g:
+                self.assertEqual(f.read(), g.read(), name)
+        page = os.path.join(self.path, 'report.html')
+        r = run('report', where, '-o', page)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        with open(page, encoding='utf-8') as f:
+            text = f.read()
+        self.assertLess(len(text), 1_500_000)
+        self.assertNotIn('http', text)
+
+
+class Words(Folder):
+    def test_list_and_describe(self):
+        self.assertIn('incast-shallow', run('list').stdout)
+        document = json.loads(run('list', '--json', '-').stdout)
+        for kind in ['experiments', 'algorithms']:
+            for entry in document[kind]:
+                r = run('describe', entry['name'])
+                self.assertEqual(r.returncode, 0)
+                self.assertIn(entry['summary'], r.stdout)
+
+    def test_bad_input_is_one_line_and_status_2(self):
+        out = os.path.join(self.path, 'out')
+        table = [
+            (['run', 'incats'], "did you mean 'incast'?"),
+            (['run', 'incast:sender=3'], "did you mean 'senders'?"),
+            (['run', 'incast', '-a', 'titta'], "did you mean 'tita'?"),
+            (['run', 'incast', '-b', 'dcqcn:alfa=1'], '-b'),
+            (['run', 'incast', '-a', 'dcqcn:preset=ns4'], 'preset'),
+            (['run', 'incast', '-a', 'fixed:rate=5X'], 'rate'),
+            (['run', 'incast', '--seeds', '0'], '--seeds'),
+            (['run', 'incast', '--jobs', '0'], '--jobs'),
+            (['run', 'incast', '--seed', '3'], "belongs to 'exec'"),
+            (['run', 'incast', '--seeds', '3', '--seeds', '3'], '--seeds'),
+            (['run'], 'EXPERIMENT'),
+            (['run', 'incast', 'permutation'], 'permutation'),
+            (['run', 'incast:size=3GiB'], '2GiB'),
+            (['exec', 'incast'], '-o'),
+            (['exec', 'incast', '-o', '/proc/none/x'], '/proc/none/x'),
+            (['exec', 'incast', '--seed', 'x', '-o', out], '--seed'),
+            (['report', out, '-o', out], 'run.json'),
+            (['describe', 'incats'], "did you mean 'incast'?"),
+            (['run', 'joinleave'], 'joinleave'),
+            ([], ''),
+        ]
+        # What the contract names and is not built is as unknown as any other word.
+        table += [([word], word) for word in
+                  ['sweep', 'merge', 'compare', 'replay', 'import', 'export', 'bound', 'rnu']]
+        for words, says in table:
+            r = run(*words)
+            self.assertEqual(r.returncode, 2, (words, r.stderr))
+            self.assertIn(says, r.stderr, words)
+            if words:
+                self.assertEqual(r.stderr.count('\n'), 1, (words, r.stderr))
+
+    def test_json_holds_the_error(self):
+        r = run('run', 'incats', '--json', '-')
+        self.assertEqual(r.returncode, 2)
+        document = json.loads(r.stdout)
+        self.assertEqual(document['exit'], 2)
+        self.assertIn('incast', document['error'])
+
+
+if __name__ == '__main__':
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
