@@ -17,10 +17,15 @@ using transport::SendGate;
 // Flows that nobody touches for days would outlive the range in which Times compare.
 constexpr Duration kSweepEvery = Duration::Seconds(3600);
 
+EngineConfig Bounded(EngineConfig config) {
+  config.burst = std::clamp<uint32_t>(config.burst, 1, port::kMaxBurst);
+  return config;
+}
+
 }  // namespace
 
 Engine::Engine(const EngineConfig& config, port::Port* port, const memory::RegionTable* regions)
-    : config_(config),
+    : config_(Bounded(config)),
       port_(port),
       regions_(regions),
       framer_(port->capabilities(), config.icrc),
@@ -119,12 +124,14 @@ void Engine::RunTimers(Context& ctx) {
 }
 
 void Engine::SettleCompletions(Context& ctx) {
-  // Each once: those that still find a full completion queue go to the end.
+  // Each once: those that still find a full completion queue go to the end. A queue pair in error
+  // stays for good, since a receive may be posted to it without a doorbell.
   QueuePair* last = unsettled_.tail;
   while (last != nullptr) {
     QueuePair* qp = unsettled_.Take();
     const bool done = qp == last;
-    if (!qp->Settle(ctx)) unsettled_.Append(qp);
+    const bool settled = qp->Settle(ctx);
+    if (!settled || qp->state() == transport::QpState::kError) unsettled_.Append(qp);
     if (done) break;
   }
 }

@@ -39,7 +39,7 @@ struct EngineConfig {
   uint64_t seed = 1;                // draws QPNs
   uint32_t max_queue_pairs = 1024;  // at most QpTable::kMaxCapacity
   uint32_t record_blocks = 256;     // flows that can be timed at the same moment
-  uint32_t burst = 32;              // packets per receive and transmit, at most port::kMaxBurst
+  uint32_t burst = 32;              // packets per receive and transmit, 1 to port::kMaxBurst
   bool icrc = true;                 // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
   // every few microseconds needs some; virtual time, polled to the picosecond, needs none.

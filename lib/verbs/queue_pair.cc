@@ -153,8 +153,6 @@ PostResult QueuePair::PostReceive(const ReceiveRequest& r) {
   if (filled != PostResult::kOk) return filled;
   work->wr_id = r.wr_id;
   queue.Publish();
-  // A queue pair in error flushes what is posted to it.
-  if (q.qp->state() == transport::QpState::kError) q.device->engine.Ring(q.qp);
   return PostResult::kOk;
 }
 

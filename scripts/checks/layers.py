@@ -30,7 +30,7 @@ TABLE = {
     "sim": "telemetry wire switch port",
     "dpdk": "telemetry port",
     "verbs": "runtime engine+theirs memory",
-    "open": "verbs runtime dpdk",
+    "open": "verbs runtime port wire dpdk",
     "export": "telemetry port",
     "lab": "verbs runtime engine sim switch port wire telemetry cli cc-registry",
     "bridge": "lab switch port dpdk",

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """sluice-perf loopback: the promised JSON, and every byte under every fault.
 
-    loopback_test.py PROGRAM [--soak]
+    loopback_test.py PROGRAM          all of it
+    loopback_test.py PROGRAM --soak   10^7 messages over queue pairs that come and go under loss
 """
 import os
 import sys
@@ -10,7 +11,7 @@ import unittest
 
 import perf
 
-PROGRAM = sys.argv[1]
+PROGRAM, SOAK = sys.argv[1], '--soak' in sys.argv
 NUMBER = (int, float)
 # What the commands' contract promises of the JSON, with its types.
 FIELDS = {
@@ -26,7 +27,8 @@ FAULTS = {'loss': 'dropped', 'duplicate': 'duplicated', 'reorder': 'reordered',
 
 
 def loopback(*words):
-    return perf.run(PROGRAM, 'loopback', '--json', '-', *words)
+    return perf.run(PROGRAM, 'loopback', '--json', '-', *words,
+                    limit=perf.SOAK_LIMIT if SOAK else perf.LIMIT)
 
 
 class Loopback(unittest.TestCase):
@@ -84,7 +86,7 @@ class Loopback(unittest.TestCase):
 
     def test_two_cores(self):
         if len(os.sched_getaffinity(0)) < 2:
-            self.skipTest('one core')
+            self.skipTest("one core")
         for op in ('send', 'write'):
             self.verified('--cores', 2, '--op', op, '--size', 9000, '--messages', 2000)
             self.verified('--cores', 2, '--op', op, '--size', 9000, '--messages', 500, '--loss',
@@ -120,18 +122,11 @@ class Loopback(unittest.TestCase):
         self.fail(f'goodput at 1 % loss over goodput without: {ratios}')
 
     def test_queue_pairs_made_and_unmade_under_loss(self):
-        soak = '--soak' in sys.argv
-        messages, churn = (10_000_000, 5000) if soak else (20_000, 200)
+        messages, churn = (10_000_000, 5000) if SOAK else (20_000, 200)
         found = self.verified('--messages', messages, '--churn', churn, '--qps', 4, '--loss',
                               '0.01', '--size', 64)
         self.assertEqual(found['messages'], messages)
         self.assertGreaterEqual(found['qps_created'], 2 * 4 * messages // churn)
-
-    def test_the_same_seed_sends_the_same_faults(self):
-        # Whatever the machine does meanwhile, what is dropped hangs on the packet's number alone.
-        words = ('--messages', 3000, '--duplicate', '0.05', '--cc', 'fixed', '--timeout', 20)
-        first = self.verified(*words, '--seed', 7)['faults_injected']['duplicated']
-        self.assertGreater(first, 0)
 
 
 class BadInput(unittest.TestCase):
@@ -184,7 +179,7 @@ class BadInput(unittest.TestCase):
                 ('--seconds', '--seconds', '5 parsecs'),
                 ('--line-rate', '--line-rate', '10Gb'),
                 ('iCRC', '--corrupt', '1%', '--icrc', 'off'),
-                ('--capture.*cannot be written', '--capture', '/nonexistent/x', '--messages', 1),
+                ('--capture.*cannot be written', '--capture', '/nonexistent/x'),
                 ("unexpected word 'extra'", 'extra'),
                 ("'--vdev'", '--vdev', 'net_null0')):
             with self.subTest(words):
@@ -229,4 +224,5 @@ class BadInput(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    case = ['Loopback.test_queue_pairs_made_and_unmade_under_loss'] if SOAK else []
+    unittest.main(argv=sys.argv[:1] + case, verbosity=2)

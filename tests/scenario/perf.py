@@ -10,11 +10,12 @@ import time
 
 # Only against hanging for ever: a busy machine is slow, and that is no failure.
 LIMIT = 120
+SOAK_LIMIT = 3000
 
 
-def run(program, *words, prefix=(), **kwargs):
+def run(program, *words, prefix=(), limit=LIMIT, **kwargs):
     return subprocess.run([*prefix, program, *map(str, words)], capture_output=True, text=True,
-                          timeout=LIMIT, stdin=subprocess.DEVNULL, check=False, **kwargs)
+                          timeout=limit, stdin=subprocess.DEVNULL, check=False, **kwargs)
 
 
 def document(result):
