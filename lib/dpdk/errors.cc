@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "base/near.h"
 
 namespace sluice::dpdk {
 
@@ -188,22 +189,6 @@ std::string LastComplaint(std::string_view log) {
   return last;
 }
 
-// Levenshtein's distance, for words of a driver's length.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 ErrorKind KindOf(const absl::Status& status) {
@@ -254,8 +239,8 @@ std::string NearestDriver(std::string_view name) {
   size_t least = 4;  // more edits than three make another word
   for (const std::string& driver : KnownVdevDrivers()) {
     // "ring" for "net_ring" is the commonest mistake of all.
-    const size_t d =
-        std::min(Distance(name, driver), Distance(name, std::string_view(driver).substr(4)));
+    const size_t d = std::min(EditDistance(name, driver),
+                              EditDistance(name, std::string_view(driver).substr(4)));
     if (d < least) {
       least = d;
       best = driver;

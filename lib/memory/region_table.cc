@@ -93,8 +93,12 @@ size_t RegionTable::size() const {
 
 Resolution RegionTable::Resolve(uint32_t key, uint32_t pd, uint64_t va, Bytes length,
                                 Access access) const {
+  return ResolveAt(IndexOf(key), key, pd, va, length, access);
+}
+
+Resolution RegionTable::ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uint64_t va,
+                                  Bytes length, Access access) const {
   if (length == Bytes(0)) return {nullptr, Fault::kNone};
-  const uint32_t index = IndexOf(key);
   if (index >= capacity_) return {nullptr, Fault::kKey};
   const Slot& slot = slots_[index];
   const uint64_t state = slot.state.load(std::memory_order_acquire);

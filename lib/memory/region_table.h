@@ -85,11 +85,26 @@ class RegionTable {
   // R_Key of a zero-length RDMA request is not validated). A negative length is kBounds.
   Resolution Resolve(uint32_t key, uint32_t pd, uint64_t va, Bytes length, Access access) const;
 
+  // The same for a caller that names the same key again and again: the hint remembers where the
+  // last key's slot lies and spares the permutation. One thread per hint; a stale one costs time
+  // only.
+  struct Hint {
+    uint32_t key = 0;
+    uint32_t index = 0;
+  };
+  Resolution Resolve(uint32_t key, uint32_t pd, uint64_t va, Bytes length, Access access,
+                     Hint* hint) const {
+    if (hint->key != key) *hint = {key, IndexOf(key)};
+    return ResolveAt(hint->index, key, pd, va, length, access);
+  }
+
   // Regions registered now. Any thread.
   size_t size() const;
   size_t capacity() const { return capacity_; }
 
  private:
+  Resolution ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uint64_t va, Bytes length,
+                       Access access) const;
   // One line each: the poll cores read it, registration writes it.
   struct alignas(64) Slot {
     // Low half: the key, or 0 while the slot is free; high half: how often it was registered.

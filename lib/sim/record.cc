@@ -4,21 +4,15 @@
 #include <new>
 
 #include "base/be.h"
+#include "wire/bth.h"
+#include "wire/ip_headers.h"
+#include "wire/opcode.h"
 
 namespace sluice::sim {
 namespace {
 
 constexpr size_t kRecordsPerBlock = 256;
 constexpr std::align_val_t kAlignment{alignof(Record)};
-
-constexpr uint8_t kProtocolUdp = 17;
-constexpr uint16_t kRocePort = 4791;
-constexpr size_t kUdpBytes = 8;
-constexpr size_t kBthBytes = 12;
-// IBTA 1.4, table 38, and annex A17.9 for the CNP.
-constexpr uint8_t kAcknowledge = 0x11;
-constexpr uint8_t kAtomicAcknowledge = 0x12;
-constexpr uint8_t kCnp = 0x81;
 
 }  // namespace
 
@@ -29,15 +23,16 @@ Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
   const size_t ip_bytes = v4 ? (ip[0] & 15) * size_t{4} : 40;
   const uint8_t protocol = v4 ? ip[9] : ip[6];
   const size_t udp = network_offset + ip_bytes;
-  if (protocol != kProtocolUdp || header.size() < udp + kUdpBytes + kBthBytes ||
-      LoadBe16(header.data() + udp + 2) != kRocePort) {
+  if (protocol != wire::kIpProtocolUdp ||
+      header.size() < udp + wire::UdpHeader::kSize + wire::Bth::kSize ||
+      LoadBe16(header.data() + udp + 2) != wire::kRocePort) {
     return Traffic::kOther;
   }
-  switch (header[udp + kUdpBytes]) {
-    case kAcknowledge:
-    case kAtomicAcknowledge:
+  switch (static_cast<wire::Opcode>(header[udp + wire::UdpHeader::kSize])) {
+    case wire::Opcode::kRcAcknowledge:
+    case wire::Opcode::kRcAtomicAcknowledge:
       return Traffic::kAck;
-    case kCnp:
+    case wire::Opcode::kCnp:
       return Traffic::kCnp;
     default:
       return Traffic::kData;

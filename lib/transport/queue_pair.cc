@@ -159,6 +159,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
   Extension extension;
   std::memset(extension.bytes, 0, wire::kCnpReservedBytes);
   extension.length = wire::kCnpReservedBytes;
+  ctx.counters.Add(Count::kCnpsSent);
   ctx.framer.Write(packet, cnp_path_, bth, kNotEct, extension, {});
 }
 

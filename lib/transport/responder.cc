@@ -241,7 +241,6 @@ Answer Responder::TakeAnswer(Context& ctx) {
     a.aeth.syndrome = wire::Aeth::AckSyndrome(CreditCodeNow());
     ctx.counters.Add(Count::kAcksSent);
   }
-  if (a.cnp) ctx.counters.Add(Count::kCnpsSent);
   ack_pending_ = nak_pending_ = cnp_pending_ = false;
   return a;
 }

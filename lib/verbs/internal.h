@@ -64,6 +64,9 @@ struct QueuePair::Impl {
   std::shared_ptr<const cc::Algorithm> algorithm;
   PostLock send_lock;
   PostLock receive_lock;
+  // Under the locks: requests of one queue pair mostly name one region.
+  memory::RegionTable::Hint send_hint;
+  memory::RegionTable::Hint receive_hint;
 };
 
 }  // namespace sluice::verbs

@@ -37,13 +37,14 @@ absl::Status CheckOptions(const ConnectOptions& o) {
 // published by it.
 template <typename Work, typename Run>
 PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
-                        memory::Access access, Work* work, Run* room) {
+                        memory::Access access, memory::RegionTable::Hint* hint, Work* work,
+                        Run* room) {
   uint64_t total = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
     const Segment& s = segments[i];
     const auto va = reinterpret_cast<uintptr_t>(s.address);
     const memory::Resolution m =
-        q.device->regions.Resolve(s.lkey, q.pd, va, Bytes(s.length), access);
+        q.device->regions.Resolve(s.lkey, q.pd, va, Bytes(s.length), access, hint);
     if (m.fault != memory::Fault::kNone) return PostResult::kBadKey;
     room[i].data = static_cast<uint8_t*>(s.address);
     room[i].length = s.length;
@@ -126,7 +127,8 @@ PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
   transport::SendWork* work = queue.Claim();
   if (work == nullptr) return PostResult::kQueueFull;
 
-  const PostResult filled = FillSegments(q, r.segments, memory::kLocalRead, work, queue.Room(work));
+  const PostResult filled =
+      FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue.Room(work));
   if (filled != PostResult::kOk) return filled;
   work->wr_id = r.wr_id;
   work->op = static_cast<transport::Op>(r.opcode);
@@ -149,7 +151,7 @@ PostResult QueuePair::PostReceive(const ReceiveRequest& r) {
   if (work == nullptr) return PostResult::kQueueFull;
 
   const PostResult filled =
-      FillSegments(q, r.segments, memory::kLocalWrite, work, queue.Room(work));
+      FillSegments(q, r.segments, memory::kLocalWrite, &q.receive_hint, work, queue.Room(work));
   if (filled != PostResult::kOk) return filled;
   work->wr_id = r.wr_id;
   queue.Publish();

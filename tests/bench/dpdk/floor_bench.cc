@@ -5,6 +5,10 @@
 //     short     122 B frames (a 64 B SEND), copy, then ISA-L's CRC, at each end; burst 32
 //     full      4154 B frames (4 KiB of payload), copy and CRC fused at each end; burst 32
 //     pingpong  one 122 B frame each way between two ports, as `short` at each of the four passes
+//
+// Calibrated once against an independent program that does the same work (least cycles of one
+// machine at 2.6 GHz, this and that program by turns, three times): short 127 and 144, full 495 and
+// 558, pingpong 316 and 286.
 #include <isa-l/crc.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
