@@ -1,5 +1,7 @@
 #include "perf/result.h"
 
+#include <cmath>
+
 #include "absl/strings/str_format.h"
 #include "cc/registry.h"
 
@@ -15,7 +17,8 @@ constexpr char kDropPrefix[] = "drop_";
 double PerSecond(double n, double seconds) { return seconds > 0 ? n / seconds : 0; }
 
 uint64_t ToNs(const Result& r, uint64_t cycles) {
-  return static_cast<uint64_t>(static_cast<double>(cycles) * 1e9 / r.cycles_per_second + 0.5);
+  return static_cast<uint64_t>(
+      std::llround(static_cast<double>(cycles) * 1e9 / r.cycles_per_second));
 }
 
 cli::Json RttJson(const Result& r) {

@@ -38,7 +38,7 @@ class Entry {
   // `order` decides among equal deadlines: the lower comes first. Give different entries different
   // orders (a flow id), or the order of those that tie in both is unspecified, though
   // the same in every run.
-  explicit Entry(uint64_t order_) : order(order_) {}
+  explicit Entry(uint64_t tie) : order(tie) {}
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 
