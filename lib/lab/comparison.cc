@@ -74,6 +74,8 @@ class Workers {
     Watch(count);
     for (std::thread& t : threads) t.join();
     if (!status_.ok()) return status_;
+    // Stopped between two runs: none of them failed, but some never began.
+    if (done_ < all_) return absl::CancelledError("stopped before all runs were made");
     return Summarise();
   }
 
