@@ -70,6 +70,7 @@ class Workers {
   absl::StatusOr<ComparisonResult> Go() {
     std::vector<std::thread> threads;
     const int count = std::clamp(plan_.jobs, 1, all_);
+    threads.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) threads.emplace_back([this] { Work(); });
     Watch(count);
     for (std::thread& t : threads) t.join();
