@@ -1,6 +1,8 @@
 // PathStrategy: which path the next packet takes. A path is a pair (port, entropy); the entropy
 // goes into the UDP source port and so into the hash of every switch.
 //
+// The transport has one path per queue pair today and asks no strategy; SinglePath says the same.
+//
 // Threads, memory and determinism as cc/controller.h; at most kMaxPathSize bytes inline.
 #ifndef SLUICE_CC_PATH_H_
 #define SLUICE_CC_PATH_H_

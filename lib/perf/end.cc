@@ -30,7 +30,25 @@ absl::Status End::Open(bool target) {
   for (uint32_t i = 0; i < options_.qps; ++i) {
     auto qp = device_->CreateQueuePair(pd_.get(), q);
     if (!qp.ok()) return qp.status();
+    by_qpn_.emplace_back((*qp)->qpn(), i);
     qps_.push_back(std::move(*qp));
+  }
+  std::sort(by_qpn_.begin(), by_qpn_.end());
+  return absl::OkStatus();
+}
+
+uint32_t End::IndexOf(uint32_t qpn) const {
+  if (by_qpn_.size() == 1) return 0;
+  return std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(qpn, 0))
+      ->second;
+}
+
+absl::Status End::PostAll() {
+  for (uint32_t i = 0; i < options_.qps; ++i) {
+    for (uint64_t m = 0; m < slots(); ++m) {
+      absl::Status s = options_.write ? PostEmpty(i) : PostSlot(i, m);
+      if (!s.ok()) return s;
+    }
   }
   return absl::OkStatus();
 }

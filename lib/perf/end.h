@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,6 +55,10 @@ class End {
   verbs::Segment PatternSegment(uint32_t qp, uint64_t message) const {
     return {pattern_.Of(qp, message), options_.size, pattern_region_->lkey()};
   }
+  // Which queue pair has this number; only for numbers of this end.
+  uint32_t IndexOf(uint32_t qpn) const;
+  // Fills every receive queue: slots for SENDs, nothing for the immediates of WRITEs.
+  absl::Status PostAll();
   // Posts a receive of one slot, or of nothing.
   absl::Status PostSlot(uint32_t qp, uint64_t message);
   absl::Status PostEmpty(uint32_t qp);
@@ -68,6 +73,7 @@ class End {
   std::unique_ptr<verbs::MemoryRegion> pattern_region_;
   std::unique_ptr<verbs::MemoryRegion> slots_region_;
   std::vector<std::unique_ptr<verbs::QueuePair>> qps_;
+  std::vector<std::pair<uint32_t, uint32_t>> by_qpn_;  // (qpn, index), sorted
 };
 
 }  // namespace sluice::perf

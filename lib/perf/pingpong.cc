@@ -1,7 +1,5 @@
 #include "perf/pingpong.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 
 namespace sluice::perf {
@@ -15,35 +13,21 @@ Pinger::Pinger(End* end, const EndAddress& peer, bool serves, uint64_t limit, Cy
       cycles_(std::move(cycles)),
       latency_(latency),
       next_send_(end->options().qps),
-      next_receive_(end->options().qps) {
-  const EndAddress own = end->Address();
-  for (uint32_t i = 0; i < own.qps.size(); ++i) by_qpn_.emplace_back(own.qps[i].qpn, i);
-  std::sort(by_qpn_.begin(), by_qpn_.end());
-}
+      next_receive_(end->options().qps) {}
 
-absl::Status Pinger::Prepare() {
-  for (uint32_t i = 0; i < next_receive_.size(); ++i) {
-    for (uint64_t m = 0; m < end_->slots(); ++m) {
-      absl::Status s = end_->options().write ? end_->PostEmpty(i) : end_->PostSlot(i, m);
-      if (!s.ok()) return s;
-    }
-  }
-  return absl::OkStatus();
-}
-
-bool Pinger::Send(uint32_t i) {
+bool Pinger::Send(uint32_t qp) {
   const Options& o = end_->options();
-  const uint64_t message = next_send_[i]++;
-  const verbs::Segment segment = end_->PatternSegment(i, message);
+  const uint64_t message = next_send_[qp]++;
+  const verbs::Segment segment = end_->PatternSegment(qp, message);
   verbs::SendRequest r;
   r.wr_id = message;
   r.segments = {&segment, 1};
   if (o.write) {
     r.opcode = verbs::Opcode::kRdmaWriteWithImm;
-    r.remote_address = peer_.qps[i].va + message % end_->slots() * o.size;
-    r.rkey = peer_.qps[i].rkey;
+    r.remote_address = peer_.qps[qp].va + message % end_->slots() * o.size;
+    r.rkey = peer_.qps[qp].rkey;
   }
-  const verbs::PostResult result = end_->qp(i).PostSend(r);
+  const verbs::PostResult result = end_->qp(qp).PostSend(r);
   if (result != verbs::PostResult::kOk) {
     error_ = absl::StrFormat("post send: %s", verbs::NameOf(result));
     return false;
@@ -54,11 +38,7 @@ bool Pinger::Send(uint32_t i) {
 
 bool Pinger::Receive(const verbs::WorkCompletion& c) {
   const Options& o = end_->options();
-  uint32_t i = 0;
-  if (by_qpn_.size() > 1) {
-    i = std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(c.qpn, 0))
-            ->second;
-  }
+  const uint32_t i = end_->IndexOf(c.qpn);
   const uint64_t message = next_receive_[i]++;
   if (c.byte_length != o.size) {
     error_ = absl::StrFormat("message %d of queue pair %d has %d bytes", message, i, c.byte_length);

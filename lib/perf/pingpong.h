@@ -19,7 +19,7 @@ class Pinger {
   Pinger(End* end, const EndAddress& peer, bool serves, uint64_t limit, CycleClock cycles,
          telemetry::Histogram* latency);
 
-  absl::Status Prepare();
+  absl::Status Prepare() { return end_->PostAll(); }
   bool Pump();
   void Stop() { stopped_ = true; }
   bool Drained() const { return completed_sends_ == sent_ && (!serves_ || received_ == sent_); }
@@ -43,7 +43,6 @@ class Pinger {
   telemetry::Histogram* latency_;
   std::vector<uint64_t> next_send_;  // messages per queue pair
   std::vector<uint64_t> next_receive_;
-  std::vector<std::pair<uint32_t, uint32_t>> by_qpn_;
   uint32_t turn_ = 0;
   bool waiting_ = false;
   uint64_t sent_at_ = 0;

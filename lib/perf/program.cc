@@ -27,7 +27,7 @@ std::vector<cli::Option> TrafficOptions() {
        .choices = {"bw", "lat"}},
       {.name = "op",
        .kind = K::kChoice,
-       .help = "what a message is",
+       .help = "what a message is; read, fadd and cas are not built yet",
        .default_text = "send",
        .choices = {"send", "write", "read", "fadd", "cas"}},
       {.name = "size", .kind = K::kSize, .help = "bytes per message", .default_text = "64"},
@@ -94,7 +94,7 @@ std::vector<cli::Option> WireOptions() {
        .group = "Faults"},
       {.name = "reliability",
        .kind = K::kChoice,
-       .help = "base is go-back-N as in IBTA 1.4",
+       .help = "base: go-back-N of IBTA 1.4; extended is not built yet",
        .default_text = "auto",
        .group = "Transport",
        .choices = {"auto", "base", "extended"}},
@@ -241,7 +241,7 @@ cli::Command NetworkCommand(const Context& context, bool client) {
   cli::Command c;
   c.name = client ? "client" : "server";
   c.summary = client ? "sends to a server over a virtual device, and reports"
-                     : "receives and verifies, one client after the other";
+                     : "receives and verifies; what is sent, and --cc, is each client's choice";
   if (client) {
     c.examples = {
         {"sluice-perf client --vdev net_virtio_user0,path=/tmp/s.sock --ip 198.51.100.1 "

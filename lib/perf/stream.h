@@ -77,8 +77,8 @@ class Initiator {
 
 class Target {
  public:
-  explicit Target(End* end);
-  absl::Status Prepare();
+  explicit Target(End* end) : end_(end), next_(end->options().qps) {}
+  absl::Status Prepare() { return end_->PostAll(); }
   // Verifies and frees what has arrived. Returns false after a failure.
   bool Pump();
 
@@ -93,8 +93,7 @@ class Target {
   bool OnLap(const verbs::WorkCompletion& c, uint32_t qp);
 
   End* end_;
-  std::vector<uint64_t> next_;                         // per queue pair, the next message to verify
-  std::vector<std::pair<uint32_t, uint32_t>> by_qpn_;  // (qpn, index), sorted
+  std::vector<uint64_t> next_;  // per queue pair, the next message to verify
   uint64_t received_ = 0;
   uint64_t verified_bytes_ = 0;
   uint64_t mismatches_ = 0;

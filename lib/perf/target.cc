@@ -1,25 +1,7 @@
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 #include "perf/stream.h"
 
 namespace sluice::perf {
-
-Target::Target(End* end) : end_(end), next_(end->options().qps) {
-  const EndAddress a = end->Address();
-  for (uint32_t i = 0; i < a.qps.size(); ++i) by_qpn_.emplace_back(a.qps[i].qpn, i);
-  std::sort(by_qpn_.begin(), by_qpn_.end());
-}
-
-absl::Status Target::Prepare() {
-  for (uint32_t i = 0; i < next_.size(); ++i) {
-    for (uint64_t m = 0; m < end_->slots(); ++m) {
-      absl::Status s = end_->options().write ? end_->PostEmpty(i) : end_->PostSlot(i, m);
-      if (!s.ok()) return s;
-    }
-  }
-  return absl::OkStatus();
-}
 
 void Target::Verify(uint32_t qp, uint64_t message) {
   const Options& o = end_->options();
@@ -69,11 +51,7 @@ bool Target::Pump() {
       return false;
     }
     if (!c.receive) continue;  // a lap free went out
-    uint32_t qp = 0;
-    if (by_qpn_.size() > 1) {
-      qp = std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(c.qpn, 0))
-               ->second;
-    }
+    const uint32_t qp = end_->IndexOf(c.qpn);
     if (!(end_->options().write ? OnLap(c, qp) : OnMessage(c, qp))) return false;
   }
   return true;

@@ -38,7 +38,7 @@ struct alignas(64) Packet {
   const Segment* more = nullptr;     // further segments: an array that the handle owns
   Time stamp;                        // receive or transmit time, taken once per burst
   uint32_t payload_length = 0;       // bytes in the first payload segment
-  uint32_t elided_length = 0;        // payload bytes that the frame stands for but does not carry
+  uint32_t elided_length = 0;        // bytes (payload, pad, iCRC) that are not carried
   uint32_t frame_length = 0;         // bytes on the wire from destination MAC to iCRC; no FCS
   uint16_t header_length = 0;        // bytes in the header span
   uint8_t more_count = 0;            // entries in `more`

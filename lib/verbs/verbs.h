@@ -8,8 +8,8 @@
 //
 // Threads: set-up calls come from one thread. After that each queue pair may be posted to from one
 // thread at a time per direction (from any, if QueuePairOptions::single_threaded is false), and
-// each completion queue polled from one thread. The engine runs on a worker thread after Start, or
-// inside Device::Poll on the caller's thread otherwise.
+// each completion queue polled from one thread. The engine runs inside Device::Poll, on the thread
+// that calls it, which may be another one.
 #ifndef SLUICE_VERBS_VERBS_H_
 #define SLUICE_VERBS_VERBS_H_
 
@@ -227,8 +227,8 @@ class SLUICE_PUBLIC Device {
   absl::StatusOr<std::unique_ptr<QueuePair>> CreateQueuePair(ProtectionDomain* pd,
                                                              const QueuePairOptions& options);
 
-  // One iteration of the engine on the caller's thread; returns how many packets it handled. Only
-  // while the device has no worker thread.
+  // One iteration of the engine on the caller's thread; returns how many packets it handled. From
+  // one thread at a time, and not beside set-up calls.
   size_t Poll();
 
   // What the engine counted since the device was opened. Any thread.

@@ -16,7 +16,7 @@ namespace {
 
 using runtime::Worker;
 
-class ThreadExecutor : public Executor {
+class ThreadExecutor final : public Executor {
  public:
   ~ThreadExecutor() override { Wait(); }
   void Run(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
@@ -100,6 +100,7 @@ TEST(WorkerThread, ExecuteRunsBetweenIterationsOnTheWorkersThread) {
     worker.Start(&executor);
     EXPECT_TRUE(worker.started());
     std::vector<std::thread> callers;
+    callers.reserve(2);
     for (int t = 0; t < 2; ++t) {
       callers.emplace_back([&] {
         for (int i = 0; i < 30; ++i) {
@@ -132,11 +133,8 @@ TEST(WorkerThread, StopWaitsForWhoExecutes) {
   }
 }
 
-// Two threads: applications here, both engines on the worker's thread, real queues in between.
-TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
-  StepClock clock(Duration::Nanoseconds(200));
-  FakePort ports[2];
-  FakePort::Connect(ports[0], ports[1]);
+// Two devices whose engines one worker polls, with a connected queue pair each.
+struct SharedWorker {
   struct PortClock : Pollable {  // arrivals follow the worker's time
     FakePort* ports = nullptr;
     size_t Poll(Time now) override {
@@ -144,11 +142,21 @@ TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
       return 0;
     }
     std::optional<Time> NextDeadline() const override { return std::nullopt; }
-  } port_clock;
-  port_clock.ports = ports;
-  std::unique_ptr<verbs::Device> devices[2];
-  ThreadExecutor executor;
-  for (int i = 0; i < 2; ++i) {
+  };
+
+  SharedWorker() {
+    FakePort::Connect(ports[0], ports[1]);
+    port_clock.ports = ports;
+    for (int i = 0; i < 2; ++i) MakeDevice(i);
+    // Device 0's worker polls both engines, so that one thread owns both ports.
+    worker().Add(&port_clock);
+    worker().Add(&devices[1]->impl().engine);
+    for (int i = 0; i < 2; ++i) MakeObjects(i);
+  }
+
+  runtime::Worker& worker() { return devices[0]->impl().worker; }
+
+  void MakeDevice(int i) {
     ports[i].KeepSent(false);
     verbs::DeviceParts parts;
     parts.port = &ports[i];
@@ -159,16 +167,8 @@ TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
     parts.engine.max_queue_pairs = 4;
     devices[i] = verbs::MakeDevice(parts);
   }
-  // Device 0's worker polls both engines, so that one thread owns both ports.
-  Worker& worker = devices[0]->impl().worker;
-  worker.Add(&port_clock);
-  worker.Add(&devices[1]->impl().engine);
-  std::unique_ptr<verbs::ProtectionDomain> pds[2];
-  std::unique_ptr<verbs::CompletionQueue> cqs[2];
-  std::vector<uint8_t> memory[2];
-  std::unique_ptr<verbs::MemoryRegion> regions[2];
-  std::unique_ptr<verbs::QueuePair> qps[2];
-  for (int i = 0; i < 2; ++i) {
+
+  void MakeObjects(int i) {
     pds[i] = devices[i]->AllocateProtectionDomain();
     cqs[i] = *devices[i]->CreateCompletionQueue(64);
     memory[i].assign(1 << 16, 0);
@@ -178,7 +178,8 @@ TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
     o.send_depth = o.receive_depth = 16;
     qps[i] = *devices[i]->CreateQueuePair(pds[i].get(), o);
   }
-  for (int i = 0; i < 2; ++i) {
+
+  absl::Status Connect(int i) {
     verbs::ConnectOptions o;
     o.mtu = 1024;
     o.algorithm = "fixed";
@@ -188,40 +189,59 @@ TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
     o.peer_address = devices[1 - i]->address();
     o.send_psn = qps[i]->initial_psn();
     o.receive_psn = qps[1 - i]->initial_psn();
-    ASSERT_TRUE(qps[i]->Connect(o).ok());
+    return qps[i]->Connect(o);
   }
-  worker.Start(&executor);
+
+  StepClock clock{Duration::Nanoseconds(200)};
+  FakePort ports[2];
+  PortClock port_clock;
+  std::unique_ptr<verbs::Device> devices[2];
+  std::unique_ptr<verbs::ProtectionDomain> pds[2];
+  std::unique_ptr<verbs::CompletionQueue> cqs[2];
+  std::vector<uint8_t> memory[2];
+  std::unique_ptr<verbs::MemoryRegion> regions[2];
+  std::unique_ptr<verbs::QueuePair> qps[2];
+};
+
+// Two threads: applications here, both engines on the worker's thread, real queues in between.
+TEST(WorkerThread, ApplicationsPostWhileEnginesPoll) {
+  ThreadExecutor executor;
+  SharedWorker rig;
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(rig.Connect(i).ok());
+  rig.worker().Start(&executor);
   constexpr uint64_t kMessages = 500;
   uint64_t counts[2] = {0, 0};
   std::thread receiver([&] {
     uint64_t posted = 0;
     while (counts[1] < kMessages) {
-      const verbs::Segment s{memory[1].data() + (posted % 16) * 3000, 3000, regions[1]->lkey()};
-      if (posted < kMessages && qps[1]->PostReceive({posted, {&s, 1}}) == verbs::PostResult::kOk) {
+      const verbs::Segment s{rig.memory[1].data() + (posted % 16) * 3000, 3000,
+                             rig.regions[1]->lkey()};
+      if (posted < kMessages &&
+          rig.qps[1]->PostReceive({posted, {&s, 1}}) == verbs::PostResult::kOk) {
         ++posted;
       }
       verbs::WorkCompletion c[4];
-      counts[1] += cqs[1]->Poll(c);
+      counts[1] += rig.cqs[1]->Poll(c);
       std::this_thread::yield();
     }
   });
   uint64_t posted = 0;
   while (counts[0] < kMessages) {
-    const verbs::Segment s{memory[0].data(), 2500, regions[0]->lkey()};
+    const verbs::Segment s{rig.memory[0].data(), 2500, rig.regions[0]->lkey()};
     verbs::SendRequest r;
     r.wr_id = posted;
     r.segments = {&s, 1};
-    if (posted < kMessages && qps[0]->PostSend(r) == verbs::PostResult::kOk) ++posted;
+    if (posted < kMessages && rig.qps[0]->PostSend(r) == verbs::PostResult::kOk) ++posted;
     verbs::WorkCompletion c[4];
-    counts[0] += cqs[0]->Poll(c);
+    counts[0] += rig.cqs[0]->Poll(c);
     std::this_thread::yield();
   }
   receiver.join();
   EXPECT_EQ(counts[0], kMessages);
   EXPECT_EQ(counts[1], kMessages);
-  worker.Stop();
+  rig.worker().Stop();
   executor.Wait();
-  for (int i = 0; i < 2; ++i) qps[i].reset();
+  for (int i = 0; i < 2; ++i) rig.qps[i].reset();
 }
 
 }  // namespace
