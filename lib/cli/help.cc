@@ -69,6 +69,7 @@ Row OptionRow(const Option& o) {
 std::string Examples(const std::vector<Example>& examples) {
   if (examples.empty()) return "";
   std::vector<Row> rows;
+  rows.reserve(examples.size());
   for (const Example& e : examples) rows.emplace_back(e.line, e.what);
   return std::string("\nExamples:\n").append(Columns(rows, 50));
 }

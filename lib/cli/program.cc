@@ -15,7 +15,7 @@
 namespace sluice::cli {
 namespace {
 
-absl::Status Wrong(std::string text) { return absl::InternalError(text); }
+absl::Status Wrong(const std::string& text) { return absl::InternalError(text); }
 
 absl::Status CheckOption(const Option& o, const std::string& where) {
   const auto parse = [&](std::string_view text) { return ParseValue(o.kind, text, o.choices); };

@@ -61,6 +61,9 @@ struct DpdkPortStats {
   uint64_t rx_unusable = 0;  // dropped: headers over several buffers, or too many of them
   uint64_t tx_unusable =
       0;  // dropped: longer than a buffer, or a chain that the driver cannot send
+  // Bursts that ended because the peer's memory was gone (memif, fault_guard.h); the buffers that
+  // the driver held at that moment are lost to the pool.
+  uint64_t peer_faults = 0;
 };
 
 class DpdkPort final : public port::Port {
@@ -106,15 +109,19 @@ class DpdkPort final : public port::Port {
   absl::Status FitFrames(Bytes max_frame, uint32_t interface_index, uint16_t device_max_mtu);
   bool DescribeChain(rte_mbuf* mbuf, port::Packet* packet);
   bool PrepareChain(rte_mbuf* mbuf, port::Packet* packet);
+  size_t ReceiveMbufs(rte_mbuf** mbufs, size_t count);
+  size_t TransmitMbufs(rte_mbuf** mbufs, size_t count);
 
   uint16_t port_ = 0;
   bool open_ = false;
   size_t log_mark_ = 0;  // what DPDK had logged before Open
   bool sends_chains_ = false;
+  bool guarded_ = false;  // the driver reads memory of a peer that may go at any time
   rte_mempool* pool_ = nullptr;
   port::Capabilities capabilities_;
   uint64_t rx_unusable_ = 0;
   uint64_t tx_unusable_ = 0;
+  uint64_t peer_faults_ = 0;
   std::array<uint8_t, 6> mac_{};
   std::string name_;
   std::string driver_;

@@ -7,13 +7,13 @@
 #include <rte_mempool.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -21,6 +21,7 @@
 #include "dpdk/dpdk_port.h"
 #include "dpdk/eal.h"
 #include "dpdk/errors.h"
+#include "dpdk/fault_guard.h"
 #include "dpdk/mbuf_layout.h"
 
 namespace sluice::dpdk {
@@ -143,6 +144,8 @@ absl::Status DpdkPort::Configure(const DpdkPortOptions& options) {
   if (result != 0) return Failed("asking the device", result);
   driver_ = info.driver_name;
   open_ = true;
+  guarded_ = driver_ == "net_memif";
+  if (guarded_) FaultGuard::Install();
   sends_chains_ = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 
   rte_eth_conf conf = {};
@@ -226,6 +229,7 @@ DpdkPortStats DpdkPort::Stats() const {
   }
   out.rx_unusable = rx_unusable_;
   out.tx_unusable = tx_unusable_;
+  out.peer_faults = peer_faults_;
   return out;
 }
 

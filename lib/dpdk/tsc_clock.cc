@@ -1,9 +1,8 @@
 #include "dpdk/tsc_clock.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 

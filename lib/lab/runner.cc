@@ -1,8 +1,7 @@
 #include "lab/runner.h"
 
-#include <time.h>
-
 #include <algorithm>
+#include <ctime>
 #include <memory>
 
 #include "absl/strings/str_format.h"

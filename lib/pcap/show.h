@@ -25,7 +25,7 @@ struct Packet {
 };
 
 // Nothing if the frame is not RoCEv2.
-std::optional<Packet> ReadPacket(const CapturedFrame& frame);
+std::optional<Packet> ReadPacket(const CapturedFrame& captured);
 
 // One object: {"frame", "time_ns", "length_bytes", "source", "destination", "opcode", "qpn", "psn",
 // "ackreq", "ecn", "aeth", "reth", ..., "payload_bytes", "icrc_ok"}. `ecn` is the two bits of the

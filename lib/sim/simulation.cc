@@ -81,7 +81,8 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(),
                                                    config.switches.buffer, config.marking_seed,
                                                    EntityOf(node, 0), std::move(tables[node]));
-    for (PortIndex port = 0; port < ports_[node].size(); ++port) {
+    for (size_t i = 0; i < ports_[node].size(); ++i) {
+      const auto port = static_cast<PortIndex>(i);
       switches_[node]->queues().SetEcn(port, config.switches.ecn);
     }
   }
@@ -98,7 +99,8 @@ void Simulation::BuildLinks(const SimulationConfig& config) {
     transmitter += ports_[node].size();
   }
   for (NodeId node = 0; node < ports_.size(); ++node) {
-    for (PortIndex port = 0; port < ports_[node].size(); ++port) {
+    for (size_t i = 0; i < ports_[node].size(); ++i) {
+      const auto port = static_cast<PortIndex>(i);
       const PortEnd& end = ports_[node][port];
       const Source arrival = first_source[end.peer] + end.peer_port;
       HostNode* const host = hosts_[node].get();
@@ -233,7 +235,8 @@ uint64_t Simulation::drops() const {
   uint64_t sum = 0;
   for (const auto& node : switches_) {
     if (node == nullptr) continue;
-    for (PortIndex port = 0; port < node->queues().ports(); ++port) {
+    for (size_t i = 0; i < node->queues().ports(); ++i) {
+      const auto port = static_cast<PortIndex>(i);
       sum += node->queues().counters(port).dropped;
     }
   }
@@ -244,7 +247,8 @@ uint64_t Simulation::ecn_marks() const {
   uint64_t sum = 0;
   for (const auto& node : switches_) {
     if (node == nullptr) continue;
-    for (PortIndex port = 0; port < node->queues().ports(); ++port) {
+    for (size_t i = 0; i < node->queues().ports(); ++i) {
+      const auto port = static_cast<PortIndex>(i);
       sum += node->queues().counters(port).ecn_marks;
     }
   }

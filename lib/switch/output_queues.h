@@ -55,11 +55,11 @@ class OutputQueues {
 
   // Appends the packet to the queue of `port`, or refuses it and leaves it to the caller. It may
   // leave from `now` on.
-  Admission Enqueue(Time now, SwitchPacket& packet, PortIndex port);
+  Admission Enqueue(Time now, SwitchPacket& packet, PortIndex index);
 
   // Takes out the head of a queue that is not empty. `now` is the start of its transmission, at or
   // after its `when`.
-  SwitchPacket* Dequeue(Time now, PortIndex port);
+  SwitchPacket* Dequeue(Time now, PortIndex index);
 
   const SwitchPacket* front(PortIndex port) const { return ports_[port].head; }
   Bytes waiting(PortIndex port) const { return ports_[port].waiting; }

@@ -62,8 +62,7 @@ void QueuePair::StartHalves(const Connection& c) {
   path.flow_label = c.flow_label;
   path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
   data_path_ = wire::HeaderTemplate(path);
-  path.dscp = c.cnp_dscp;
-  cnp_path_ = wire::HeaderTemplate(path);
+  cnp_dscp_ = c.cnp_dscp;
   requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry}, &flow_);
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   state_.store(QpState::kReadyToSend, std::memory_order_release);
@@ -160,7 +159,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
   std::memset(extension.bytes, 0, wire::kCnpReservedBytes);
   extension.length = wire::kCnpReservedBytes;
   ctx.counters.Add(Count::kCnpsSent);
-  ctx.framer.Write(packet, cnp_path_, bth, kNotEct, extension, {});
+  ctx.framer.Write(packet, data_path_.WithDscp(cnp_dscp_), bth, kNotEct, extension, {});
 }
 
 bool QueuePair::Settle(Context& ctx) {

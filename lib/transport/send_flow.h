@@ -40,10 +40,12 @@ class SendFlow {
   void Start(const Make& make, const cc::FlowContext& context, Bytes pacing_credit, Time now,
              Counters* counters) {
     Stop();
-    context_ = context;
-    pacing_credit_ = pacing_credit;
+    line_rate_ = context.line_rate;
+    mtu_ = static_cast<uint32_t>(context.mtu.count());
+    full_frame_ = mtu_ + static_cast<uint32_t>((context.header_bytes + kEthernetOverhead).count());
+    pacing_credit_ = static_cast<uint32_t>(pacing_credit.count());
     counters_ = counters;
-    controller_ = make(static_cast<void*>(storage_), context_);
+    controller_ = make(static_cast<void*>(storage_), context);
     next_send_ = now;
     smoothed_rtt_ = context.base_rtt;
     Refresh();
@@ -52,7 +54,6 @@ class SendFlow {
   bool started() const { return controller_ != nullptr; }
 
   cc::Controller* controller() { return controller_; }
-  const cc::FlowContext& context() const { return context_; }
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -100,7 +101,7 @@ class SendFlow {
   // The one entry that this flow has in its engine's wheel, armed lazily for the earliest of pace
   // and timers.
   FlowTimer timer;
-  QueuePair* owner = nullptr;
+  QueuePair* owner = nullptr;  // with the timer one cache line
   // The engine's list of flows that may send now.
   SendFlow* next_ready = nullptr;
   bool in_ready_list = false;
@@ -109,20 +110,26 @@ class SendFlow {
   void Refresh();
   void SetRate(Bandwidth rate);
 
-  alignas(64) std::byte storage_[cc::kMaxControllerSize];
-  cc::Controller* controller_ = nullptr;
-  Counters* counters_ = nullptr;
+  // What every packet looks at shares a cache line with next_ready.
+  bool paced_ = false;
+  uint32_t window_packets_ = 1;
   Time next_send_;
   PsPerByte pace_;
-  Duration credit_time_;
   Bytes window_ = cc::kNoWindow;
-  Bandwidth rate_ = cc::kNoRate;
-  uint32_t window_packets_ = 1;
-  bool paced_ = false;
-  Duration smoothed_rtt_;
+  cc::Controller* controller_ = nullptr;
+
+  alignas(64) std::byte storage_[cc::kMaxControllerSize];
+
+  Duration credit_time_;
   Time asked_;
-  Bytes pacing_credit_;
-  cc::FlowContext context_;
+  Duration smoothed_rtt_;
+  Counters* counters_ = nullptr;
+  Bandwidth rate_ = cc::kNoRate;
+  Bandwidth line_rate_;
+  // In bytes; narrow, because a flow must stay small.
+  uint32_t pacing_credit_ = 0;
+  uint32_t mtu_ = 0;
+  uint32_t full_frame_ = 0;  // of a full packet on the wire, with preamble, FCS and gap
 };
 
 }  // namespace sluice::transport

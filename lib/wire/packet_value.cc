@@ -175,15 +175,19 @@ absl::StatusOr<DecodedFrame> Decode(std::span<const uint8_t> frame) {
   f.destination = MacAddress::Read(frame.data());
   f.source = MacAddress::Read(frame.data() + 6);
   if (l3.tagged) f.vlan_tci = LoadBe16(frame.data() + 14);
+  size_t in_ip = 0;  // the length that the IP header tells
   if (l3.ipv6) {
-    f.ip = Ipv6Header::Read(ip);
+    const Ipv6Header v6 = Ipv6Header::Read(ip);
+    in_ip = v6.payload_length;
+    f.ip = v6;
   } else {
-    f.ip = Ipv4Header::Read(ip);
+    const Ipv4Header v4 = Ipv4Header::Read(ip);
+    in_ip = v4.total_length;
+    f.ip = v4;
   }
   f.udp = UdpHeader::Read(ip + ip_bytes);
 
   // The lengths must agree, or there is no telling where the iCRC lies.
-  const size_t in_ip = l3.ipv6 ? f.ipv6_header()->payload_length : f.ipv4_header()->total_length;
   const size_t end = l3.offset + (l3.ipv6 ? ip_bytes : 0) + in_ip;
   const size_t bth = l3.offset + ip_bytes + UdpHeader::kSize;
   if (end > frame.size() || end < bth + Bth::kSize + kIcrcBytes ||

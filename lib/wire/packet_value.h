@@ -51,11 +51,17 @@ struct DecodedFrame {
   bool decoded() const { return cause == DropCause::kNone; }
   const Ipv4Header* ipv4_header() const { return std::get_if<Ipv4Header>(&ip); }
   const Ipv6Header* ipv6_header() const { return std::get_if<Ipv6Header>(&ip); }
-  uint8_t ecn() const { return ipv6() ? ipv6_header()->ecn : ipv4_header()->ecn; }
-  uint8_t dscp() const { return ipv6() ? ipv6_header()->dscp : ipv4_header()->dscp; }
-  IpAddress source_ip() const { return ipv6() ? ipv6_header()->source : ipv4_header()->source; }
+  uint8_t ecn() const {
+    return std::visit([](const auto& h) { return h.ecn; }, ip);
+  }
+  uint8_t dscp() const {
+    return std::visit([](const auto& h) { return h.dscp; }, ip);
+  }
+  IpAddress source_ip() const {
+    return std::visit([](const auto& h) { return IpAddress(h.source); }, ip);
+  }
   IpAddress destination_ip() const {
-    return ipv6() ? ipv6_header()->destination : ipv4_header()->destination;
+    return std::visit([](const auto& h) { return IpAddress(h.destination); }, ip);
   }
 
   // The frame, lengths, checksums and iCRC as the fields say them.

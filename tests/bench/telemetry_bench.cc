@@ -27,6 +27,7 @@ BENCHMARK(CounterAdd);
 void HistogramRecord(benchmark::State& state) {
   Rng rng(1);
   std::vector<uint64_t> values;
+  values.reserve(4096);
   for (int i = 0; i < 4096; ++i) values.push_back(1'000'000 + rng.Below(50'000'000));
   Histogram h;
   int64_t items = 0;
