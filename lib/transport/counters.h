@@ -43,6 +43,9 @@ enum class Count : uint8_t {
   kMessagesReceived,
   kCompletionStalls,
   kPacingIdlePs,
+  kCnpsOverRate,
+  kNaksWithheld,
+  kDuplicateAcksWithheld,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -104,6 +107,13 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"pacing_idle_picoseconds_total", "picoseconds",
      "Time that flows with work waited for their pace", telemetry::Kind::kCounter},
+    {"cnps_over_rate_total", "packets",
+     "Congestion notification packets beyond what a receiver sends of one flow",
+     telemetry::Kind::kCounter},
+    {"naks_withheld_total", "packets", "Sequence NAKs not sent because of their rate",
+     telemetry::Kind::kCounter},
+    {"duplicate_acks_withheld_total", "packets",
+     "Duplicates not acknowledged because of their rate", telemetry::Kind::kCounter},
 }};
 
 class Counters : public telemetry::CounterGroup<Count, kCounts> {

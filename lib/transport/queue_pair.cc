@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/be.h"
+#include "base/checks.h"
 #include "transport/payload.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
@@ -57,7 +58,6 @@ void QueuePair::DestroyReceiver() {
 void QueuePair::StartHalves(const Connection& c) {
   peer_qpn_ = c.peer_qpn;
   pkey_ = c.pkey;
-  peer_address_ = c.path.destination_ip;
   wire::PathHeader path = c.path;
   path.flow_label = c.flow_label;
   path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
@@ -69,13 +69,18 @@ void QueuePair::StartHalves(const Connection& c) {
 }
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
-  if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (!Served(*view.traits)) {
+  if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
+  if (Enabled(Check::kService) && !Served(*view.traits)) {
     const bool ours = view.traits->service == wire::Service::kRc;
     return ours ? RxDrop::kUnsupported : RxDrop::kService;
   }
-  if (state() != QpState::kReadyToSend) return RxDrop::kQpState;
-  if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
+  if (Enabled(Check::kState) && state() != QpState::kReadyToSend) return RxDrop::kQpState;
+  if (Enabled(Check::kSourceAddress) && !data_path_.ComesBack(view.l3, view.ipv6)) {
+    return RxDrop::kSourceAddress;
+  }
+  if (Enabled(Check::kDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {
+    return RxDrop::kDestinationAddress;
+  }
   return RxDrop::kNone;
 }
 
@@ -93,14 +98,18 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
 }
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (!IcrcAccepted(ctx, view, packet)) {
+  if (Enabled(Check::kResponseIcrc) && !IcrcAccepted(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
     // A notification counts only for what is under way.
-    if (!requester_.outstanding()) {
+    if (Enabled(Check::kCnpOutstanding) && !requester_.outstanding()) {
       ctx.counters.Add(Count::kCnpsIgnored);
+      return;
+    }
+    if (Enabled(Check::kCnpRate) && !cnp_rate_.Take(ctx.now)) {
+      ctx.counters.Add(Count::kCnpsOverRate);
       return;
     }
     ctx.counters.Add(Count::kCnpsReceived);

@@ -17,6 +17,7 @@
 #include "port/packet.h"
 #include "transport/context.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
 #include "transport/send_flow.h"
@@ -68,7 +69,6 @@ class QueuePair {
   QpState state() const { return state_.load(std::memory_order_acquire); }
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
-  const wire::IpAddress& peer_address() const { return peer_address_; }
 
   // Reset to ready-to-send: the flow is started by `make_controller`, the receiver half by
   // `make_receiver` (each constructs into the storage that it is given).
@@ -133,7 +133,8 @@ class QueuePair {
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
-  wire::IpAddress peer_address_;
+  // A receiver sends one notification per 50 us and flow; jitter may bring some together.
+  RateLimit<50, 4> cnp_rate_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;

@@ -20,6 +20,7 @@
 #include "transport/context.h"
 #include "transport/payload.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "wire/frame_view.h"
 #include "wire/headers.h"
 
@@ -42,6 +43,11 @@ struct Answer {
 
 class Responder {
  public:
+  // A request further from the expected PSN, ahead or behind, is not what the peer can have in
+  // flight: it is dropped without an answer. IBTA 1.4, 9.7.4.1.1 would answer it up to 2^23 away,
+  // and so half of all random PSNs.
+  static constexpr int32_t kPsnWindow = 1 << 16;
+
   Responder(ReceiveQueue* queue, CompletionRing* completions, uint32_t qpn)
       : queue_(queue), completions_(completions), qpn_(qpn) {}
 
@@ -104,6 +110,9 @@ class Responder {
   // have gone back and lost that packet again.
   bool gap_reported_ = false;
   Psn gap_newest_;  // newest PSN seen in the gap
+  // Eight at once are more than recovery needs within a round trip; a flood gets 100,000 a second.
+  RateLimit<10, 8> nak_rate_;
+  RateLimit<10, 8> duplicate_ack_rate_;
 };
 
 }  // namespace sluice::transport
