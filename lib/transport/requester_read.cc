@@ -130,7 +130,7 @@ bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, P
     return OnNak(ctx, aeth, psn);
   }
   // The answers to what was sent before the last rewind may still be under way.
-  if (missing == rewound_to_ && ctx.now - rewound_at_ < flow_->smoothed_rtt() * 2) return true;
+  if (missing == rewound_to_ && ctx.now - rewound_at_ < AckPatience() * 2) return true;
   return OnGap(ctx, missing);
 }
 
@@ -141,7 +141,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
   if (missing == rewound_to_) {
     const bool anew = view.psn <= newest_response_;
     newest_response_ = view.psn;
-    if (!anew || ctx.now - rewound_at_ < flow_->smoothed_rtt() / 2) return true;
+    if (!anew || ctx.now - rewound_at_ < AckPatience() / 2) return true;
   }
   // The requests before the READ are acknowledged by it all the same.
   if (missing > una_) Advance(ctx, missing - 1, false);

@@ -225,7 +225,8 @@ TEST(ReadLoss, ALostResponseOfTheRepetitionIsSeenWhenTheStreamBeginsAnew) {
   }
   end.Poll();
   EXPECT_EQ(end.Sent().size(), 2u);
-  end.Wait(Duration::Microseconds(100));
+  // Within the patience of a flow without a measured round trip it could be the old stream still.
+  end.Wait(Duration::Microseconds(200));
   end.Inject(end.ReadResponse(Wire::kRcReadResponseMiddle, 1002, Part(data, 2)));
   end.Poll();
   const Frames sent = end.Sent();

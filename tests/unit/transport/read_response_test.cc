@@ -35,8 +35,8 @@ PeerRequest Swap(LoneEnd& end, uint32_t psn, size_t offset, uint64_t compare, ui
   return r;
 }
 
-// Polls for as long as 12 KiB take at 1 Gb/s: the second flow begins with its first packet and has no
-// credit.
+// Polls for as long as 12 KiB take at 1 Gb/s: the second flow begins with its first packet and has
+// no credit.
 void PollOn(LoneEnd& end) {
   for (int i = 0; i < 100; ++i) {
     end.Wait(Duration::Microseconds(1));
