@@ -50,10 +50,14 @@ enum class Check : uint8_t {
   kRights,
   kBounds,
   kStillRegistered,
+  kAtomicAlignment,
+  kDuplicateRange,
   // Answers.
   kResponseIcrc,
   kSyndrome,
   kAckOutstanding,
+  kResponseOutstanding,
+  kResponseFits,
   kNakCurrent,
   kNakOncePerRoundTrip,
   kRetryBudget,
@@ -62,7 +66,7 @@ enum class Check : uint8_t {
   kCnpRate,
   // What is answered, and how often.
   kNakRate,
-  kDuplicateAckRate,
+  kDuplicateRate,
   kCount,
 };
 inline constexpr size_t kChecks = static_cast<size_t>(Check::kCount);
@@ -104,16 +108,20 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"rights", "drop_remote_access"},
     {"bounds", "drop_remote_access"},
     {"still-registered", "drop_remote_access"},
+    {"atomic-alignment", "drop_invalid_request"},
+    {"duplicate-range", "drop_duplicate"},
     {"response-icrc", "drop_icrc"},
     {"syndrome", "drop_unsupported_opcode"},
     {"ack-outstanding", "drop_psn"},
+    {"response-outstanding", "drop_psn"},
+    {"response-fits", "drop_bad_response"},
     {"nak-current", "packet_sequence_errors_total"},
     {"nak-once-per-round-trip", "rewinds_total"},
     {"retry-budget", "retries_exhausted_total"},
     {"cnp-outstanding", "rp_cnp_ignored_packets_received_total"},
     {"cnp-rate", "cnps_over_rate_total"},
     {"nak-rate", "naks_withheld_total"},
-    {"duplicate-ack-rate", "duplicate_acks_withheld_total"},
+    {"duplicate-rate", "duplicates_withheld_total"},
 };
 static_assert(sizeof(kCheckInfos) / sizeof(kCheckInfos[0]) == kChecks);
 

@@ -38,6 +38,8 @@ const char* NameOf(RxDrop cause) {
       return "psn_window";
     case RxDrop::kDestinationAddress:
       return "destination_address";
+    case RxDrop::kBadResponse:
+      return "bad_response";
     case RxDrop::kCount:
       break;
   }

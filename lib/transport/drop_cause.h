@@ -25,6 +25,7 @@ enum class RxDrop : uint8_t {
   kCompletionFull,      // no room for the completion (answered by an RNR NAK)
   kPsnWindow,           // a PSN far from the expected one: nothing that the peer can have in flight
   kDestinationAddress,  // not the queue pair's own address
+  kBadResponse,         // READ or atomic response that does not fit what was asked for
   kCount,
 };
 
