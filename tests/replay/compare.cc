@@ -80,10 +80,14 @@ class Comparison {
         ++j;  // coalesced by us
       } else if (i < ours.size() && Covered(ours, i)) {
         ++i;  // coalesced by rxe
-      } else if (j > 0 && j < recorded.size() && IsAck(recorded[j]) && IsAck(recorded[j - 1]) &&
-                 recorded[j] == SamePsn(recorded[j], recorded[j - 1]) && Allows("duplicates")) {
-        ++j;
       } else if (i < ours.size() && IsCnp(ours[i]) && Allows("cnp")) {
+        ++i;
+      } else if (both && Resumes(ours[i], recorded[j]) && Allows("resume")) {
+        ++i, ++j;
+      } else if (both && IsAck(recorded[j]) && IsNak(ours[i]) &&
+                 ours[i].aeth->nak_code() == wire::NakCode::kRemoteAccessError &&
+                 ours[i].bth.psn == recorded[j].bth.psn && Allows("invalidate")) {
+        j = recorded.size();
         ++i;
       } else if (both && IsAck(recorded[j]) && IsInvalid(ours[i]) &&
                  ours[i].bth.psn == recorded[j].bth.psn && Allows("length")) {
@@ -113,12 +117,13 @@ class Comparison {
   }
 
  private:
-  // The same frame if it acknowledges the same PSN and MSN, for a comparison by ==.
-  static DecodedFrame SamePsn(const DecodedFrame& a, const DecodedFrame& b) {
-    DecodedFrame out = a;
-    out.bth.psn = b.bth.psn;
-    out.aeth = b.aeth;
-    return out;
+  // The first response to a READ that begins again: FIRST or ONLY with an AETH, or MIDDLE and LAST.
+  static bool Resumes(const DecodedFrame& ours, const DecodedFrame& recorded) {
+    const wire::OpcodeTraits& a = wire::TraitsOf(ours.bth.opcode);
+    const wire::OpcodeTraits& b = wire::TraitsOf(recorded.bth.opcode);
+    return a.read_response && b.read_response && a.starts() && !b.starts() &&
+           a.ends() == b.ends() && ours.bth.psn == recorded.bth.psn &&
+           ours.payload == recorded.payload;
   }
   static bool IsInvalid(const DecodedFrame& f) {
     return IsNak(f) && f.aeth->syndrome == wire::Aeth::NakSyndrome(wire::NakCode::kInvalidRequest);

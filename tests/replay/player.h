@@ -5,6 +5,7 @@
 #ifndef SLUICE_TESTS_REPLAY_PLAYER_H_
 #define SLUICE_TESTS_REPLAY_PLAYER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,17 +39,28 @@ class Player {
   std::optional<Psn> FirstPsn(bool ours) const;
   void Connect();
   void FindRemote();
+  void MakeRegions();
+  void FillAtomics();
+  void FillReads(const RecordedFrame& request);
+  void FillAt(uint64_t va, uint32_t rkey, const uint8_t* data, size_t length);
   wire::DecodedFrame Rewrite(wire::DecodedFrame f) const;
   void AdvanceTo(Time t);
   void Poll();
   void Collect();
   void PostReceives(uint64_t before);
   void PostNext(const RecordedFrame& first);
+  void SetAtomic(const wire::AtomicEth& sent, verbs::SendRequest* r) const;
   std::vector<uint8_t> Content(const RecordedFrame& first, uint32_t length) const;
 
   const Row& row_;
   const Recording& recording_;
-  std::vector<uint8_t> region_memory_;
+  // What the recorded requests call one of our regions, and where it really lies.
+  struct Region {
+    uint32_t rkey = 0;
+    uint64_t va = 0;
+    std::vector<uint8_t> memory;
+    std::unique_ptr<verbs::MemoryRegion> mr;
+  };
   std::vector<uint8_t> send_memory_;
   std::vector<uint8_t> receive_memory_;
   test::VirtualClock clock_;
@@ -57,12 +69,12 @@ class Player {
   std::unique_ptr<verbs::ProtectionDomain> pd_;
   std::unique_ptr<verbs::CompletionQueue> sends_;
   std::unique_ptr<verbs::CompletionQueue> receives_;
-  std::unique_ptr<verbs::MemoryRegion> region_;
+  std::vector<Region> regions_;
   std::unique_ptr<verbs::MemoryRegion> send_region_;
   std::unique_ptr<verbs::MemoryRegion> receive_region_;
   std::unique_ptr<verbs::QueuePair> qp_;
-  Introduction theirs_;         // the region that our requests name
-  Introduction ours_;           // the region that the recorded requests name
+  Introduction theirs_;  // the region that our requests name
+
   std::vector<Posts> to_post_;  // one entry per verb
   size_t posted_ = 0;
   uint32_t receives_left_ = 0;

@@ -81,6 +81,8 @@ bool Set(const std::string& key, const std::string& value, Row* row) {
     row->flags = ReadWords(value);
   } else if (key == "data") {
     row->data = static_cast<uint32_t>(std::stoul(value));
+  } else if (key == "reads") {
+    row->reads = static_cast<uint8_t>(std::stoul(value));
   } else if (key == "timeout") {
     row->timeout = static_cast<uint8_t>(std::stoul(value));
   } else if (key == "retry") {

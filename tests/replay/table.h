@@ -37,6 +37,7 @@ struct Row {
   std::set<uint64_t> made;      // frames that the hub between the ends made
   std::set<std::string> flags;  // unsignalled, solicited, bad_rkey
   uint32_t data = 0;            // bytes that the client's pattern fills at the server in the end
+  uint8_t reads = 1;            // READs and atomics outstanding at a time
   uint8_t timeout = 14;
   uint8_t retry = 7;
   uint8_t rnr = 7;
