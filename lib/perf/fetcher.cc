@@ -71,7 +71,7 @@ bool Fetcher::PostOne(uint32_t i, bool more) {
     r.swap = after;
   }
   if (!Post(i, r, more)) return false;
-  if (!s.timing && s.posted % time_every_ == 0 && r.signalled) {
+  if (!s.timing && r.signalled && s.posted >= s.timed_message) {
     s.timing = true;
     s.timed_message = s.posted;
     s.timed_at = cycles_();
@@ -143,6 +143,7 @@ bool Fetcher::OnCompletion(const verbs::WorkCompletion& c) {
   if (s.timing && done > s.timed_message) {
     latency_->Record(cycles_() - s.timed_at);
     s.timing = false;
+    s.timed_message += time_every_;
   }
   for (; s.completed < done; ++s.completed, ++completed_) Verify(i, s.completed);
   return true;
