@@ -79,6 +79,7 @@ class Stack {
 
   // Frames to send; the owner takes them.
   FrameQueue& out() { return out_; }
+  const FrameQueue& out() const { return out_; }
   // Reports since the last call; those beyond the room are dropped and counted.
   bool TakeTooBig(TooBig* report);
 
