@@ -51,6 +51,7 @@ const char* NameOf(GsiDrop cause) {
 ControlPlane::ControlPlane(const ControlConfig& config)
     : mac_(config.mac),
       ip_(config.ip),
+      max_mtu_(config.max_mtu),
       icrc_(config.icrc),
       stack_(StackConfig(config)),
       manager_(ManagerConfig(config)) {}

@@ -69,6 +69,7 @@ class ControlPlane {
   const cm::Manager& manager() const { return manager_; }
   void Update();
 
+  uint8_t max_mtu() const { return max_mtu_; }
   uint64_t drops(GsiDrop cause) const { return drops_[static_cast<size_t>(cause)].value(); }
 
  private:
@@ -80,6 +81,7 @@ class ControlPlane {
 
   const wire::MacAddress mac_;
   const wire::IpAddress ip_;
+  const uint8_t max_mtu_;
   const bool icrc_;
   net::Stack stack_;
   cm::Manager manager_;

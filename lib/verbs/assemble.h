@@ -28,6 +28,8 @@ struct DeviceParts {
   size_t max_regions = 1024;
 };
 
+class CmHub;
+
 std::unique_ptr<Device> MakeDevice(const DeviceParts& parts);
 
 // What lies behind a Device.
@@ -40,6 +42,7 @@ struct Device::Impl {
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;
   uint32_t next_pd = 1;
+  std::shared_ptr<CmHub> cm;  // once the device takes part in connection management
 };
 
 }  // namespace sluice::verbs
