@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(Device* device, uint1
 
 Listener::~Listener() {
   Impl& l = *impl_;
+  l.hub->Pump();
   l.hub->listeners.erase(l.service_id);
   l.hub->Call([&l](engine::ControlPlane& control, Time now) {
     control.manager().StopListening(l.service_id);
