@@ -29,6 +29,8 @@ struct DeviceParts {
   size_t max_regions = 1024;
 };
 
+class CmHub;
+
 std::unique_ptr<Device> MakeDevice(const DeviceParts& parts);
 
 // What lies behind a Device.
@@ -43,6 +45,7 @@ struct Device::Impl {
   std::vector<QueuePair::Impl*> queue_pairs;
   uint32_t next_pd = 1;
   uint32_t next_psn = 0;
+  std::shared_ptr<CmHub> cm;  // once the device takes part in connection management
 };
 
 }  // namespace sluice::verbs
