@@ -119,7 +119,7 @@ bool Requester::OnGap(Context& ctx, Psn missing) {
 // An acknowledgement, or a NAK that acknowledges, of something behind a READ or an atomic whose
 // response is missing.
 bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, Psn missing) {
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   if (aeth.IsAck()) {
     ctx.counters.Add(Count::kAcksReceived);
     TakeCredits(aeth);
@@ -144,7 +144,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
     if (!anew || ctx.now - rewound_at_ < AckPatience() / 2) return true;
   }
   // The requests before the READ are acknowledged by it all the same.
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   Retire(ctx);
   if (!OnGap(ctx, missing)) return false;
   newest_response_ = view.psn;
@@ -153,7 +153,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
 
 // What every response in order brings.
 void Requester::OnResponse(Context& ctx, const wire::FrameView& view) {
-  Advance(ctx, view.psn, true);
+  AdvanceTo(ctx, view.psn, true);
   if (view.traits->aeth) TakeCredits(view.aeth());
   Retire(ctx);
 }
