@@ -81,7 +81,7 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"duplicate_requests_packets_total", "packets", "Requests whose PSN was received before",
      telemetry::Kind::kCounter},
-    {"out_of_sequence_packets_received_total", "packets", "Requests ahead of the expected PSN",
+    {"out_of_sequence_packets_received_total", "packets", "Packets ahead of the expected PSN",
      telemetry::Kind::kCounter},
     {"ghost_acks_total", "packets", "Acknowledgements of what is not outstanding",
      telemetry::Kind::kCounter},

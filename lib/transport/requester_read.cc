@@ -172,6 +172,7 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
     Psn last;
     if (!outstanding_psn || !reads_.Find(view.psn, &last)) return true;
     *drop = RxDrop::kOutOfSequence;
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;
@@ -203,6 +204,7 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
   const Psn missing = reads_.FirstMissing(una_);
   if (view.psn > missing) {
     ctx.drops.Add(RxDrop::kOutOfSequence);
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;
