@@ -83,7 +83,7 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"out_of_sequence_packets_received_total", "packets", "Packets ahead of the expected PSN",
      telemetry::Kind::kCounter},
-    {"ghost_acks_total", "packets", "Acknowledgements of what is not outstanding",
+    {"ghost_acks_total", "packets", "Acknowledgements and responses to what is not outstanding",
      telemetry::Kind::kCounter},
     {"np_ecn_marked_roce_packets_received_total", "packets",
      "Data packets that arrived with Congestion Experienced", telemetry::Kind::kCounter},

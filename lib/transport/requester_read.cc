@@ -168,9 +168,12 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
   const Psn missing = outstanding_psn ? reads_.FirstMissing(una_) : Psn();
   if (!outstanding_psn || view.psn > missing) {
     if (check && !payload.IcrcMatches()) return true;
-    *drop = RxDrop::kPsn;
     Psn last;
-    if (!outstanding_psn || !reads_.Find(view.psn, &last)) return true;
+    if (!outstanding_psn || !reads_.Find(view.psn, &last)) {
+      *drop = RxDrop::kPsn;
+      ctx.counters.Add(Count::kGhostAcks);
+      return true;
+    }
     *drop = RxDrop::kOutOfSequence;
     ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
@@ -199,6 +202,7 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
 bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
   if (view.psn < una_ || view.psn >= max_ || AnsweredBefore(view.psn)) {
     ctx.drops.Add(RxDrop::kPsn);
+    ctx.counters.Add(Count::kGhostAcks);
     return true;
   }
   const Psn missing = reads_.FirstMissing(una_);

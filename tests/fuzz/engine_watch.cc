@@ -35,8 +35,9 @@ void EngineWorld::WatchSent(const test::FakeFrame& frame) {
     p.request = a.IsAck() ? v.psn + 1 : v.psn;
     return;
   }
-  Require(v.traits->send || v.traits->write, "a sent request");
   Require(v.payload_length <= p.mtu, "a sent packet is no longer than the MTU");
+  if (v.traits->read_response) return;
+  Require(v.traits->request, "a sent request");
   p.newest = v.psn;
 }
 
