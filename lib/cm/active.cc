@@ -28,7 +28,7 @@ absl::Status Check(const ConnectRequest& r, const Config& config) {
   if (r.retry_count > 7 || r.rnr_retry > 7 || r.ack_timeout > 31) {
     return absl::InvalidArgumentError("retry counts run from 0 to 7, time codes from 0 to 31");
   }
-  if (r.qpn > 0xffffff || r.psn > 0xffffff || r.flow_label > 0xfffff) {
+  if (r.qpn > 0xffffff || r.receive_psn > 0xffffff || r.flow_label > 0xfffff) {
     return absl::InvalidArgumentError("QPN and PSN have 24 bits, a flow label 20");
   }
   if (r.peer.ip.is_v4() != config.ip.is_v4()) {
@@ -46,7 +46,7 @@ CmReq MakeReq(const ConnectRequest& r, const Config& config) {
   req.initiator_depth = r.initiator_depth;
   req.remote_response_timeout = config.response_timeout;
   req.service_type = r.service;
-  req.starting_psn = r.psn;
+  req.starting_psn = r.receive_psn;
   req.local_response_timeout = config.response_timeout;
   req.retry_count = r.retry_count;
   req.pkey = r.pkey;
@@ -131,7 +131,7 @@ void Manager::On(const Input& in, const CmRep& m) {
   Connection* old = table_.FindQpn(in.from.ip, m.local_qpn);
   Parameters& p = c->parameters;
   p.peer_qpn = m.local_qpn;
-  p.peer_psn = m.starting_psn;
+  p.send_psn = m.starting_psn;
   p.rnr_retry = m.rnr_retry;
   p.target_ack_delay = m.target_ack_delay;
   p.responder_resources = std::min(p.responder_resources, m.initiator_depth);

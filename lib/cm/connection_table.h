@@ -10,8 +10,8 @@
 #include <deque>
 #include <vector>
 
+#include "base/key_permutation.h"
 #include "cm/connection.h"
-#include "memory/key_permutation.h"
 
 namespace sluice::cm {
 
@@ -51,7 +51,7 @@ class ConnectionTable {
   Connection* Recycle();
   static bool IsSidr(const Connection& c);
 
-  const memory::KeyPermutation permutation_;
+  const KeyPermutation permutation_;
   const uint64_t hash_key_;
   const uint32_t capacity_;
   std::deque<Connection> slots_;

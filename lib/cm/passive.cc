@@ -18,7 +18,7 @@ bool AwaitsDecision(State s) { return s == State::kReqReceived || s == State::kM
 Parameters ParametersOf(const CmReq& m) {
   Parameters p;
   p.peer_qpn = m.local_qpn;
-  p.peer_psn = m.starting_psn;
+  p.send_psn = m.starting_psn;
   p.mtu = m.mtu;
   p.ack_timeout = m.primary.ack_timeout;
   p.retry_count = m.retry_count;
@@ -142,7 +142,7 @@ absl::Status Manager::Accept(Time now, Id id, const AcceptRequest& r) {
   if (r.private_data.size() > sizeof(rep.private_data)) {
     return absl::InvalidArgumentError("a REP carries 196 bytes of private data");
   }
-  if (r.qpn > 0xffffff || r.psn > 0xffffff || r.rnr_retry > 7) {
+  if (r.qpn > 0xffffff || r.receive_psn > 0xffffff || r.rnr_retry > 7) {
     return absl::InvalidArgumentError("QPN and PSN have 24 bits, the RNR retry count 3");
   }
   Parameters& p = c->parameters;
@@ -152,7 +152,7 @@ absl::Status Manager::Accept(Time now, Id id, const AcceptRequest& r) {
   rep.local_comm_id = c->id;
   rep.remote_comm_id = c->remote_id;
   rep.local_qpn = r.qpn;
-  rep.starting_psn = r.psn;
+  rep.starting_psn = r.receive_psn;
   rep.responder_resources = p.responder_resources;
   rep.initiator_depth = p.initiator_depth;
   rep.target_ack_delay = config_.target_ack_delay;

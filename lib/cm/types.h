@@ -47,7 +47,7 @@ struct Config {
 // What a queue pair must know to talk to its peer: the outcome of the handshake.
 struct Parameters {
   uint32_t peer_qpn = 0;
-  uint32_t peer_psn = 0;  // the peer's first
+  uint32_t send_psn = 0;  // with which the peer wants us to begin
   uint8_t mtu = 0;        // MTU code, for both directions
   uint8_t ack_timeout = 0;
   uint8_t retry_count = 0;
@@ -67,7 +67,7 @@ struct ConnectRequest {
   uint64_t service_id = 0;
   uint16_t source_port = 0;  // told to the peer if the service is named by IP addresses
   uint32_t qpn = 0;
-  uint32_t psn = 0;
+  uint32_t receive_psn = 0;  // with which the peer shall begin
   uint8_t mtu = 5;
   uint8_t ack_timeout = 14;
   uint8_t retry_count = 7;
@@ -84,7 +84,7 @@ struct ConnectRequest {
 
 struct AcceptRequest {
   uint32_t qpn = 0;
-  uint32_t psn = 0;
+  uint32_t receive_psn = 0;  // with which the peer shall begin
   uint8_t rnr_retry = 7;
   uint8_t responder_resources = 0;  // at most; the peer may have asked for less
   uint8_t initiator_depth = 0;

@@ -49,7 +49,7 @@ class ControlPlane {
   // A frame that is no RoCE.
   void OnForeignFrame(Time now, const port::Packet& packet);
   // A parsed frame to queue pair 1.
-  void OnDatagram(Time now, const wire::FrameView& view, const port::Packet& packet);
+  void OnDatagram(Time now, const wire::FrameView& parsed, const port::Packet& packet);
 
   void OnTimers(Time now) {
     if (deadline_ && *deadline_ <= now) RunTimers(now);

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/key_permutation.h"
 #include "engine/engine.h"
-#include "memory/key_permutation.h"
 #include "memory/region_table.h"
 #include "port/port.h"
 #include "runtime/worker.h"
@@ -39,7 +39,7 @@ struct Device::Impl {
 
   DeviceParts parts;
   memory::RegionTable regions;
-  memory::NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
+  NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
   engine::Engine engine;
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;

@@ -131,7 +131,7 @@ void Connection::Impl::Request() {
   r.service_id = wire::IpServiceId(wire::kServiceTcp, port);
   r.source_port = source_port;
   r.qpn = qp->qpn();
-  r.psn = qp->initial_psn();
+  r.receive_psn = qp->initial_psn();
   r.mtu = mtu_code;
   r.ack_timeout = options.connect.timeout;
   r.retry_count = options.connect.retry_count;
@@ -156,8 +156,8 @@ absl::Status Connection::Impl::ConnectQueuePair(const cm::Parameters& p, bool pa
   o.peer_qpn = p.peer_qpn;
   o.peer_mac = peer.mac.ToString();
   o.peer_address = peer.ip.ToString();
-  o.send_psn = qp->initial_psn();
-  o.receive_psn = p.peer_psn;
+  o.send_psn = p.send_psn;
+  o.receive_psn = qp->initial_psn();
   o.mtu = MtuBytes(p.mtu);
   o.any_mtu = false;
   o.rnr_retry = p.rnr_retry;
@@ -237,7 +237,7 @@ absl::Status Connection::Accept(QueuePair* qp, const CmOptions& options) {
   if (absl::Status s = c.ConnectQueuePair(agreed, /*passive=*/true); !s.ok()) return s;
   cm::AcceptRequest r;
   r.qpn = qp->qpn();
-  r.psn = qp->initial_psn();
+  r.receive_psn = qp->initial_psn();
   r.rnr_retry = options.connect.rnr_retry;
   r.responder_resources = options.responder_resources;
   r.initiator_depth = options.initiator_depth;

@@ -115,7 +115,7 @@ struct CmReq {
   uint8_t remote_response_timeout = 0;      // time code: the receiver of the REQ answers in
   CmService service_type = CmService::kRc;  // 2 bits
   bool flow_control = false;
-  uint32_t starting_psn = 0;           // 24 bits
+  uint32_t starting_psn = 0;           // 24 bits: with which the *receiver* of the REQ begins
   uint8_t local_response_timeout = 0;  // time code: the sender of the REQ answers in
   uint8_t retry_count = 0;             // 3 bits
   uint16_t pkey = 0;
@@ -164,7 +164,7 @@ struct CmRep {
   uint32_t local_qkey = 0;
   uint32_t local_qpn = 0;     // 24 bits
   uint32_t local_eecn = 0;    // 24 bits
-  uint32_t starting_psn = 0;  // 24 bits
+  uint32_t starting_psn = 0;  // 24 bits: with which the *receiver* of the REP begins
   uint8_t responder_resources = 0;
   uint8_t initiator_depth = 0;
   uint8_t target_ack_delay = 0;   // time code

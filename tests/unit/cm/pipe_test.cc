@@ -104,7 +104,7 @@ ConnectRequest Request() {
   r.service_id = kService;
   r.source_port = 99;
   r.qpn = 0x111;
-  r.psn = 0xabcdef;
+  r.receive_psn = 0xabcdef;
   r.mtu = 3;
   r.responder_resources = 4;
   r.initiator_depth = 16;
@@ -117,7 +117,7 @@ ConnectRequest Request() {
 AcceptRequest Acceptance() {
   AcceptRequest r;
   r.qpn = 0x222;
-  r.psn = 0x123456;
+  r.receive_psn = 0x123456;
   r.rnr_retry = 5;
   r.responder_resources = 8;
   r.initiator_depth = 8;
@@ -147,7 +147,7 @@ TEST(CmPipe, ParametersOfBothEndsFit) {
   EXPECT_EQ(request.private_bytes[0], 1);
   EXPECT_EQ(request.private_bytes[3], 0);
   EXPECT_EQ(request.parameters.peer_qpn, 0x111u);
-  EXPECT_EQ(request.parameters.peer_psn, 0xabcdefu);
+  EXPECT_EQ(request.parameters.send_psn, 0xabcdefu);
   EXPECT_EQ(request.parameters.flow_label, 0x12345u);
   EXPECT_EQ(request.parameters.mtu, 3);
   const Event& reply = seen[EventKind::kReply];

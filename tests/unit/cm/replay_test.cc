@@ -135,7 +135,7 @@ class Replay {
       r.service_id = m->service_id;
       r.source_port = wire::IpCmHeader::Read(m->private_data.data())->source_port;
       r.qpn = m->local_qpn;
-      r.psn = m->starting_psn;
+      r.receive_psn = m->starting_psn;
       r.mtu = m->mtu;
       r.ack_timeout = m->primary.ack_timeout;
       r.retry_count = m->retry_count;
@@ -152,7 +152,7 @@ class Replay {
       ids_[rep->local_comm_id] = waiting_.front();
       AcceptRequest r;
       r.qpn = rep->local_qpn;
-      r.psn = rep->starting_psn;
+      r.receive_psn = rep->starting_psn;
       r.rnr_retry = rep->rnr_retry;
       r.responder_resources = 0xff;
       r.initiator_depth = 0xff;
@@ -237,14 +237,14 @@ TEST(CmReplayEvents, WhatTheApplicationLearns) {
   server.Run();
   EXPECT_EQ(Kinds(server), (std::vector{kRequest, kEstablished, kDisconnected}));
   EXPECT_EQ(server.events[0].parameters.peer_qpn, 18u);
-  EXPECT_EQ(server.events[0].parameters.peer_psn, 0x165c49u);
+  EXPECT_EQ(server.events[0].parameters.send_psn, 0x165c49u);
   EXPECT_EQ(server.events[0].parameters.mtu, 5);
   EXPECT_EQ(server.events[0].peer_port, 0xb5fd);
 
   Replay client("cm_rping_v4", true);
   client.Run();
   EXPECT_EQ(Kinds(client), (std::vector{kReply, kDisconnected}));
-  EXPECT_EQ(client.events[0].parameters.peer_psn, 0x601280u);
+  EXPECT_EQ(client.events[0].parameters.send_psn, 0x601280u);
   EXPECT_EQ(client.events[0].parameters.target_ack_delay, 15);
 
   Replay refused("cm_reject_noserver_v4", true);

@@ -108,6 +108,28 @@ TEST(CmCaptures, FieldsOfTheRest) {
   EXPECT_EQ(reply.qkey, 0x1234567u);  // rdma_cm's Q_Key for datagrams
 }
 
+// 12.6.5: the PSN at which the *other* side begins. The captures go on with data: what the server
+// sends first has the PSN of the client's REQ, what the client sends first that of the REP.
+TEST(CmCaptures, StartingPsnIsTheFirstOfTheOtherSide) {
+  for (const char* name : {"cm_ucmatose_v4", "cm_rdma_client_v4", "cm_rping_v4"}) {
+    const std::vector<SeenMad> mads = MadsOf(Golden(name));
+    const auto& req = std::get<wire::CmReq>(mads[0].mad.message);
+    const auto& rep = std::get<wire::CmRep>(mads[1].mad.message);
+    absl::StatusOr<Capture> capture = Capture::Open(Golden(name));
+    CapturedFrame frame;
+    std::map<std::string, uint32_t> first;
+    while (*capture->Next(&frame)) {
+      const std::optional<Packet> p = ReadPacket(frame);
+      if (!p || !p->frame || !wire::TraitsOf(p->frame->bth.opcode).send || p->frame->deth) continue;
+      first.emplace(p->frame->source_ip().ToString(), p->frame->bth.psn.value());
+    }
+    EXPECT_EQ(first["198.51.100.1"], rep.starting_psn) << name;
+    if (std::string(name) != "cm_rping_v4") {  // whose server begins with a READ
+      EXPECT_EQ(first["198.51.100.2"], req.starting_psn) << name;
+    }
+  }
+}
+
 TEST(ShowCm, LineAndJson) {
   const std::vector<SeenMad> mads = MadsOf(Golden("cm_reject_noserver_v4"));
   LineWriter writer;

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "support/two_hosts.h"
+#include "wire/packet_value.h"
 
 namespace sluice::test {
 namespace {
@@ -86,6 +88,26 @@ void Talk(TwoHosts* hosts) {
     EXPECT_TRUE(std::equal((*hosts)[from].memory.begin(), (*hosts)[from].memory.begin() + 5000,
                            (*hosts)[to].memory.begin() + 8192));
   }
+}
+
+// As Linux has it (captures cm_*): an end names the PSN that it wants to receive first.
+TEST(CmConnection, AnEndNamesThePsnThatItReceivesFirst) {
+  TwoHosts hosts;
+  std::map<uint32_t, uint32_t> first;  // of data, by destination QPN
+  for (const int i : {0, 1}) {
+    hosts[i].port->SetTap([&first](FakeFrame& f, size_t) {
+      const auto frame = wire::Decode(f.bytes);
+      if (frame.ok() && wire::TraitsOf(frame->bth.opcode).send && !frame->deth) {
+        first.emplace(frame->bth.dest_qpn, frame->bth.psn.value());
+      }
+      return true;
+    });
+  }
+  Pair p = Begin(&hosts);
+  Establish(&hosts, &p);
+  Talk(&hosts);
+  EXPECT_EQ(first.at(hosts[0].qps[0]->qpn()), hosts[0].qps[0]->initial_psn());
+  EXPECT_EQ(first.at(hosts[1].qps[0]->qpn()), hosts[1].qps[0]->initial_psn());
 }
 
 class CmBothFamilies : public testing::TestWithParam<bool> {};
