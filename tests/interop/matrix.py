@@ -1,0 +1,131 @@
+"""The cases of scripts/interop: which there are, and which of them a quick run takes.
+
+A case is a dictionary of the dimensions below. `full()` lists all that make sense; `pairwise()` picks
+from them until every pair of values that occurs in any case of a group occurs in one that was picked,
+plus what is never left out. Both are functions of nothing: the same list in every run.
+"""
+
+import itertools
+import zlib
+
+SIZES = ("0", "1", "mtu-1", "mtu", "mtu+1", "100K", "16M")
+FAULTS = {
+    "none": {},
+    "loss 0.1 %": {"drop": 0.001},
+    "loss 1 %": {"drop": 0.01},
+    "duplication": {"duplicate": 0.02},
+    "reordering": {"reorder": 0.02},
+}
+RC_OPS = ("send", "send_imm", "write", "write_imm", "read")
+ATOMICS = ("fadd", "cswap")
+DIMENSIONS = ("service", "op", "initiator", "family", "mtu", "size", "fault", "special")
+QUICK_MOST = 120
+
+
+def bytes_of(size, mtu):
+    return {"0": 0, "1": 1, "mtu-1": mtu - 1, "mtu": mtu, "mtu+1": mtu + 1, "100K": 100_000,
+            "16M": 16 << 20}[size]
+
+
+def case(service, op, initiator="ours", family=4, mtu=1024, size="1", fault="none", special="none"):
+    return dict(zip(DIMENSIONS, (service, op, initiator, family, mtu, size, fault, special)))
+
+
+def both_ways(**fixed):
+    for initiator, family in itertools.product(("ours", "theirs"), (4, 6)):
+        yield case(initiator=initiator, family=family, **fixed)
+
+
+def reliable():
+    for op, mtu, size, fault in itertools.product(RC_OPS, (1024, 4096), SIZES, FAULTS):
+        yield from both_ways(service="rc", op=op, mtu=mtu, size=size, fault=fault)
+    for op, fault in itertools.product(ATOMICS, FAULTS):
+        yield from both_ways(service="rc", op=op, size="word", fault=fault)
+
+
+def unreliable():
+    for op, mtu, size in itertools.product(RC_OPS[:4], (1024, 4096), SIZES):
+        yield from both_ways(service="uc", op=op, mtu=mtu, size=size)
+    for op, mtu, size in itertools.product(RC_OPS[:2], (1024, 4096), SIZES[:4]):
+        yield from both_ways(service="ud", op=op, mtu=mtu, size=size)
+    # What is lost is gone; what arrives is whole. Immediates say which message it is.
+    for fault in list(FAULTS)[1:]:
+        for op in ("send_imm", "write_imm"):
+            yield from both_ways(service="uc", op=op, size="mtu+1", fault=fault)
+        yield from both_ways(service="ud", op="send_imm", size="mtu", fault=fault)
+
+
+def special():
+    for op in RC_OPS + ATOMICS:
+        size = "word" if op in ATOMICS else "mtu+1"
+        yield from both_ways(service="rc", op=op, size=size, special="16 QPs")
+        yield from both_ways(service="rc", op=op, size=size, special="PSN wrap")
+    for op in ("send", "send_imm", "write_imm"):
+        for fault in ("none", "loss 1 %"):
+            yield from both_ways(service="rc", op=op, size="mtu+1", special="RNR", fault=fault)
+    for service, op in (("uc", "send"), ("uc", "write"), ("ud", "send")):
+        yield from both_ways(service=service, op=op, size="mtu", special="16 QPs")
+        yield from both_ways(service=service, op=op, size="mtu", special="PSN wrap")
+    for opcode in ("opcode 0xc0", "opcode 0xe0"):
+        for family in (4, 6):
+            yield case("rc", "send", family=family, size="mtu-1", special=opcode)
+
+
+def full():
+    return [*reliable(), *unreliable(), *special()]
+
+
+def pairs(c):
+    values = [(name, str(c[name])) for name in DIMENSIONS]
+    return set(itertools.combinations(values, 2))
+
+
+def pairwise(cases=None):
+    """At most QUICK_MOST cases. 16 MB only where nothing smaller shows the pair, which takes long."""
+    cases = full() if cases is None else cases
+    chosen = []
+    open_pairs = set().union(*(pairs(c) for c in cases))
+    # Cheap ones first, so that equals are decided for them.
+    order = sorted(cases, key=lambda c: (c["size"] == "16M", c["size"] == "100K"))
+    left = [(c, pairs(c)) for c in order]
+    while open_pairs and len(chosen) < QUICK_MOST:
+        best = max(left, key=lambda item: len(item[1] & open_pairs))
+        if not best[1] & open_pairs:
+            break
+        chosen.append(best[0])
+        open_pairs -= best[1]
+    rank = {name(c): i for i, c in enumerate(cases)}
+    return sorted(chosen, key=lambda c: rank[name(c)])
+
+
+def name(c):
+    parts = [c["service"], c["op"], c["initiator"], f"v{c['family']}", f"mtu{c['mtu']}", c["size"]]
+    parts += [c[d] for d in ("fault", "special") if c[d] != "none"]
+    return "_".join(parts).replace(" ", "")
+
+
+def words(c):
+    """What interop_case is told."""
+    size = 8 if c["op"] in ATOMICS else bytes_of(c["size"], c["mtu"])
+    # So many that faults come: a thousand packets where one in a thousand is lost.
+    small = {"none": 60, "loss 0.1 %": 1000}.get(c["fault"], 300)
+    count = {"100K": 12, "16M": 1}.get(c["size"], small)
+    settings = {
+        "service": c["service"], "op": c["op"], "initiator": c["initiator"],
+        "ipv6": int(c["family"] == 6), "mtu": c["mtu"], "size": size, "count": count,
+        "depth": min(count, 16), "seed": zlib.crc32(name(c).encode()), "psn": 0x5a0000,
+        "limit_s": 120 if c["size"] == "16M" else 60, **FAULTS[c["fault"]],
+    }
+    if c["service"] != "rc":
+        settings["lossy"] = int(c["fault"] != "none")
+        # Nothing holds back a sender whom nobody answers; the guest's socket buffer is 200 KB.
+        settings["depth"] = min(count, 4)
+    if c["special"] == "16 QPs":
+        settings.update(qps=16, count=20, depth=4)
+    elif c["special"] == "PSN wrap":
+        settings["psn"] = 0xfffff5
+    elif c["special"] == "RNR":
+        settings.update(delay_ms=60)
+    elif c["special"].startswith("opcode"):
+        settings.update(inject=int(c["special"].split()[1], 16), depth=1)
+    return settings
