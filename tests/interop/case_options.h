@@ -32,7 +32,15 @@ struct CaseOptions {
   uint8_t our_timeout = 15;
   uint8_t guest_timeout = 14;
   uint32_t limit_s = 30;
-  bool lossy = false;       // messages may be missing (UC, UD): each that arrives must be whole
+  bool lossy = false;  // messages may be missing (UC, UD): each that arrives must be whole
+  // What must go wrong, and the number (enum ibv_wc_status) with which the first request ends then.
+  uint32_t expect = 0;         // 0: nothing goes wrong
+  bool bad_rkey = false;       // the initiator names a region that there is not
+  bool short_receive = false;  // the target's receives are one byte too short
+  bool no_receive = false;     // the target never posts one
+  uint8_t retry = 7;
+  uint8_t rnr_retry = 7;
+  bool plant = false;       // the two ends disagree of what a message holds: must be found
   uint32_t inject = 0;      // an opcode to slip into the flow half-way; 0: none
   port::FaultRates faults;  // in both directions
   std::string our_socket;   // of DatagramPort

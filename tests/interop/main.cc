@@ -65,9 +65,12 @@ std::string Course::Request() const {
   return absl::StrCat(
       "service=", o_.service, " op=", o_.op_name, " role=", o_.we_initiate ? "target" : "initiator",
       " size=", o_.size, " count=", o_.count, " depth=", o_.depth, " mtu=", o_.mtu,
-      " family=", o_.ipv6 ? 6 : 4, " qps=", o_.queue_pairs, " seed=", o_.seed, " psn=", o_.psn,
-      " timeout=", static_cast<int>(o_.guest_timeout), " rd_atomic=", o_.rd_atomic,
-      " delay_ms=", o_.delay_ms, " lossy=", o_.lossy ? 1 : 0);
+      " family=", o_.ipv6 ? 6 : 4, " qps=", o_.queue_pairs, " seed=", o_.seed + (o_.plant ? 1 : 0),
+      " psn=", o_.psn, " timeout=", static_cast<int>(o_.guest_timeout), " rd_atomic=", o_.rd_atomic,
+      " delay_ms=", o_.delay_ms, " lossy=", o_.lossy ? 1 : 0, " expect=", o_.expect,
+      " bad_rkey=", o_.bad_rkey ? 1 : 0, " short_receive=", o_.short_receive ? 1 : 0,
+      " no_receive=", o_.no_receive ? 1 : 0, " retry=", static_cast<int>(o_.retry),
+      " rnr_retry=", static_cast<int>(o_.rnr_retry));
 }
 
 absl::Status Course::Turn() {
@@ -163,7 +166,7 @@ absl::Status Course::Serve() {
     if (absl::Status s = end_.PostReceives(); !s.ok()) return s;
   }
   absl::Status s = Answer("result").status();
-  if (!s.ok() || !o_.takes_receive()) return s;
+  if (!s.ok() || !o_.takes_receive() || o_.expect != 0) return s;
   // Without acknowledgements the last messages may still be on their way.
   const Time settled = clock_->Now() + Duration::Seconds(o_.lossy ? 1 : 5);
   while (!end_.complete() && clock_->Now() < settled) {
@@ -185,7 +188,7 @@ absl::Status Course::Steps() {
   peer.qpns = NumbersOf(*where, "qpn");
   if (peer.qpns.size() != o_.queue_pairs) return absl::InternalError("the guest lacks queue pairs");
   if (absl::Status s = end_.Connect(peer); !s.ok()) return s;
-  if (!o_.we_initiate && o_.takes_receive() && o_.delay_ms == 0) {
+  if (!o_.we_initiate && o_.takes_receive() && o_.delay_ms == 0 && !o_.no_receive) {
     if (absl::Status s = end_.PostReceives(); !s.ok()) return s;
   }
   (void)agent_.Say("go", end_.Description());

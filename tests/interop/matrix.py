@@ -16,10 +16,17 @@ FAULTS = {
     "duplication": {"duplicate": 0.02},
     "reordering": {"reorder": 0.02},
 }
+# What must go wrong: the number is the completion status that the initiator must see (enum
+# ibv_wc_status: remote access error, remote operation error, retries of either kind exceeded).
+FAILURES = {
+    "bad rkey": {"bad_rkey": 1, "expect": 10, "depth": 1},
+    "short receive": {"short_receive": 1, "expect": 11, "depth": 1},
+    "dead peer": {"drop": 1, "retry": 2, "expect": 12, "depth": 1},
+    "RNR for ever": {"no_receive": 1, "rnr_retry": 2, "expect": 13, "depth": 1},
+}
 RC_OPS = ("send", "send_imm", "write", "write_imm", "read")
 ATOMICS = ("fadd", "cswap")
 DIMENSIONS = ("service", "op", "initiator", "family", "mtu", "size", "fault", "special")
-QUICK_MOST = 120
 
 
 def bytes_of(size, mtu):
@@ -56,16 +63,24 @@ def unreliable():
 
 
 def special():
-    for op in RC_OPS + ATOMICS:
+    for op, fault in itertools.product(RC_OPS + ATOMICS, ("none", "loss 1 %")):
         size = "word" if op in ATOMICS else "mtu+1"
-        yield from both_ways(service="rc", op=op, size=size, special="16 QPs")
-        yield from both_ways(service="rc", op=op, size=size, special="PSN wrap")
+        yield from both_ways(service="rc", op=op, size=size, special="16 QPs", fault=fault)
+        yield from both_ways(service="rc", op=op, size=size, special="PSN wrap", fault=fault)
     for op in ("send", "send_imm", "write_imm"):
         for fault in ("none", "loss 1 %"):
             yield from both_ways(service="rc", op=op, size="mtu+1", special="RNR", fault=fault)
     for service, op in (("uc", "send"), ("uc", "write"), ("ud", "send")):
         yield from both_ways(service=service, op=op, size="mtu", special="16 QPs")
         yield from both_ways(service=service, op=op, size="mtu", special="PSN wrap")
+    for op in RC_OPS[2:] + ATOMICS:
+        yield from both_ways(service="rc", op=op, size="word" if op in ATOMICS else "mtu+1",
+                             special="bad rkey")
+    for op in RC_OPS[:2]:
+        yield from both_ways(service="rc", op=op, size="mtu+1", special="short receive")
+        yield from both_ways(service="rc", op=op, size="mtu+1", special="RNR for ever")
+    for op in ("send", "write"):
+        yield from both_ways(service="rc", op=op, size="1", special="dead peer")
     for opcode in ("opcode 0xc0", "opcode 0xe0"):
         for family in (4, 6):
             yield case("rc", "send", family=family, size="mtu-1", special=opcode)
@@ -81,17 +96,15 @@ def pairs(c):
 
 
 def pairwise(cases=None):
-    """At most QUICK_MOST cases. 16 MB only where nothing smaller shows the pair, which takes long."""
+    """Takes whichever case shows most pairs that none before it has shown."""
     cases = full() if cases is None else cases
     chosen = []
     open_pairs = set().union(*(pairs(c) for c in cases))
     # Cheap ones first, so that equals are decided for them.
     order = sorted(cases, key=lambda c: (c["size"] == "16M", c["size"] == "100K"))
     left = [(c, pairs(c)) for c in order]
-    while open_pairs and len(chosen) < QUICK_MOST:
+    while open_pairs:
         best = max(left, key=lambda item: len(item[1] & open_pairs))
-        if not best[1] & open_pairs:
-            break
         chosen.append(best[0])
         open_pairs -= best[1]
     rank = {name(c): i for i, c in enumerate(cases)}
@@ -124,8 +137,11 @@ def words(c):
         settings.update(qps=16, count=20, depth=4)
     elif c["special"] == "PSN wrap":
         settings["psn"] = 0xfffff5
+    elif c["special"] == "planted":
+        settings.update(plant=1)
     elif c["special"] == "RNR":
         settings.update(delay_ms=60)
     elif c["special"].startswith("opcode"):
         settings.update(inject=int(c["special"].split()[1], 16), depth=1)
+    settings.update(FAILURES.get(c["special"], {}))
     return settings

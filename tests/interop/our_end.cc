@@ -34,6 +34,24 @@ std::optional<verbs::Opcode> OpcodeOf(Op op) {
   }
 }
 
+// The number that libibverbs has for a status.
+uint32_t NumberOf(verbs::CompletionStatus status) {
+  switch (status) {
+    case verbs::CompletionStatus::kRemoteInvalidRequestError:
+      return 9;
+    case verbs::CompletionStatus::kRemoteAccessError:
+      return 10;
+    case verbs::CompletionStatus::kRemoteOperationError:
+      return 11;
+    case verbs::CompletionStatus::kRetryExceeded:
+      return 12;
+    case verbs::CompletionStatus::kRnrRetryExceeded:
+      return 13;
+    default:
+      return 0;
+  }
+}
+
 absl::Status Wrong(const std::string& what) { return absl::DataLossError(what); }
 
 }  // namespace
@@ -134,6 +152,8 @@ absl::Status OurEnd::Connect(const PeerEnd& peer) {
     o.receive_psn = (peer.psn + q) & Psn::kMask;
     o.mtu = options_.mtu;
     o.timeout = options_.our_timeout;
+    o.retry_count = options_.retry;
+    o.rnr_retry = options_.rnr_retry;
     if (absl::Status s = queues_[q].qp->Connect(o); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -143,7 +163,8 @@ absl::Status OurEnd::PostReceives() {
   const uint32_t head = options_.datagram() ? INTEROP_GRH : 0;
   for (uint32_t m = 0; m < options_.count; ++m) {
     for (uint32_t q = 0; q < options_.queue_pairs; ++q) {
-      verbs::Segment segment = {memory_ + MessageOf(q, m) - head, options_.size + head,
+      verbs::Segment segment = {memory_ + MessageOf(q, m) - head,
+                                options_.size + head - (options_.short_receive ? 1 : 0),
                                 region_->lkey()};
       verbs::ReceiveRequest r;
       r.wr_id = m;
@@ -165,7 +186,7 @@ absl::Status OurEnd::PostRequest(uint32_t q, uint32_t m) {
   if (options_.size != 0) r.segments = {&segment, 1};
   r.imm = INTEROP_IMM + m;
   r.remote_address = peer_.va + MessageOf(q, m);
-  r.rkey = peer_.rkey;
+  r.rkey = options_.bad_rkey ? ~peer_.rkey : peer_.rkey;
   const verbs::PostResult posted = queues_[q].qp->PostSend(r);
   if (posted == verbs::PostResult::kOk) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("PostSend: ", verbs::NameOf(posted)));
@@ -192,7 +213,7 @@ absl::StatusOr<size_t> OurEnd::Poll() {
       if (absl::Status s = Take(done[i]); !s.ok()) return s;
     }
   }
-  if (any && options_.we_initiate) {
+  if (any && options_.we_initiate && options_.expect == 0) {
     if (absl::Status s = PostRequests(); !s.ok()) return s;
   }
   return handled;
@@ -202,6 +223,7 @@ absl::Status OurEnd::Take(const verbs::WorkCompletion& c) {
   uint32_t q = 0;
   while (q < queues_.size() && queues_[q].qp->qpn() != c.qpn) ++q;
   if (q == queues_.size()) return Wrong(absl::StrCat("a completion of QP ", c.qpn));
+  if (options_.expect != 0) return TakeFailure(c);
   if (c.status != verbs::CompletionStatus::kSuccess) {
     return Wrong(
         absl::StrFormat("our completion %d of QP %d: %s", c.wr_id, q, verbs::NameOf(c.status)));
@@ -213,6 +235,15 @@ absl::Status OurEnd::Take(const verbs::WorkCompletion& c) {
   }
   ++finished_;
   return options_.we_initiate ? CheckRequest(q, m) : CheckReceive(q, m, c);
+}
+
+// Whatever becomes of the target's receives: the initiator's completion and the memory are judged.
+absl::Status OurEnd::TakeFailure(const verbs::WorkCompletion& c) {
+  if (!options_.we_initiate || failed_as_expected_) return absl::OkStatus();
+  failed_as_expected_ = NumberOf(c.status) == options_.expect;
+  if (failed_as_expected_) return absl::OkStatus();
+  return Wrong(absl::StrFormat("our completion %d: %s, expected status %d", c.wr_id,
+                               verbs::NameOf(c.status), options_.expect));
 }
 
 absl::Status OurEnd::Compare(uint32_t q, uint32_t message, size_t at) const {
@@ -260,21 +291,24 @@ absl::Status OurEnd::Verify() const {
       const uint8_t* slot = memory_ + SlotOf(q, m);
       const uint8_t* body = memory_ + MessageOf(q, m);
       const bool word = options_.we_initiate || m == 0;
-      const size_t size = options_.atomic() ? (word ? 8 : 0) : options_.size;
+      const bool refused = options_.expect != 0 && !options_.we_initiate &&
+                           (options_.op == Op::kWrite || options_.op == Op::kWriteImm);
+      size_t size = options_.atomic() ? (word ? 8 : 0) : options_.size;
+      if (refused) size = 0;  // nothing may have been written
       const size_t head = options_.datagram() && !options_.we_initiate ? INTEROP_GRH : 0;
       const size_t errors = interop_guard_errors(slot, body - head) +
                             interop_guard_errors(body + size, slot + stride_);
       if (errors != 0) {
         return Wrong(absl::StrFormat("%d bytes beside message %d of QP %d", errors, m, q));
       }
-      if (options_.op == Op::kWrite && !options_.we_initiate && !options_.lossy) {
+      if (options_.op == Op::kWrite && !options_.we_initiate && !options_.lossy && !refused) {
         if (absl::Status s = Compare(q, m, MessageOf(q, m)); !s.ok()) return s;
       }
     }
     if (!options_.atomic() || options_.we_initiate) continue;
     const int swap = options_.op == Op::kCompareSwap ? 1 : 0;
     uint64_t want = interop_initial(options_.seed, q), got = 0;
-    for (uint32_t m = 0; m < options_.count; ++m) {
+    for (uint32_t m = 0; options_.expect == 0 && m < options_.count; ++m) {
       want = interop_next(options_.seed, q, m, swap, want);
     }
     std::memcpy(&got, memory_ + MessageOf(q, 0), 8);

@@ -44,7 +44,7 @@ class OurEnd {
   absl::Status PostRequests();
   // Polls the device once and takes completions; the number of frames handled.
   absl::StatusOr<size_t> Poll();
-  bool complete() const { return finished_ >= options_.messages(); }
+  bool complete() const { return failed_as_expected_ || finished_ >= options_.messages(); }
   uint64_t finished() const { return finished_; }
   // The memory as a whole, when nothing more may arrive.
   absl::Status Verify() const;
@@ -63,6 +63,7 @@ class OurEnd {
   size_t MessageOf(uint32_t q, uint32_t m) const;
   absl::Status PostRequest(uint32_t q, uint32_t m);
   absl::Status Take(const verbs::WorkCompletion& c);
+  absl::Status TakeFailure(const verbs::WorkCompletion& c);
   absl::Status CheckReceive(uint32_t q, uint32_t m, const verbs::WorkCompletion& c) const;
   absl::Status CheckRequest(uint32_t q, uint32_t m);
   absl::Status Compare(uint32_t q, uint32_t message, size_t at) const;
@@ -80,6 +81,7 @@ class OurEnd {
   std::vector<Queue> queues_;
   PeerEnd peer_;
   uint64_t finished_ = 0;
+  bool failed_as_expected_ = false;
   uint32_t most_;  // messages that may be posted so far
 };
 

@@ -2,14 +2,14 @@
  *
  * It speaks lines of words `key=value` on a virtio-serial port. A case goes so:
  *   host   run id= service= op= role= size= count= depth= mtu= family= qps= seed= psn= ...
- *   guest  at id= gid= va= rkey= qpn= psn=          the first queue pair's numbers; the others follow by one
- *   host   go id= gid= va= rkey= qpn=a,b,.. psn=    the guest connects, posts receives
+ *   guest  at id= gid= va= rkey= qpn= psn=          the first queue pair's numbers; the others
+ * follow by one host   go id= gid= va= rkey= qpn=a,b,.. psn=    the guest connects, posts receives
  *   guest  ready id=
  *   host   start id=                                only when the guest is the initiator
- *   host   done id=                                 only when the guest is the target: the host has finished
- *   guest  result id= ok=0|1 completed= text=...
- * `stop id=` ends a case at any time (result ok=0). Beside cases: `ping id=` -> `result`, and
- * `shell id= COMMAND` -> its output as lines `| ...`, then `result`.
+ *   host   done id=                                 only when the guest is the target: the host has
+ * finished guest  result id= ok=0|1 completed= text=... `stop id=` ends a case at any time (result
+ * ok=0). Beside cases: `ping id=` -> `result`, and `shell id= COMMAND` -> its output as lines `|
+ * ...`, then `result`.
  */
 #ifndef SLUICE_TESTS_INTEROP_GUEST_AGENT_H_
 #define SLUICE_TESTS_INTEROP_GUEST_AGENT_H_
@@ -30,7 +30,8 @@ int channel_line(struct channel* channel, char* line, int milliseconds);
 void channel_say(struct channel* channel, const char* format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The value of `key` in a line of words, or `otherwise`; of a list of numbers the one at `index`. */
+/* The value of `key` in a line of words, or `otherwise`; of a list of numbers the one at `index`.
+ */
 unsigned long long number_of(const char* line, const char* key, unsigned index,
                              unsigned long long otherwise);
 const char* text_of(const char* line, const char* key, char* value, size_t room);

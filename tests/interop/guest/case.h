@@ -18,6 +18,12 @@ struct test_case {
   uint32_t size, count, depth, mtu, qps, psn;
   uint32_t timeout, retry, rnr_retry, min_rnr, rd_atomic, delay_ms;
   int lossy; /* messages may be missing: each that arrives must be whole and is counted */
+  /* What must go wrong, and how the first request of the initiator ends then (enum ibv_wc_status);
+   * 0: nothing goes wrong. */
+  uint32_t expect;
+  int bad_rkey;      /* the initiator names a region that there is not */
+  int short_receive; /* the target's receives are one byte too short */
+  int no_receive;    /* the target never posts one */
 
   struct ibv_pd* pd;
   struct ibv_comp_channel* events;
@@ -35,8 +41,9 @@ struct test_case {
   uint32_t posted[MAX_QPS], completed[MAX_QPS];
   uint64_t word[MAX_QPS]; /* atomics: what the target's word must be now */
   uint64_t finished;      /* completions of all queue pairs that count */
-  size_t errors;          /* wrong bytes, lengths, immediates */
-  char text[256];         /* the first thing that went wrong */
+  int failed_as_expected;
+  size_t errors;  /* wrong bytes, lengths, immediates */
+  char text[256]; /* the first thing that went wrong */
 };
 
 static inline int is_atomic(const struct test_case* c) { return c->op == FADD || c->op == CSWAP; }
@@ -62,8 +69,8 @@ int case_wrong(struct test_case* c, const char* format, ...) __attribute__((form
 void case_prepare_memory(struct test_case* c);
 int case_post_receives(struct test_case* c);
 int case_post_requests(struct test_case* c);
-/* Takes completions until `goal` are finished; 0 then, -1 when something failed, 1 when the host says
- * something (its line is in `line`) or time runs out. */
+/* Takes completions until `goal` are finished; 0 then, -1 when something failed, 1 when the host
+ * says something (its line is in `line`) or time runs out. */
 int case_progress(struct test_case* c, uint64_t goal, char* line, int milliseconds);
 /* The memory as a whole, when nothing more may arrive; counts into `errors`. */
 void case_verify(struct test_case* c);

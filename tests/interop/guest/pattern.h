@@ -1,9 +1,9 @@
-/* What message m of queue pair q must contain, and where it lies: known to the guest's agent (C) and to
- * our own end (C++), so that both verify every byte without exchanging one.
+/* What message m of queue pair q must contain, and where it lies: known to the guest's agent (C)
+ * and to our own end (C++), so that both verify every byte without exchanging one.
  *
- * The memory of one end holds a slot for each message of each queue pair. A message begins 0 to 2 bytes
- * into its slot (atomics: at its start, which is aligned); all bytes of the memory that no message may
- * touch hold INTEROP_GUARD.
+ * The memory of one end holds a slot for each message of each queue pair. A message begins 0 to 2
+ * bytes into its slot (atomics: at its start, which is aligned); all bytes of the memory that no
+ * message may touch hold INTEROP_GUARD.
  */
 #ifndef SLUICE_TESTS_INTEROP_GUEST_PATTERN_H_
 #define SLUICE_TESTS_INTEROP_GUEST_PATTERN_H_

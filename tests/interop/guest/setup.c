@@ -9,8 +9,11 @@
 
 #include "case.h"
 
-enum { QKEY = 0x11111111, ACCESS = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |
-                                   IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC };
+enum {
+  QKEY = 0x11111111,
+  ACCESS = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
+           IBV_ACCESS_REMOTE_ATOMIC
+};
 
 int case_wrong(struct test_case* c, const char* format, ...) {
   if (c->text[0] == 0) {
@@ -51,8 +54,8 @@ static int make_qp(struct test_case* c, uint32_t q) {
       .send_cq = c->cq,
       .recv_cq = c->cq,
       .qp_type = c->service,
-      .cap = {.max_send_wr = c->depth, .max_recv_wr = c->count, .max_send_sge = 1,
-              .max_recv_sge = 1}};
+      .cap = {
+          .max_send_wr = c->depth, .max_recv_wr = c->count, .max_send_sge = 1, .max_recv_sge = 1}};
   c->qp[q] = ibv_create_qp(c->pd, &attributes);
   if (c->qp[q] == NULL) return case_wrong(c, "create_qp: %s", strerror(errno));
   struct ibv_qp_attr attr = {
@@ -95,9 +98,10 @@ static int connect_qp(struct test_case* c, uint32_t q) {
       .rq_psn = (c->peer_psn + q) & 0xffffff,
       .max_dest_rd_atomic = 16,
       .min_rnr_timer = (uint8_t)c->min_rnr,
-      .ah_attr = {.is_global = 1, .port_num = 1,
-                  .grh = {.dgid = c->peer_gid, .sgid_index = (uint8_t)c->gid_index,
-                          .hop_limit = 64}}};
+      .ah_attr = {
+          .is_global = 1,
+          .port_num = 1,
+          .grh = {.dgid = c->peer_gid, .sgid_index = (uint8_t)c->gid_index, .hop_limit = 64}}};
   int mask = IBV_QP_STATE;
   if (!datagram) mask |= IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
   if (reliable) mask |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;

@@ -35,10 +35,12 @@ int case_post_receives(struct test_case* c) {
   for (uint32_t q = 0; q < c->qps; ++q) {
     for (uint32_t m = 0; m < c->count; ++m) {
       struct ibv_sge run = {.addr = (uintptr_t)message(c, q, m) - head,
-                            .length = c->size + head,
+                            .length = c->size + head - (uint32_t)c->short_receive,
                             .lkey = c->mr->lkey};
-      struct ibv_recv_wr request = {
-          .wr_id = m, .sg_list = &run, .num_sge = c->op == WRITE_IMM ? 0 : 1}, *bad;
+      struct ibv_recv_wr request = {.wr_id = m,
+                                    .sg_list = &run,
+                                    .num_sge = c->op == WRITE_IMM ? 0 : 1},
+                         *bad;
       const int error = ibv_post_recv(c->qp[q], &request, &bad);
       if (error != 0) return case_wrong(c, "post_recv: %s", strerror(error));
     }
@@ -47,10 +49,15 @@ int case_post_receives(struct test_case* c) {
 }
 
 static int post_request(struct test_case* c, uint32_t q, uint32_t m) {
-  static const enum ibv_wr_opcode opcodes[] = {
-      IBV_WR_SEND,      IBV_WR_SEND_WITH_IMM,        IBV_WR_RDMA_WRITE,        IBV_WR_RDMA_WRITE_WITH_IMM,
-      IBV_WR_RDMA_READ, IBV_WR_ATOMIC_FETCH_AND_ADD, IBV_WR_ATOMIC_CMP_AND_SWP};
-  struct ibv_sge run = {.addr = (uintptr_t)message(c, q, m), .length = c->size, .lkey = c->mr->lkey};
+  static const enum ibv_wr_opcode opcodes[] = {IBV_WR_SEND,
+                                               IBV_WR_SEND_WITH_IMM,
+                                               IBV_WR_RDMA_WRITE,
+                                               IBV_WR_RDMA_WRITE_WITH_IMM,
+                                               IBV_WR_RDMA_READ,
+                                               IBV_WR_ATOMIC_FETCH_AND_ADD,
+                                               IBV_WR_ATOMIC_CMP_AND_SWP};
+  struct ibv_sge run = {
+      .addr = (uintptr_t)message(c, q, m), .length = c->size, .lkey = c->mr->lkey};
   struct ibv_send_wr request = {.wr_id = m,
                                 .sg_list = &run,
                                 .num_sge = c->size == 0 ? 0 : 1,
@@ -58,8 +65,9 @@ static int post_request(struct test_case* c, uint32_t q, uint32_t m) {
                                 .send_flags = IBV_SEND_SIGNALED,
                                 .imm_data = htonl(INTEROP_IMM + m)},
                      *bad;
-  const uint64_t remote = c->peer_va + ((uint64_t)q * c->count + m) * c->stride +
-                          interop_start(m, is_atomic(c));
+  const uint64_t remote =
+      c->peer_va + ((uint64_t)q * c->count + m) * c->stride + interop_start(m, is_atomic(c));
+  const uint32_t rkey = c->bad_rkey ? ~c->peer_rkey : c->peer_rkey;
   if (c->service == IBV_QPT_UD) {
     request.wr.ud.ah = c->ah;
     request.wr.ud.remote_qpn = c->peer_qpn[q];
@@ -68,7 +76,7 @@ static int post_request(struct test_case* c, uint32_t q, uint32_t m) {
     /* All of them at the one word of this queue pair. */
     request.wr.atomic.remote_addr =
         c->peer_va + (uint64_t)q * c->count * c->stride + interop_start(0, 1);
-    request.wr.atomic.rkey = c->peer_rkey;
+    request.wr.atomic.rkey = rkey;
     request.wr.atomic.compare_add = interop_operand(c->seed, q, m);
     if (c->op == CSWAP) {
       uint64_t current = interop_initial(c->seed, q);
@@ -78,7 +86,7 @@ static int post_request(struct test_case* c, uint32_t q, uint32_t m) {
     }
   } else {
     request.wr.rdma.remote_addr = remote;
-    request.wr.rdma.rkey = c->peer_rkey;
+    request.wr.rdma.rkey = rkey;
   }
   const int error = ibv_post_send(c->qp[q], &request, &bad);
   return error == 0 ? 0 : case_wrong(c, "post_send: %s", strerror(error));
@@ -142,6 +150,16 @@ static void check_request(struct test_case* c, uint32_t q, uint32_t m) {
 static int take(struct test_case* c, const struct ibv_wc* wc) {
   uint32_t q = 0;
   while (q < c->qps && c->qp[q]->qp_num != wc->qp_num) ++q;
+  if (c->expect != 0) {
+    if (!c->initiator || c->failed_as_expected) return 0;
+    if (wc->status != c->expect) {
+      return case_wrong(c, "completion %llu: %s, expected %s", (unsigned long long)wc->wr_id,
+                        ibv_wc_status_str(wc->status), ibv_wc_status_str(c->expect));
+    }
+    c->failed_as_expected = 1;
+    c->finished = (uint64_t)c->qps * c->count;
+    return 0;
+  }
   if (wc->status != IBV_WC_SUCCESS) {
     return case_wrong(c, "completion %llu of QP %u: %s", (unsigned long long)wc->wr_id, q,
                       ibv_wc_status_str(wc->status));
@@ -169,7 +187,7 @@ int case_progress(struct test_case* c, uint64_t goal, char* line, int millisecon
       for (int i = 0; i < n; ++i) {
         if (take(c, &wc[i]) != 0) return -1;
       }
-      if (c->initiator && case_post_requests(c) != 0) return -1;
+      if (c->initiator && c->expect == 0 && case_post_requests(c) != 0) return -1;
     }
     if (n < 0) return case_wrong(c, "poll_cq failed");
     if (c->finished >= goal) return 0;
@@ -183,7 +201,8 @@ int case_progress(struct test_case* c, uint64_t goal, char* line, int millisecon
     /* What came between the last poll and the request for an event gives none. */
     n = ibv_poll_cq(c->cq, 1, wc);
     if (n == 1) {
-      if (take(c, &wc[0]) != 0 || (c->initiator && case_post_requests(c) != 0)) return -1;
+      if (take(c, &wc[0]) != 0) return -1;
+      if (c->initiator && c->expect == 0 && case_post_requests(c) != 0) return -1;
       continue;
     }
     struct pollfd wait[2] = {{.fd = c->channel->fd, .events = POLLIN},
@@ -197,11 +216,13 @@ void case_verify(struct test_case* c) {
   for (uint32_t q = 0; q < c->qps; ++q) {
     for (uint32_t m = 0; m < c->count; ++m) {
       const uint8_t* body = message(c, q, m);
+      const size_t refused = c->expect != 0 && (c->op == WRITE || c->op == WRITE_IMM);
       size_t size = is_atomic(c) ? (c->initiator || m == 0 ? 8 : 0) : c->size;
+      if (refused && !c->initiator) size = 0; /* nothing may have been written */
       const size_t head = c->service == IBV_QPT_UD && !c->initiator ? INTEROP_GRH : 0;
       size_t errors = interop_guard_errors(slot(c, q, m), body - head) +
                       interop_guard_errors(body + size, slot(c, q, m) + c->stride);
-      if (c->op == WRITE && !c->initiator && !c->lossy) {
+      if (c->op == WRITE && !c->initiator && !c->lossy && !refused) {
         errors += interop_errors(c->seed, q, m, body, size);
       }
       c->errors += errors;
@@ -209,7 +230,7 @@ void case_verify(struct test_case* c) {
     }
     if (is_atomic(c) && !c->initiator) {
       uint64_t want = interop_initial(c->seed, q), got;
-      for (uint32_t m = 0; m < c->count; ++m) {
+      for (uint32_t m = 0; c->expect == 0 && m < c->count; ++m) {
         want = interop_next(c->seed, q, m, c->op == CSWAP, want);
       }
       memcpy(&got, message(c, q, 0), 8);
