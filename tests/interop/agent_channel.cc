@@ -1,4 +1,4 @@
-#include "agent_channel.h"
+#include "interop/agent_channel.h"
 
 #include <sys/socket.h>
 

@@ -1,4 +1,4 @@
-#include "case_options.h"
+#include "interop/case_options.h"
 
 #include <array>
 #include <cstdlib>

@@ -18,12 +18,13 @@ import peer  # noqa: E402
 import report  # noqa: E402
 
 EXIT_NO_PEER = 5
+FAULT_NAMES = ("lost", "doubled", "reordered", "corrupted")
 
 
 class Verdict:
     """What became of one case: `result` is passed, failed or skipped."""
 
-    def __init__(self, case, result, why="", seconds=0.0, faults=(0, 0, 0)):
+    def __init__(self, case, result, why="", seconds=0.0, faults=(0, 0, 0, 0)):
         self.case, self.result, self.why = case, result, why
         self.seconds, self.faults = seconds, faults
 
@@ -62,10 +63,10 @@ class Suite:
         seconds = time.monotonic() - start
         if status == 77:
             return Verdict(case, "skipped", "this build does not offer it")
-        found = re.search(r"^result ok=(\d)(?: lost=(\d+) doubled=(\d+) reordered=(\d+))? text=(.*)$",
+        found = re.search(r"^result ok=(\d)(?: lost=(\d+) doubled=(\d+) reordered=(\d+) corrupted=(\d+))? text=(.*)$",
                           output, re.M)
-        why = found.group(5) if found else f"our end ended with status {status}: {output[-500:]}"
-        faults = tuple(int(found.group(i) or 0) for i in (2, 3, 4)) if found else (0, 0, 0)
+        why = found.group(6) if found else f"our end ended with status {status}: {output[-500:]}"
+        faults = tuple(int(found.group(i) or 0) for i in (2, 3, 4, 5)) if found else (0, 0, 0, 0)
         passed = status == 0 and found is not None and found.group(1) == "1"
         self.save(case, passed, command, output)
         if not passed and not self.peer.idle(number):
@@ -125,10 +126,9 @@ def run_all(suite, cases):
         name = matrix.name(case)
         if verdict.result == "failed":
             print(f"FAILED  {name}: {verdict.why}")
-        lost, doubled, reordered = verdict.faults
         print(f"[{number}/{len(cases)}] {name}: {verdict.result}, {verdict.seconds:.1f} s"
-              + (f", {lost} lost, {doubled} doubled, {reordered} reordered"
-                 if any(verdict.faults) else ""), flush=True)
+              + "".join(f", {n} {what}" for n, what in zip(verdict.faults, FAULT_NAMES) if n),
+              flush=True)
     print(f"took {time.monotonic() - start:.0f} s")
     return verdicts
 

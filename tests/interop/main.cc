@@ -1,5 +1,5 @@
 // interop_case: runs one case against the agent in the guest and prints its verdict as one line:
-//   result ok=0|1 lost= doubled= reordered= text=...
+//   result ok=0|1 lost= doubled= reordered= corrupted= text=...
 // Exit status: 0 passed, 1 failed, 2 wrong words, 77 the build lacks what the case asks for.
 //
 // Words are `key=value` (case_options.h). scripts/interop starts it, once for each case.
@@ -11,10 +11,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "agent_channel.h"
-#include "case_options.h"
-#include "our_end.h"
-#include "wire.h"
+#include "interop/agent_channel.h"
+#include "interop/case_options.h"
+#include "interop/our_end.h"
+#include "interop/wire.h"
 #include "wire/packet_value.h"
 
 namespace sluice::interop {
@@ -204,8 +204,8 @@ void Report(const absl::Status& status, const Wire& wire, const OurEnd& end) {
     if (value != 0) absl::StrAppend(&counters, " ", name, "=", value);
   }
   std::printf("counters%s\n", counters.c_str());
-  std::printf("result ok=%d lost=%llu doubled=%llu reordered=%llu text=%s\n", status.ok() ? 1 : 0,
-              static_cast<unsigned long long>(f.dropped),
+  std::printf("result ok=%d lost=%llu doubled=%llu reordered=%llu corrupted=%llu text=%s\n",
+              status.ok() ? 1 : 0, static_cast<unsigned long long>(f.dropped),
               static_cast<unsigned long long>(f.duplicated),
               static_cast<unsigned long long>(f.reordered), std::string(status.message()).c_str());
 }

@@ -1,8 +1,8 @@
 """The cases of scripts/interop: which there are, and which of them a quick run takes.
 
 A case is a dictionary of the dimensions below. `full()` lists all that make sense; `pairwise()` picks
-from them until every pair of values that occurs in any case of a group occurs in one that was picked,
-plus what is never left out. Both are functions of nothing: the same list in every run.
+from them until every pair of values that occurs in any case occurs in one that was picked. Both are
+the same list in every run.
 """
 
 import itertools
@@ -15,6 +15,7 @@ FAULTS = {
     "loss 1 %": {"drop": 0.01},
     "duplication": {"duplicate": 0.02},
     "reordering": {"reorder": 0.02},
+    "corruption": {"corrupt": 0.01},
 }
 # What must go wrong: the number is the completion status that the initiator must see (enum
 # ibv_wc_status: remote access error, remote operation error, retries of either kind exceeded).
@@ -26,6 +27,7 @@ FAILURES = {
 }
 RC_OPS = ("send", "send_imm", "write", "write_imm", "read")
 ATOMICS = ("fadd", "cswap")
+QUICK_MOST = 120
 DIMENSIONS = ("service", "op", "initiator", "family", "mtu", "size", "fault", "special")
 
 
@@ -90,25 +92,35 @@ def full():
     return [*reliable(), *unreliable(), *special()]
 
 
-def pairs(c):
-    values = [(name, str(c[name])) for name in DIMENSIONS]
-    return set(itertools.combinations(values, 2))
+def combinations(c, width):
+    """Every `width` values that the case brings together."""
+    return set(itertools.combinations([(d, str(c[d])) for d in DIMENSIONS], width))
+
+
+def cover(left, most, width):
+    """Moves cases out of `left`, each showing most combinations that none before it has shown, until
+    all are shown or `most` are taken."""
+    shown_by = [(c, combinations(c, width)) for c in left]
+    missing = set().union(*(shown for _, shown in shown_by))
+    taken = []
+    while missing and len(taken) < most:
+        best = max(shown_by, key=lambda item: len(item[1] & missing))
+        taken.append(best[0])
+        missing -= best[1]
+    for c in taken:
+        left.remove(c)
+    return taken
 
 
 def pairwise(cases=None):
-    """Takes whichever case shows most pairs that none before it has shown."""
+    """Every pair of values that occurs in any case, and as many triples as QUICK_MOST cases show."""
     cases = full() if cases is None else cases
-    chosen = []
-    open_pairs = set().union(*(pairs(c) for c in cases))
-    # Cheap ones first, so that equals are decided for them.
-    order = sorted(cases, key=lambda c: (c["size"] == "16M", c["size"] == "100K"))
-    left = [(c, pairs(c)) for c in order]
-    while open_pairs:
-        best = max(left, key=lambda item: len(item[1] & open_pairs))
-        chosen.append(best[0])
-        open_pairs -= best[1]
+    # Of equals the quick ones are taken.
+    left = sorted(cases, key=lambda c: (c["size"] == "16M", c["size"] == "100K"))
+    taken = cover(left, len(left), 2)
+    taken += cover(left, QUICK_MOST - len(taken), 3)
     rank = {name(c): i for i, c in enumerate(cases)}
-    return sorted(chosen, key=lambda c: rank[name(c)])
+    return sorted(taken, key=lambda c: rank[name(c)])
 
 
 def name(c):

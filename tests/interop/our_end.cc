@@ -1,4 +1,4 @@
-#include "our_end.h"
+#include "interop/our_end.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "guest/pattern.h"
+#include "interop/guest/pattern.h"
 #include "verbs/assemble.h"
 
 namespace sluice::interop {

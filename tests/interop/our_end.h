@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "case_options.h"
+#include "interop/case_options.h"
+#include "interop/wire.h"
 #include "verbs/verbs.h"
-#include "wire.h"
 
 namespace sluice::interop {
 

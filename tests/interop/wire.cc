@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "interop/wire.h"
 
 #include <poll.h>
 
@@ -134,7 +134,8 @@ void Wire::Wait(int descriptor, Duration most) const {
   // A frame that a fault holds back goes on after so many calls, not after so much time.
   const bool held = to_guest_faults_->waiting() + from_guest_faults_->waiting() > 0;
   const Duration wait = std::min(most, held ? Duration::Microseconds(20) : most);
-  const timespec t{0, static_cast<long>(std::max<int64_t>(wait.ps() / 1000, 0))};
+  timespec t{};
+  t.tv_nsec = std::max<int64_t>(wait.ps() / 1000, 0);
   pollfd watched[2] = {{socket_->descriptor(), POLLIN, 0}, {descriptor, POLLIN, 0}};
   ppoll(watched, 2, &t, nullptr);
 }
@@ -157,6 +158,7 @@ port::FaultCounts Wire::faults() const {
   sum.dropped += other.dropped;
   sum.duplicated += other.duplicated;
   sum.reordered += other.reordered;
+  sum.corrupted += other.corrupted;
   return sum;
 }
 
