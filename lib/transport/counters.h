@@ -43,6 +43,11 @@ enum class Count : uint8_t {
   kMessagesReceived,
   kCompletionStalls,
   kPacingIdlePs,
+  kReadRequests,
+  kAtomicRequests,
+  kImpliedNaks,
+  kResponsePoolEmpty,
+  kInvalidations,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -104,6 +109,15 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"pacing_idle_picoseconds_total", "picoseconds",
      "Time that flows with work waited for their pace", telemetry::Kind::kCounter},
+    {"rx_read_requests_total", "requests", "READ requests accepted", telemetry::Kind::kCounter},
+    {"rx_atomic_requests_total", "requests", "Atomic requests executed", telemetry::Kind::kCounter},
+    {"implied_nak_seq_errors_total", "events",
+     "READ or atomic responses found missing by a later answer", telemetry::Kind::kCounter},
+    {"response_pool_empty_total", "events",
+     "READ and atomic requests put off because no response block was free",
+     telemetry::Kind::kCounter},
+    {"invalidations_total", "events", "Keys that a peer or a work request invalidated",
+     telemetry::Kind::kCounter},
 }};
 
 class Counters : public telemetry::CounterGroup<Count, kCounts> {

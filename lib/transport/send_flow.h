@@ -1,8 +1,9 @@
 // SendFlow: what congestion control owns of a queue pair (docs/decisions/0005-send-flows.md): the
 // controller, its answer as the hot path reads it, and the pace.
 //
-// A queue pair has one send flow for its requester; READ responses will be a second one. The flow
-// knows no PSN and no queue: the requester asks it whether it may send, and tells it what left.
+// A queue pair has one send flow for its requester and, once it serves READs, a second one for its
+// responses. The flow knows no PSN and no queue: its half of the queue pair asks it whether it may
+// send, and tells it what left.
 // One thread: the core that polls the engine.
 #ifndef SLUICE_TRANSPORT_SEND_FLOW_H_
 #define SLUICE_TRANSPORT_SEND_FLOW_H_
@@ -53,6 +54,7 @@ class SendFlow {
 
   cc::Controller* controller() { return controller_; }
   const cc::FlowContext& context() const { return context_; }
+  Bytes pacing_credit() const { return pacing_credit_; }
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -104,6 +106,7 @@ class SendFlow {
   // The engine's list of flows that may send now.
   SendFlow* next_ready = nullptr;
   bool in_ready_list = false;
+  bool responds = false;  // the second flow of its queue pair
 
  private:
   void Refresh();
