@@ -67,8 +67,7 @@ void QueuePair::StartHalves(const Connection& c) {
   path.flow_label = c.flow_label;
   path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
   data_path_ = wire::HeaderTemplate(path);
-  path.dscp = c.cnp_dscp;
-  cnp_path_ = wire::HeaderTemplate(path);
+  cnp_dscp_ = c.cnp_dscp;
   max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
   requester_.Start(
       {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_}, &flow_);
@@ -208,7 +207,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
   std::memset(extension.bytes, 0, wire::kCnpReservedBytes);
   extension.length = wire::kCnpReservedBytes;
   ctx.counters.Add(Count::kCnpsSent);
-  ctx.framer.Write(packet, cnp_path_, bth, kNotEct, extension, {});
+  ctx.framer.Write(packet, data_path_.WithDscp(cnp_dscp_), bth, kNotEct, extension, {});
 }
 
 bool QueuePair::Settle(Context& ctx) {

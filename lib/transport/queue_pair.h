@@ -155,10 +155,10 @@ class QueuePair {
   uint32_t peer_qpn_ = 0;
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;
+  uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
   wire::IpAddress peer_address_;
   wire::HeaderTemplate data_path_;
-  wire::HeaderTemplate cnp_path_;
   SendFlow flow_;
   Requester requester_;
   ReadResponder reads_;

@@ -44,7 +44,7 @@ class SendFlow {
     context_ = context;
     pacing_credit_ = pacing_credit;
     counters_ = counters;
-    controller_ = make(static_cast<void*>(storage_), context_);
+    controller_ = make(static_cast<void*>(storage_), context);
     next_send_ = now;
     smoothed_rtt_ = context.base_rtt;
     Refresh();
@@ -102,7 +102,7 @@ class SendFlow {
   // The one entry that this flow has in its engine's wheel, armed lazily for the earliest of pace
   // and timers.
   FlowTimer timer;
-  QueuePair* owner = nullptr;
+  QueuePair* owner = nullptr;  // with the timer one cache line
   // The engine's list of flows that may send now.
   SendFlow* next_ready = nullptr;
   bool in_ready_list = false;
@@ -112,18 +112,21 @@ class SendFlow {
   void Refresh();
   void SetRate(Bandwidth rate);
 
-  alignas(64) std::byte storage_[cc::kMaxControllerSize];
-  cc::Controller* controller_ = nullptr;
-  Counters* counters_ = nullptr;
+  // What every packet looks at shares a cache line with next_ready.
+  bool paced_ = false;
+  uint32_t window_packets_ = 1;
   Time next_send_;
   PsPerByte pace_;
-  Duration credit_time_;
   Bytes window_ = cc::kNoWindow;
-  Bandwidth rate_ = cc::kNoRate;
-  uint32_t window_packets_ = 1;
-  bool paced_ = false;
-  Duration smoothed_rtt_;
+  cc::Controller* controller_ = nullptr;
+
+  alignas(64) std::byte storage_[cc::kMaxControllerSize];
+
+  Duration credit_time_;
   Time asked_;
+  Duration smoothed_rtt_;
+  Counters* counters_ = nullptr;
+  Bandwidth rate_ = cc::kNoRate;
   Bytes pacing_credit_;
   cc::FlowContext context_;
 };

@@ -44,6 +44,9 @@ class HeaderTemplate {
   void Write(uint8_t* out, uint32_t transport_bytes, uint8_t ecn) const;
   void Write(uint8_t* out, uint32_t transport_bytes) const { Write(out, transport_bytes, ecn_); }
 
+  // The same path under another DSCP (6 bits).
+  HeaderTemplate WithDscp(uint8_t dscp) const;
+
   size_t size() const { return size_; }            // 42, 46 (tagged), 62 or 66
   size_t l3_offset() const { return l3_offset_; }  // 14 or 18
   bool ipv6() const { return ipv6_; }

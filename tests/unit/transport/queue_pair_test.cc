@@ -190,12 +190,11 @@ TEST(QueuePairCnp, CountsOnlyForWhatIsUnderWay) {
   EXPECT_EQ(end.Count("drop_icrc"), 1u);
 }
 
-// The aim of docs/decisions/0006-borrowed-scoreboards.md is 1 KiB; this keeps the distance from
-// growing.
+// docs/decisions/0006-borrowed-scoreboards.md.
 TEST(QueuePairSize, AnIdleOneDoesNotGrow) {
   EXPECT_LE(
       sizeof(transport::QueuePair) - sizeof(transport::SendQueue) - sizeof(transport::ReceiveQueue),
-      1472u);
+      1344u);
 }
 
 }  // namespace
