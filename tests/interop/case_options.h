@@ -27,7 +27,7 @@ struct CaseOptions {
   uint32_t queue_pairs = 1;
   uint32_t psn = 0;       // our first; the guest's is the same
   uint32_t delay_ms = 0;  // the target posts its receives so late: RNR
-  uint32_t rd_atomic = 4;
+  uint8_t rd_atomic = 4;
   uint64_t seed = 1;
   uint8_t our_timeout = 15;
   uint8_t guest_timeout = 14;

@@ -50,7 +50,7 @@ class Suite:
         capture = os.path.join(self.folder, "capture")
         words = {"id": number, **settings, "our_socket": self.peer.our_socket,
                  "guest_socket": self.peer.guest_socket, "agent": self.peer.agent.fileno()}
-        if settings["size"] <= 1 << 20:
+        if settings["size"] <= 1 << 20 or self.keep:
             words["capture"] = capture
         command = [self.program, *(f"{key}={value}" for key, value in words.items())]
         start = time.monotonic()

@@ -66,11 +66,11 @@ std::string Course::Request() const {
       "service=", o_.service, " op=", o_.op_name, " role=", o_.we_initiate ? "target" : "initiator",
       " size=", o_.size, " count=", o_.count, " depth=", o_.depth, " mtu=", o_.mtu,
       " family=", o_.ipv6 ? 6 : 4, " qps=", o_.queue_pairs, " seed=", o_.seed + (o_.plant ? 1 : 0),
-      " psn=", o_.psn, " timeout=", static_cast<int>(o_.guest_timeout), " rd_atomic=", o_.rd_atomic,
-      " delay_ms=", o_.delay_ms, " lossy=", o_.lossy ? 1 : 0, " expect=", o_.expect,
-      " bad_rkey=", o_.bad_rkey ? 1 : 0, " short_receive=", o_.short_receive ? 1 : 0,
-      " no_receive=", o_.no_receive ? 1 : 0, " retry=", static_cast<int>(o_.retry),
-      " rnr_retry=", static_cast<int>(o_.rnr_retry));
+      " psn=", o_.psn, " timeout=", static_cast<int>(o_.guest_timeout),
+      " rd_atomic=", static_cast<int>(o_.rd_atomic), " delay_ms=", o_.delay_ms,
+      " lossy=", o_.lossy ? 1 : 0, " expect=", o_.expect, " bad_rkey=", o_.bad_rkey ? 1 : 0,
+      " short_receive=", o_.short_receive ? 1 : 0, " no_receive=", o_.no_receive ? 1 : 0,
+      " retry=", static_cast<int>(o_.retry), " rnr_retry=", static_cast<int>(o_.rnr_retry));
 }
 
 absl::Status Course::Turn() {
@@ -207,7 +207,8 @@ void Report(const absl::Status& status, const Wire& wire, const OurEnd& end) {
   std::printf("result ok=%d lost=%llu doubled=%llu reordered=%llu corrupted=%llu text=%s\n",
               status.ok() ? 1 : 0, static_cast<unsigned long long>(f.dropped),
               static_cast<unsigned long long>(f.duplicated),
-              static_cast<unsigned long long>(f.reordered), std::string(status.message()).c_str());
+              static_cast<unsigned long long>(f.reordered),
+              static_cast<unsigned long long>(f.corrupted), std::string(status.message()).c_str());
 }
 
 int Main(std::span<char* const> words) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <optional>
 #include <span>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +18,7 @@ constexpr char kGuestMac[] = "52:54:00:00:00:01";
 constexpr const char* kOurAddress[] = {"198.51.100.2", "2001:db8:51::2"};
 constexpr const char* kGuestAddress[] = {"198.51.100.1", "2001:db8:51::1"};
 
-std::optional<verbs::Opcode> OpcodeOf(Op op) {
+verbs::Opcode OpcodeOf(Op op) {
   switch (op) {
     case Op::kSend:
       return verbs::Opcode::kSend;
@@ -29,9 +28,14 @@ std::optional<verbs::Opcode> OpcodeOf(Op op) {
       return verbs::Opcode::kRdmaWrite;
     case Op::kWriteImm:
       return verbs::Opcode::kRdmaWriteWithImm;
-    default:
-      return std::nullopt;
+    case Op::kRead:
+      return verbs::Opcode::kRdmaRead;
+    case Op::kFetchAdd:
+      return verbs::Opcode::kAtomicFetchAdd;
+    case Op::kCompareSwap:
+      break;
   }
+  return verbs::Opcode::kAtomicCompareSwap;
 }
 
 // The number that libibverbs has for a status.
@@ -78,9 +82,7 @@ OurEnd::~OurEnd() {
   region_.reset();
 }
 
-bool OurEnd::Offers(const CaseOptions& options) {
-  return options.service == "rc" && OpcodeOf(options.op).has_value();
-}
+bool OurEnd::Offers(const CaseOptions& options) { return options.service == "rc"; }
 
 size_t OurEnd::MessageOf(uint32_t q, uint32_t m) const {
   return SlotOf(q, m) + interop_start(m, options_.atomic() ? 1 : 0);
@@ -90,7 +92,7 @@ void OurEnd::PrepareMemory() {
   std::memset(memory_, INTEROP_GUARD, bytes_);
   const bool source = options_.op == Op::kRead ? !options_.we_initiate : options_.we_initiate;
   for (uint32_t q = 0; q < options_.queue_pairs; ++q) {
-    queues_[q].word = interop_initial(options_.seed, q);
+    queues_[q].word = queues_[q].swapped = interop_initial(options_.seed, q);
     if (options_.atomic()) {
       if (!options_.we_initiate) std::memcpy(memory_ + MessageOf(q, 0), &queues_[q].word, 8);
       continue;
@@ -152,6 +154,7 @@ absl::Status OurEnd::Connect(const PeerEnd& peer) {
     o.receive_psn = (peer.psn + q) & Psn::kMask;
     o.mtu = options_.mtu;
     o.timeout = options_.our_timeout;
+    o.max_rd_atomic = options_.rd_atomic;
     o.retry_count = options_.retry;
     o.rnr_retry = options_.rnr_retry;
     if (absl::Status s = queues_[q].qp->Connect(o); !s.ok()) return s;
@@ -182,11 +185,19 @@ absl::Status OurEnd::PostRequest(uint32_t q, uint32_t m) {
   verbs::Segment segment = {memory_ + MessageOf(q, m), options_.size, region_->lkey()};
   verbs::SendRequest r;
   r.wr_id = m;
-  r.opcode = *OpcodeOf(options_.op);
+  r.opcode = OpcodeOf(options_.op);
   if (options_.size != 0) r.segments = {&segment, 1};
   r.imm = INTEROP_IMM + m;
   r.remote_address = peer_.va + MessageOf(q, m);
   r.rkey = options_.bad_rkey ? ~peer_.rkey : peer_.rkey;
+  if (options_.atomic()) {
+    const uint64_t operand = interop_operand(options_.seed, q, m);
+    // All of them at the one word of this queue pair.
+    r.remote_address = peer_.va + MessageOf(q, 0);
+    r.add = r.swap = operand;
+    r.compare = interop_compare(m, queues_[q].swapped);
+    queues_[q].swapped = interop_next(options_.seed, q, m, 1, queues_[q].swapped);
+  }
   const verbs::PostResult posted = queues_[q].qp->PostSend(r);
   if (posted == verbs::PostResult::kOk) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("PostSend: ", verbs::NameOf(posted)));

@@ -56,7 +56,8 @@ class OurEnd {
     std::unique_ptr<verbs::QueuePair> qp;
     uint32_t posted = 0;
     uint32_t completed = 0;
-    uint64_t word = 0;  // atomics: what the target's word must be now
+    uint64_t word = 0;     // atomics: what the target's word must be now,
+    uint64_t swapped = 0;  // and when all swaps that are posted have been done
   };
 
   size_t SlotOf(uint32_t q, uint32_t m) const { return (size_t{q} * options_.count + m) * stride_; }
