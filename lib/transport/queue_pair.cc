@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/be.h"
+#include "base/checks.h"
 #include "transport/payload.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
@@ -62,7 +63,6 @@ void QueuePair::DestroyReceiver() {
 void QueuePair::StartHalves(const Connection& c) {
   peer_qpn_ = c.peer_qpn;
   pkey_ = c.pkey;
-  peer_address_ = c.path.destination_ip;
   wire::PathHeader path = c.path;
   path.flow_label = c.flow_label;
   path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
@@ -77,10 +77,15 @@ void QueuePair::StartHalves(const Connection& c) {
 }
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
-  if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (!Served(*view.traits)) return RxDrop::kService;
-  if (state() != QpState::kReadyToSend) return RxDrop::kQpState;
-  if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
+  if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
+  if (Enabled(Check::kService) && !Served(*view.traits)) return RxDrop::kService;
+  if (Enabled(Check::kState) && state() != QpState::kReadyToSend) return RxDrop::kQpState;
+  if (Enabled(Check::kSourceAddress) && !data_path_.ComesBack(view.l3, view.ipv6)) {
+    return RxDrop::kSourceAddress;
+  }
+  if (Enabled(Check::kDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {
+    return RxDrop::kDestinationAddress;
+  }
   return RxDrop::kNone;
 }
 
@@ -112,8 +117,12 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
   const bool responses = reads_.Active(ctx.now);
-  if (!requester_.outstanding() && !responses) {
+  if (Enabled(Check::kCnpOutstanding) && !requester_.outstanding() && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);
+    return;
+  }
+  if (Enabled(Check::kCnpRate) && !cnp_rate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kCnpsOverRate);
     return;
   }
   ctx.counters.Add(Count::kCnpsReceived);
@@ -123,7 +132,7 @@ void QueuePair::OnCnp(Context& ctx) {
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   if (view.traits->read_response) return OnReadResponse(ctx, view, packet);
-  if (!IcrcAccepted(ctx, view, packet)) {
+  if (Enabled(Check::kResponseIcrc) && !IcrcAccepted(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }

@@ -17,6 +17,7 @@
 #include "port/packet.h"
 #include "transport/context.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
@@ -74,7 +75,6 @@ class QueuePair {
   QpState state() const { return state_.load(std::memory_order_acquire); }
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
-  const wire::IpAddress& peer_address() const { return peer_address_; }
 
   // How the flow of READ responses gets its controller; before Connect.
   void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
@@ -157,7 +157,8 @@ class QueuePair {
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
-  wire::IpAddress peer_address_;
+  // A receiver sends one notification per 50 us and flow; jitter may bring some together.
+  RateLimit<50, 4> cnp_rate_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;
