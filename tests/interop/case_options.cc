@@ -68,7 +68,8 @@ absl::StatusOr<CaseOptions> ParseCase(std::span<char* const> words) {
   const std::map<std::string, std::string*, std::less<>> texts = {
       {"service", &o.service},           {"op", &o.op_name},
       {"initiator", &initiator},         {"our_socket", &o.our_socket},
-      {"guest_socket", &o.guest_socket}, {"capture", &o.capture}};
+      {"guest_socket", &o.guest_socket}, {"capture", &o.capture},
+      {"algorithm", &o.algorithm}};
   for (const char* word : words) {
     const std::string_view text = word;
     const size_t equals = text.find('=');

@@ -154,6 +154,7 @@ absl::Status OurEnd::Connect(const PeerEnd& peer) {
     o.receive_psn = (peer.psn + q) & Psn::kMask;
     o.mtu = options_.mtu;
     o.timeout = options_.our_timeout;
+    o.algorithm = options_.algorithm;
     o.max_rd_atomic = options_.rd_atomic;
     o.retry_count = options_.retry;
     o.rnr_retry = options_.rnr_retry;
