@@ -135,12 +135,15 @@ def words(c):
     # So many that faults come: a thousand packets where one in a thousand is lost.
     small = {"none": 60, "loss 0.1 %": 1000}.get(c["fault"], 300)
     count = {"100K": 12, "16M": 1}.get(c["size"], small)
+    limit = 0.002 if c["size"] == "16M" else 1  # of faults that come in thousands otherwise
     settings = {
         "service": c["service"], "op": c["op"], "initiator": c["initiator"],
         "ipv6": int(c["family"] == 6), "mtu": c["mtu"], "size": size, "count": count,
         "depth": min(count, 16), "seed": zlib.crc32(name(c).encode()), "psn": 0x5a0000,
         "limit_s": 120 if c["size"] == "16M" else 60, **FAULTS[c["fault"]],
     }
+    for fault in set(settings) & {"duplicate", "reorder", "corrupt"}:
+        settings[fault] = min(settings[fault], limit)
     if c["op"] == "read" and c["size"] == "16M":
         # rxe sends a READ's responses to the end, whatever is asked for again meanwhile, and as a
         # requester waits for that end and a timeout: each fault costs the whole stream once more. Our
