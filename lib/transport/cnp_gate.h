@@ -24,8 +24,9 @@ class CnpGate {
   // Whether one that arrived now counts.
   bool Take(Time now) {
     const uint32_t us = static_cast<uint32_t>(now.ps() / 1'000'000);
-    if (us - last_ >= (storm_ ? kStormGapUs : kGapUs)) {
-      storm_ = storm_ && early_ >= kStormPerStormGap;
+    const uint32_t since = us - last_;
+    if (since >= (storm_ ? kStormGapUs : kGapUs)) {
+      storm_ = storm_ && early_ >= kStormPerStormGap && since < 2 * kStormGapUs;
       early_ = 0;
       last_ = us;
       return true;
