@@ -104,9 +104,11 @@ void Engine::AfterInput(QueuePair* qp) {
   if (qp->Unsettled()) unsettled_.Append(qp);
   const SendGate gate = qp->Gate();
   if (gate == SendGate::kOpen || gate == SendGate::kLocal) ready_.Append(&qp->flow());
-  if (qp->HasResponse()) [[unlikely]]
-    ready_.Append(qp->response_flow());
   ArmTimers(qp);
+  if (SendFlow* second = qp->response_flow(); second != nullptr) [[unlikely]] {
+    if (qp->HasResponse()) ready_.Append(second);
+    ArmResponses(qp, second);
+  }
 }
 
 void Engine::DrainDoorbells(Context&) {
@@ -116,9 +118,10 @@ void Engine::DrainDoorbells(Context&) {
 void Engine::ArmTimers(QueuePair* qp) {
   const std::optional<Time> deadline = qp->TimerDeadline();
   if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
-  SendFlow* second = qp->response_flow();
-  if (second != nullptr && second->has_deadline() &&
-      qp->state() == transport::QpState::kReadyToSend) {
+}
+
+void Engine::ArmResponses(QueuePair* qp, SendFlow* second) {
+  if (second->has_deadline() && qp->state() == transport::QpState::kReadyToSend) {
     wheel_.ArmEarlier(&second->timer, second->deadline());
   }
 }

@@ -141,9 +141,10 @@ class Engine final : public Pollable {
   void WriteData(transport::Context& ctx);
   void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
   void ServeRequests(transport::Context& ctx, transport::SendFlow* flow);
-  void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
+  [[gnu::noinline]] void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
   void RemoveResponses(transport::QueuePair* qp);
   void ArmTimers(transport::QueuePair* qp);
+  void ArmResponses(transport::QueuePair* qp, transport::SendFlow* second);
   port::Packet* NextFree();
   void Commit() {
     ++written_;

@@ -163,7 +163,7 @@ void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
   }
   if (bytes > 0) {
     qp->EndResponses(ctx);
-    ArmTimers(qp);
+    ArmResponses(qp, flow);
     // Acknowledgements waited for these, and completions if the queue pair failed.
     if (qp->HasAnswer()) answers_.Append(qp);
     if (qp->Unsettled()) unsettled_.Append(qp);
