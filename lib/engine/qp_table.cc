@@ -24,6 +24,12 @@ QpTable::QpTable(uint64_t seed, uint32_t capacity)
 }
 
 transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) {
+  if (config.management) {
+    if (management_ != nullptr) return nullptr;
+    management_ = std::make_unique<transport::QueuePair>(kManagementQpn, config);
+    ++size_;
+    return management_.get();
+  }
   if (free_.empty()) return nullptr;
   const uint32_t slot = free_.front();
   free_.pop_front();
@@ -35,6 +41,11 @@ transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) 
 }
 
 void QpTable::Destroy(transport::QueuePair* qp) {
+  if (qp->qpn() == kManagementQpn) {
+    management_.reset();
+    --size_;
+    return;
+  }
   const uint32_t slot = (qp->qpn() & 0xffff) - kFirstSlot;
   Slot& s = slots_[slot];
   s.qp.reset();

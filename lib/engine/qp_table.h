@@ -23,25 +23,27 @@ class QpTable {
  public:
   // QPNs 0 and 1 are the management queue pairs, 0xffffff is multicast.
   static constexpr uint32_t kFirstSlot = 2;
+  static constexpr uint32_t kManagementQpn = 1;
   static constexpr uint32_t kMaxCapacity = 65000;
 
   QpTable(uint64_t seed, uint32_t capacity);
 
-  // Null when full.
+  // Null when full, or when there is a queue pair for management already.
   transport::QueuePair* Create(const transport::QueuePairConfig& config);
   void Destroy(transport::QueuePair* qp);
 
   transport::QueuePair* Find(uint32_t qpn) const {
     const uint32_t slot = (qpn & 0xffff) - kFirstSlot;
-    if (slot >= slots_.size()) return nullptr;
+    if (slot >= slots_.size()) return qpn == kManagementQpn ? management_.get() : nullptr;
     transport::QueuePair* qp = slots_[slot].qp.get();
     return qp != nullptr && qp->qpn() == qpn ? qp : nullptr;
   }
 
   size_t size() const { return size_; }
-  // In slot order.
+  // QPN 1, then in slot order.
   template <typename Each>
   void ForEach(const Each& each) const {
+    if (management_ != nullptr) each(management_.get());
     for (const Slot& s : slots_) {
       if (s.qp != nullptr) each(s.qp.get());
     }
@@ -53,6 +55,7 @@ class QpTable {
     uint8_t generation = 0;
   };
   std::vector<Slot> slots_;
+  std::unique_ptr<transport::QueuePair> management_;
   std::deque<uint32_t> free_;
   size_t size_ = 0;
 };

@@ -43,6 +43,8 @@ enum class Count : uint8_t {
   kMessagesReceived,
   kCompletionStalls,
   kPacingIdlePs,
+  kUcSequenceGaps,
+  kUcMessagesDropped,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -104,6 +106,12 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"pacing_idle_picoseconds_total", "picoseconds",
      "Time that flows with work waited for their pace", telemetry::Kind::kCounter},
+    {"uc_sequence_gaps_total", "events",
+     "Packets on unreliable connections whose PSN was not the expected one",
+     telemetry::Kind::kCounter},
+    {"uc_messages_dropped_total", "messages",
+     "Messages on unreliable connections that were begun and given up, or refused",
+     telemetry::Kind::kCounter},
 }};
 
 class Counters : public telemetry::CounterGroup<Count, kCounts> {

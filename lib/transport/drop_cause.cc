@@ -34,6 +34,10 @@ const char* NameOf(RxDrop cause) {
       return "remote_access";
     case RxDrop::kCompletionFull:
       return "completion_queue_full";
+    case RxDrop::kQkey:
+      return "qkey";
+    case RxDrop::kTooLong:
+      return "receive_too_short";
     case RxDrop::kCount:
       break;
   }

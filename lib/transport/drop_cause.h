@@ -1,5 +1,6 @@
 // Why a received frame was dropped by the transport, beyond what the wire parser already refuses.
-// Every cause is a counter of the engine; none of them is ever answered, unless it says so.
+// Every cause is a counter of the engine; none of them is ever answered, unless it says so, and what
+// it says of answers and failing is of RC only.
 #ifndef SLUICE_TRANSPORT_DROP_CAUSE_H_
 #define SLUICE_TRANSPORT_DROP_CAUSE_H_
 
@@ -23,6 +24,8 @@ enum class RxDrop : uint8_t {
   kInvalidRequest,  // opcode sequence or length (answered by a NAK; the queue pair fails)
   kAccess,          // key, bounds or rights (answered by a NAK; the queue pair fails)
   kCompletionFull,  // no room for the completion (answered by an RNR NAK)
+  kQkey,            // datagram with another Q_Key than the queue pair's
+  kTooLong,         // UC, UD: longer than the posted receive
   kCount,
 };
 

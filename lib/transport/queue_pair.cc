@@ -3,30 +3,13 @@
 #include <cstring>
 
 #include "base/be.h"
-#include "transport/payload.h"
+#include "transport/admission.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
 #include "wire/source_port.h"
 
 namespace sluice::transport {
 namespace {
-
-// Data may be marked by the fabric; ACKs and CNPs must not be (design decision on the receiver
-// half: data is ECT(0), ACK and CNP Not-ECT).
-constexpr uint8_t kEct0 = 2;
-constexpr uint8_t kNotEct = 0;
-
-// The lower 15 bits name the partition; two limited members may not talk (IBTA 1.4, 10.9.3).
-bool SamePartition(uint16_t a, uint16_t b) {
-  return ((a ^ b) & 0x7fff) == 0 && ((a | b) & 0x8000) != 0;
-}
-
-bool IcrcAccepted(const Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (packet.rx.icrc != port::IcrcState::kUnknown) {
-    return packet.rx.icrc == port::IcrcState::kGood;
-  }
-  return !ctx.check_icrc || ReceivedPayload(packet, view).IcrcMatches();
-}
 
 // What this build serves; the other known opcodes come with their verbs.
 bool Served(const wire::OpcodeTraits& t) {
@@ -39,12 +22,23 @@ bool Served(const wire::OpcodeTraits& t) {
 QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
     : qpn_(qpn),
       pd_(config.pd),
+      type_(config.type),
       requester_(&send_queue_, config.send_completions, qpn),
       responder_(&receive_queue_, config.receive_completions, qpn),
       send_queue_(config.send_depth, config.max_segments),
-      receive_queue_(config.receive_depth, config.max_segments) {
+      // With shared receives it only holds the one that is bound to the message under way.
+      receive_queue_(
+          config.shared_receives != nullptr ? 1 : config.receive_depth,
+          config.shared_receives != nullptr ? config.shared_receives->max_segments()
+                                            : config.max_segments) {
   flow_.owner = this;
   flow_.timer.order = qpn;
+  responder_.SetShared(config.shared_receives);
+  if (type_ != QpType::kRc) {
+    unacked_ = std::make_unique<UnackedHalves>(type_, &send_queue_, &receive_queue_,
+                                               config.shared_receives, config.send_completions,
+                                               config.receive_completions, qpn);
+  }
 }
 
 QueuePair::~QueuePair() { DestroyReceiver(); }
@@ -54,32 +48,20 @@ void QueuePair::DestroyReceiver() {
   receiver_half_ = nullptr;
 }
 
-void QueuePair::StartHalves(const Connection& c) {
-  peer_qpn_ = c.peer_qpn;
-  pkey_ = c.pkey;
-  peer_address_ = c.path.destination_ip;
-  wire::PathHeader path = c.path;
-  path.flow_label = c.flow_label;
-  path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
-  data_path_ = wire::HeaderTemplate(path);
-  cnp_dscp_ = c.cnp_dscp;
-  requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry}, &flow_);
-  responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
-  state_.store(QpState::kReadyToSend, std::memory_order_release);
-}
-
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
   if (!Served(*view.traits)) {
     const bool ours = view.traits->service == wire::Service::kRc;
     return ours ? RxDrop::kUnsupported : RxDrop::kService;
   }
-  if (state() != QpState::kReadyToSend) return RxDrop::kQpState;
+  if (view.traits->request ? !Receives(state()) : !Sends(state())) return RxDrop::kQpState;
   if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
   return RxDrop::kNone;
 }
 
 void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return OnUnacked(ctx, view, packet);
   const RxDrop drop = Admit(view);
   if (drop != RxDrop::kNone) {
     ctx.drops.Add(drop);
@@ -93,7 +75,7 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
 }
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (!IcrcAccepted(ctx, view, packet)) {
+  if (!FrameIntact(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }
@@ -111,19 +93,21 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
 }
 
 void QueuePair::OnTimers(Context& ctx) {
-  if (state() != QpState::kReadyToSend) return;
+  if (!Sends(state())) return;
   if (flow_.has_deadline() && flow_.deadline() <= ctx.now) flow_.OnDeadline(ctx.now);
   if (!requester_.OnTimers(ctx)) Fail(ctx);
 }
 
 std::optional<Time> QueuePair::TimerDeadline() const {
-  if (state() != QpState::kReadyToSend) return std::nullopt;
+  if (!Sends(state())) return std::nullopt;
   std::optional<Time> d = requester_.Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }
 
 void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return WriteUnacked(ctx, packet);
   OutgoingPacket out;
   requester_.Next(ctx, &out);
   out.bth.dest_qpn = peer_qpn_;
@@ -133,7 +117,11 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   flow_.ChargeFrame(ctx.now, last_frame_);
 }
 
-void QueuePair::EndBurst(Context& ctx) { requester_.EndBurst(ctx, last_frame_); }
+void QueuePair::EndBurst(Context& ctx) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return unacked_->requester.EndBurst(ctx);
+  requester_.EndBurst(ctx, last_frame_);
+}
 
 void QueuePair::WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const {
   wire::Bth bth;
@@ -163,6 +151,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
 }
 
 bool QueuePair::Settle(Context& ctx) {
+  if (unacked_ != nullptr) return SettleUnacked(ctx);
   if (state() != QpState::kError) return requester_.Retire(ctx);
   const bool sends = requester_.Flush(ctx);
   const bool receives = responder_.Flush(ctx);

@@ -61,6 +61,8 @@ class WorkQueue {
   Run* Room(Work* work) {
     return &runs_[static_cast<size_t>(work - works_.data()) * max_segments_];
   }
+  // Which of the depth() slots it is.
+  size_t IndexOf(const Work* work) const { return static_cast<size_t>(work - works_.data()); }
   void Publish() {
     tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }

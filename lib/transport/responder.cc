@@ -1,6 +1,7 @@
 #include "transport/responder.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "wire/opcode.h"
 
@@ -26,12 +27,15 @@ Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   return {};
 }
 
-bool Responder::ReceiverReady(const wire::FrameView& view) const {
+bool Responder::ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload,
+                              bool check) const {
   const wire::OpcodeTraits& t = *view.traits;
   const bool starts_send = t.send && (t.first || t.only);
   const bool ends_write_imm = t.write && t.imm;
   if (!starts_send && !ends_write_imm) return true;
-  return queue_->head() != queue_->tail();
+  if (queue_->head() != queue_->tail()) return true;
+  // Nothing is taken from a shared queue on behalf of a packet that may be forged.
+  return shared_ != nullptr && (!check || payload.IcrcMatches()) && shared_->Bind(queue_);
 }
 
 Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
@@ -84,7 +88,8 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
              : memory::Resolution{};
   const memory::Resolution part = ctx.regions.Resolve(
       rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
-  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+  const bool granted = (config_.access & memory::kRemoteWrite) != 0;
+  if (!granted || whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
@@ -108,7 +113,7 @@ Responder::Check Responder::Place(Context& ctx, const wire::FrameView& view,
   // Bytes that are missing can neither be checked nor placed, whoever vouches for them.
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return {RxDrop::kIcrc, {}};
   const Check sequence = CheckSequence(view);
-  const bool ready = ReceiverReady(view);
+  const bool ready = sequence.drop == RxDrop::kNone && ReceiverReady(view, payload, check);
   const bool ends = view.traits->last || view.traits->only;
   const bool completes = ends && (view.traits->send || view.traits->imm);
   const bool room = !completes || completions_->FreeSlots() > 0;
@@ -208,8 +213,6 @@ bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port:
   return true;
 }
 
-// Of every intact packet, in order or not: a mark on a packet behind a gap tells of the same queue,
-// and a flow in go-back-N that heard of none would never slow down. True: acknowledge at once.
 bool Responder::TellReceiverHalf(Context& ctx, const wire::FrameView& view,
                                  const port::Packet& packet, bool accepted) {
   const bool ce = view.ce() || packet.rx.ce;
@@ -222,6 +225,8 @@ bool Responder::TellReceiverHalf(Context& ctx, const wire::FrameView& view,
 }
 
 uint8_t Responder::CreditCodeNow() const {
+  // The receives of a shared queue cannot be promised to one peer (IBTA 1.4, 9.7.7.2).
+  if (shared_ != nullptr) return wire::Aeth::kCreditUnlimited;
   // Counts the receive that a SEND under way holds: the requester adds the credits to our MSN, and
   // that does not count the message yet. Without it the message would go packet by packet.
   return wire::CreditCode(static_cast<uint32_t>(queue_->tail() - queue_->head()));
@@ -243,6 +248,17 @@ Answer Responder::TakeAnswer(Context& ctx) {
   }
   ack_pending_ = nak_pending_ = cnp_pending_ = false;
   return a;
+}
+
+void Responder::Clear() {
+  ReceiveQueue* queue = queue_;
+  SharedReceiveQueue* shared = shared_;
+  CompletionRing* completions = completions_;
+  const uint32_t qpn = qpn_;
+  while (queue->head() != queue->tail()) queue->Retire();
+  std::destroy_at(this);
+  std::construct_at(this, queue, completions, qpn);
+  shared_ = shared;
 }
 
 bool Responder::Flush(Context& ctx) {

@@ -20,6 +20,7 @@
 #include "transport/context.h"
 #include "transport/payload.h"
 #include "transport/queues.h"
+#include "transport/shared_receive_queue.h"
 #include "wire/frame_view.h"
 #include "wire/headers.h"
 
@@ -30,6 +31,7 @@ struct ResponderConfig {
   Psn expected_psn;
   uint8_t min_rnr_timer = 12;  // code of IBTA table 46: 0.64 ms
   uint32_t pd = 0;             // whose regions a peer may reach
+  uint8_t access = 0xff;       // memory::Access: what it may do there
 };
 
 // What the engine has to send for this responder.
@@ -46,6 +48,9 @@ class Responder {
       : queue_(queue), completions_(completions), qpn_(qpn) {}
 
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
+  // Receives come from there; before Start.
+  void SetShared(SharedReceiveQueue* shared) { shared_ = shared; }
+  ResponderConfig& config() { return config_; }
 
   // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
@@ -54,9 +59,17 @@ class Responder {
   // The answer due, and clears it.
   Answer TakeAnswer(Context& ctx);
 
+  // Of every intact packet with data, in order or not, also of READ responses to our requester: a
+  // mark on a packet behind a gap tells of the same queue, and a flow in go-back-N that heard of
+  // none would never slow down. True: acknowledge at once.
+  bool TellReceiverHalf(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
+                        bool accepted);
+
   // Completes posted receives, the one at fault with its status and the others with kFlushed, as
   // far as the completion ring has room; true when none is left.
   bool Flush(Context& ctx);
+  // As newly made, with an empty queue: what was posted is forgotten without completions.
+  void Clear();
 
  private:
   enum class Message : uint8_t { kNone, kSend, kWrite };
@@ -66,22 +79,21 @@ class Responder {
     wire::NakCode nak = wire::NakCode::kInvalidRequest;
   };
 
-  bool InOrder(const wire::FrameView& view) const;
   void OnOutOfOrder(Context& ctx, const wire::FrameView& view);
-  bool TellReceiverHalf(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
-                        bool accepted);
   Check CheckSequence(const wire::FrameView& view) const;
   Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                   bool check);
   Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                    bool check);
-  bool ReceiverReady(const wire::FrameView& view) const;
+  bool ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload,
+                     bool check) const;
   void Finish(Context& ctx, const wire::FrameView& view);
   bool Reject(Context& ctx, Check check);
   uint8_t CreditCodeNow() const;
 
   ReceiveQueue* queue_;
+  SharedReceiveQueue* shared_ = nullptr;
   CompletionRing* completions_;
   cc::ReceiverHalf* receiver_half_ = nullptr;
   const uint32_t qpn_;

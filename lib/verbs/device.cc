@@ -52,6 +52,7 @@ std::string Device::address() const { return impl_->parts.address.ToString(); }
 uint64_t Device::line_rate_bps() const {
   return static_cast<uint64_t>(impl_->parts.port->capabilities().line_rate.bps());
 }
+uint32_t Device::active_mtu() const { return impl_->engine.ActiveMtu(); }
 size_t Device::Poll() { return impl_->worker.RunOnce(); }
 size_t Device::queue_pairs() const { return impl_->engine.queue_pairs(); }
 
@@ -99,6 +100,9 @@ absl::Status MemoryRegion::Deregister() {
       naming += CountNaming(q->qp->send_queue(), impl_->base, impl_->length);
       naming += CountNaming(q->qp->receive_queue(), impl_->base, impl_->length);
     }
+    for (SharedReceiveQueue::Impl* s : d->shared_receives) {
+      if (s->pd == impl_->pd) naming += CountNaming(s->shared.queue(), impl_->base, impl_->length);
+    }
     if (naming == 0) (void)d->regions.Deregister(impl_->keys.lkey);
   });
   if (naming > 0) {
@@ -135,6 +139,12 @@ size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
                 c.receive,
                 c.has_imm,
                 c.solicited};
+    if (c.grh) {
+      WorkCompletion& w = out[n - 1];
+      w.has_grh = true;
+      w.source_qpn = c.source_qpn;
+      w.source_mac = c.source_mac.bytes;
+    }
   }
   return n;
 }
@@ -152,6 +162,12 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
     return absl::InvalidArgumentError(
         absl::StrFormat("segments per request must be 1 to %d", kMaxSegments));
   }
+  if (options.management && options.type != QueuePairType::kUd) {
+    return absl::InvalidArgumentError("the queue pair for management is one of datagrams");
+  }
+  if (options.shared_receives != nullptr && options.shared_receives->impl_->device != impl_.get()) {
+    return absl::InvalidArgumentError("the shared receive queue is another device's");
+  }
   transport::QueuePairConfig config;
   config.pd = pd->id_;
   config.send_depth = options.send_depth;
@@ -159,11 +175,17 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   config.max_segments = options.max_segments;
   config.send_completions = &options.send_completions->impl_->ring;
   config.receive_completions = &options.receive_completions->impl_->ring;
+  config.type = static_cast<transport::QpType>(options.type);
+  config.management = options.management;
+  if (options.shared_receives != nullptr) {
+    config.shared_receives = &options.shared_receives->impl_->shared;
+  }
   absl::StatusOr<transport::QueuePair*> qp = absl::UnknownError("");
   impl_->worker.Execute([&] { qp = impl_->engine.Create(config); });
   if (!qp.ok()) return qp.status();
   auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
                                                 !options.single_threaded);
+  impl->shared = options.shared_receives != nullptr;
   impl->initial_psn = static_cast<uint32_t>(
       Rng(impl_->parts.engine.seed, (*qp)->qpn(), kPsnStream).Next() & Psn::kMask);
   impl_->queue_pairs.push_back(impl.get());

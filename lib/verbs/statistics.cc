@@ -42,8 +42,14 @@ const char* NameOf(PostResult result) {
       return "too many segments";
     case PostResult::kNotConnected:
       return "queue pair not connected";
+    case PostResult::kInvalidRequest:
+      return "fields that contradict the opcode";
   }
   return "unknown";
+}
+
+const char* NameOf(QueuePairState state) {
+  return transport::NameOf(static_cast<transport::QpState>(state));
 }
 
 uint64_t Statistics::Value(std::string_view name) const {

@@ -1,0 +1,65 @@
+// How a queue pair changes its state (IBTA 1.4, 10.3.1).
+#include "memory/region_table.h"
+#include "transport/queue_pair.h"
+#include "wire/source_port.h"
+
+namespace sluice::transport {
+
+void QueuePair::Initialise(const Connection& c) {
+  Apply({QpAttribute::kPkey, QpAttribute::kQkey, QpAttribute::kAccess}, c);
+  state_.store(QpState::kInit, std::memory_order_release);
+}
+
+void QueuePair::StartHalves(const Connection& c) {
+  peer_qpn_ = c.peer_qpn;
+  Apply({QpAttribute::kPkey, QpAttribute::kQkey, QpAttribute::kPath}, c);
+  if (unacked_ != nullptr) {
+    unacked_->uc.Start({c.mtu, c.receive_psn, pd_});
+    unacked_->ud.Start(c.mtu);
+    unacked_->requester.SetMtu(c.mtu);
+  }
+  responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
+  Apply({QpAttribute::kAccess}, c);
+  state_.store(QpState::kReadyToReceive, std::memory_order_release);
+}
+
+void QueuePair::StartSending(const Connection& c) {
+  if (unacked_ != nullptr) {
+    unacked_->requester.Start(c.send_psn, &flow_);
+  } else {
+    requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry}, &flow_);
+  }
+  state_.store(QpState::kReadyToSend, std::memory_order_release);
+}
+
+void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
+  if (given.Has(QpAttribute::kPkey)) pkey_ = c.pkey;
+  if (given.Has(QpAttribute::kQkey) && unacked_ != nullptr) unacked_->SetQkey(c.qkey);
+  if (given.Has(QpAttribute::kAccess)) {
+    responder_.config().access = c.access;
+    if (unacked_ != nullptr) unacked_->uc.SetRemoteWrite((c.access & memory::kRemoteWrite) != 0);
+  }
+  if (given.Has(QpAttribute::kPath) && type_ != QpType::kUd) {
+    peer_address_ = c.path.destination_ip;
+    wire::PathHeader path = c.path;
+    path.flow_label = c.flow_label;
+    path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, peer_qpn_);
+    data_path_ = wire::HeaderTemplate(path);
+    cnp_dscp_ = c.cnp_dscp;
+  }
+  if (given.Has(QpAttribute::kMinRnrTimer)) responder_.config().min_rnr_timer = c.min_rnr_timer;
+  if (given.Has(QpAttribute::kTimeout)) requester_.SetAckTimeout(c.ack_timeout);
+  if (given.Has(QpAttribute::kRetryCount)) requester_.SetRetryCount(c.retry_count);
+  if (given.Has(QpAttribute::kRnrRetry)) requester_.SetRnrRetry(c.rnr_retry);
+}
+
+void QueuePair::Reset(Context& ctx) {
+  state_.store(QpState::kReset, std::memory_order_release);
+  flow_.Stop();
+  DestroyReceiver();
+  requester_.Clear(ctx);
+  responder_.Clear();
+  if (unacked_ != nullptr) unacked_->requester.Clear();
+}
+
+}  // namespace sluice::transport
