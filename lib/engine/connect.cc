@@ -138,10 +138,14 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
         qp->Resume();
       }
       break;
-    case QpState::kSendDrain:
+    case QpState::kSendDrain: {
+      const bool served = qp->serves_reads();
       qp->Apply(given, connection);
+      if (!served && qp->serves_reads()) responses_.Reserve();
+      if (served && !qp->serves_reads()) responses_.Release();
       qp->Drain();
       break;
+    }
     case QpState::kSendError:
       break;  // only a failed send leads there
     case QpState::kError:
@@ -175,6 +179,10 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   context.base_rtt = base_rtt;
   context.signals = peer_signals;
   context.seed = config_.seed ^ qp->qpn();
+  qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& c) {
+                            return static_cast<const cc::Algorithm*>(a)->MakeController(storage, c);
+                          }});
+  if (qp->type() == QpType::kRc && connection.responder_resources > 0) responses_.Reserve();
   qp->StartReceiving(
       connection,
       [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeController(storage, c); },

@@ -9,7 +9,8 @@
 namespace sluice::memory {
 namespace {
 
-constexpr uint8_t kAllRights = kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic;
+constexpr uint8_t kAllRights =
+    kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic | kRemoteInvalidate;
 
 absl::Status Check(uintptr_t base, Bytes length, Access access) {
   if (base == 0) return absl::InvalidArgumentError("memory region: the address is null");
@@ -67,6 +68,7 @@ absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length
   slot.length.store(static_cast<uint64_t>(length.count()), std::memory_order_release);
   slot.pd.store(pd, std::memory_order_release);
   slot.access.store(access, std::memory_order_release);
+  slot.registered = key;
   slot.state.store(times << 32 | key, std::memory_order_release);
   return Keys{key, key};
 }
@@ -74,16 +76,29 @@ absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length
 absl::Status RegionTable::Deregister(uint32_t key) {
   const uint32_t index = IndexOf(key);
   const std::lock_guard lock(mutex_);
-  if (key == 0 || index >= capacity_ ||
-      static_cast<uint32_t>(slots_[index].state.load(std::memory_order_relaxed)) != key) {
+  if (key == 0 || index >= capacity_ || slots_[index].registered != key) {
     return absl::NotFoundError(absl::StrCat("memory region: no region has key ", key));
   }
   Slot& slot = slots_[index];
   const uint64_t times = slot.state.load(std::memory_order_relaxed) >> 32;
   slot.state.store(times << 32, std::memory_order_release);
+  slot.registered = 0;
   free_[(free_head_ + free_count_) % capacity_] = index;
   ++free_count_;
   return absl::OkStatus();
+}
+
+bool RegionTable::Invalidate(uint32_t key, uint32_t pd, Access access) {
+  const uint32_t index = IndexOf(key);
+  if (index >= capacity_ || key == 0) return false;
+  Slot& slot = slots_[index];
+  uint64_t state = slot.state.load(std::memory_order_acquire);
+  if (static_cast<uint32_t>(state) != key) return false;
+  const uint32_t owner = slot.pd.load(std::memory_order_acquire);
+  const uint8_t rights = slot.access.load(std::memory_order_acquire);
+  if (owner != pd || (access & ~rights) != 0) return false;
+  // Fails if the registration went, or was invalidated, in between.
+  return slot.state.compare_exchange_strong(state, state >> 32 << 32, std::memory_order_acq_rel);
 }
 
 size_t RegionTable::size() const {

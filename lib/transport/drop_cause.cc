@@ -34,6 +34,8 @@ const char* NameOf(RxDrop cause) {
       return "remote_access";
     case RxDrop::kCompletionFull:
       return "completion_queue_full";
+    case RxDrop::kBadResponse:
+      return "bad_response";
     case RxDrop::kQkey:
       return "qkey";
     case RxDrop::kTooLong:

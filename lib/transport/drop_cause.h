@@ -24,6 +24,7 @@ enum class RxDrop : uint8_t {
   kInvalidRequest,  // opcode sequence or length (answered by a NAK; the queue pair fails)
   kAccess,          // key, bounds or rights (answered by a NAK; the queue pair fails)
   kCompletionFull,  // no room for the completion (answered by an RNR NAK)
+  kBadResponse,     // READ or atomic response that does not fit what was asked for
   kQkey,            // datagram with another Q_Key than the queue pair's
   kTooLong,         // UC, UD: longer than the posted receive
   kCount,

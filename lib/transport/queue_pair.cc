@@ -1,5 +1,6 @@
 #include "transport/queue_pair.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/be.h"
@@ -11,10 +12,13 @@
 namespace sluice::transport {
 namespace {
 
-// What this build serves; the other known opcodes come with their verbs.
 bool Served(const wire::OpcodeTraits& t) {
-  if (t.service == wire::Service::kCnp) return true;
-  return t.service == wire::Service::kRc && ((t.send && !t.ieth) || t.write || t.acknowledge);
+  return t.service == wire::Service::kRc || t.service == wire::Service::kCnp;
+}
+
+// The room of a slot of the send queue for data copied into it: of an atomic its operands.
+size_t InlineRoom(uint32_t max_inline) {
+  return (std::max<size_t>(max_inline, sizeof(AtomicOperands)) + 7) / 8 * 8;
 }
 
 }  // namespace
@@ -24,8 +28,9 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
       pd_(config.pd),
       type_(config.type),
       requester_(&send_queue_, config.send_completions, qpn),
-      responder_(&receive_queue_, config.receive_completions, qpn),
-      send_queue_(config.send_depth, config.max_segments),
+      reads_(this),
+      responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
+      send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline)),
       // With shared receives it only holds the one that is bound to the message under way.
       receive_queue_(
           config.shared_receives != nullptr ? 1 : config.receive_depth,
@@ -50,10 +55,7 @@ void QueuePair::DestroyReceiver() {
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (!Served(*view.traits)) {
-    const bool ours = view.traits->service == wire::Service::kRc;
-    return ours ? RxDrop::kUnsupported : RxDrop::kService;
-  }
+  if (!Served(*view.traits)) return RxDrop::kService;
   if (view.traits->request ? !Receives(state()) : !Sends(state())) return RxDrop::kQpState;
   if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
   return RxDrop::kNone;
@@ -67,26 +69,49 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
     ctx.drops.Add(drop);
     return;
   }
-  if (view.traits->send || view.traits->write) {
+  if (view.traits->request) {
     if (!responder_.OnRequest(ctx, view, packet)) Fail(ctx);
     return;
   }
   OnResponse(ctx, view, packet);
 }
 
+void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
+                               const port::Packet& packet) {
+  RxDrop drop = RxDrop::kNone;
+  const bool ok = requester_.OnReadResponse(ctx, view, packet, &drop);
+  if (drop != RxDrop::kNone) ctx.drops.Add(drop);
+  // It is data: the peer's second flow wants to hear of marks.
+  if (drop != RxDrop::kIcrc) {
+    responder_.TellReceiverHalf(ctx, view, packet, drop == RxDrop::kNone);
+  }
+  if (!ok) Fail(ctx);
+}
+
+// A notification counts only for what is under way, and does not say which of the two flows.
+void QueuePair::OnCnp(Context& ctx) {
+  const bool responses = reads_.Active(ctx.now);
+  if (!requester_.outstanding() && !responses) {
+    ctx.counters.Add(Count::kCnpsIgnored);
+    return;
+  }
+  ctx.counters.Add(Count::kCnpsReceived);
+  if (responses) reads_.flow()->OnCnp({ctx.now, Bytes(0)});
+  if (requester_.outstanding()) flow_.OnCnp({ctx.now, requester_.in_flight()});
+}
+
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  if (view.traits->read_response) return OnReadResponse(ctx, view, packet);
   if (!FrameIntact(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
-    // A notification counts only for what is under way.
-    if (!requester_.outstanding()) {
-      ctx.counters.Add(Count::kCnpsIgnored);
-      return;
-    }
-    ctx.counters.Add(Count::kCnpsReceived);
-    flow_.OnCnp({ctx.now, requester_.in_flight()});
+    OnCnp(ctx);
+    return;
+  }
+  if (view.traits->atomic_ack_eth) {
+    if (!requester_.OnAtomicResponse(ctx, view)) Fail(ctx);
     return;
   }
   if (!requester_.OnAcknowledge(ctx, view.aeth(), view.psn)) Fail(ctx);
@@ -95,6 +120,9 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
 void QueuePair::OnTimers(Context& ctx) {
   if (!Sends(state())) return;
   if (flow_.has_deadline() && flow_.deadline() <= ctx.now) flow_.OnDeadline(ctx.now);
+  if (SendFlow* second = reads_.flow(); second != nullptr) {
+    if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
+  }
   if (!requester_.OnTimers(ctx)) Fail(ctx);
 }
 
@@ -115,6 +143,23 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
   last_frame_ = packet->frame_length;
   flow_.ChargeFrame(ctx.now, last_frame_);
+}
+
+void QueuePair::RunLocal(Context& ctx) {
+  if (!requester_.RunLocal(ctx)) Fail(ctx);
+}
+
+void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
+  OutgoingPacket out;
+  Segment run;
+  const bool ok = reads_.Next(ctx, responder_.CreditCodeNow(), &out, &run);
+  out.bth.dest_qpn = peer_qpn_;
+  out.bth.pkey = pkey_;
+  const bool data = wire::TraitsOf(out.bth.opcode).read_response;
+  ctx.framer.Write(packet, data_path_, out.bth, data ? kEct0 : kNotEct, out.extension, out.payload);
+  reads_.flow()->ChargeFrame(ctx.now, packet->frame_length);
+  if (!reads_.pending()) responder_.OnResponsesSent(out.bth.psn);
+  if (!ok) Fail(ctx);
 }
 
 void QueuePair::EndBurst(Context& ctx) {
@@ -160,6 +205,7 @@ bool QueuePair::Settle(Context& ctx) {
 
 void QueuePair::Fail(Context& ctx) {
   state_.store(QpState::kError, std::memory_order_release);
+  reads_.Clear();
   Settle(ctx);
 }
 

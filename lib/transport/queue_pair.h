@@ -20,6 +20,7 @@
 #include "transport/context.h"
 #include "transport/qp_states.h"
 #include "transport/queues.h"
+#include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
 #include "transport/send_flow.h"
@@ -36,6 +37,7 @@ struct QueuePairConfig {
   uint32_t send_depth = 64;
   uint32_t receive_depth = 64;
   uint32_t max_segments = 1;
+  uint32_t max_inline = 0;  // bytes of inline data per send request
   // Owned by the completion queue, which outlives the queue pair.
   CompletionRing* send_completions = nullptr;
   CompletionRing* receive_completions = nullptr;
@@ -84,6 +86,8 @@ class QueuePair {
   ReceiveQueue& receive_queue() { return receive_queue_; }
   const wire::IpAddress& peer_address() const { return peer_address_; }
 
+  // How the flow of READ responses gets its controller; before StartReceiving.
+  void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
   // The transitions of IBTA 1.4, 10.3.1; which of them is allowed when is the caller's to know
   // (TransitionOf). RESET to INIT:
   void Initialise(const Connection& connection);
@@ -132,9 +136,22 @@ class QueuePair {
       return requester_.Gate();
     return s == QpState::kSendDrain && requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
   }
+  // Executes the local operation that is next; only with Gate() == kLocal.
+  void RunLocal(Context& ctx);
   // Writes the next data packet; only with Gate() == kOpen. EndBurst closes a run of them.
   void WriteNext(Context& ctx, port::Packet* packet);
   void EndBurst(Context& ctx);
+
+  // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
+  // before the first one was asked for. EndResponses closes a run of them.
+  bool HasResponse() const { return reads_.pending() && Receives(state()); }
+  void WriteResponse(Context& ctx, port::Packet* packet);
+  void EndResponses(Context& ctx) { reads_.EndBurst(ctx); }
+  SendFlow* response_flow() { return reads_.flow(); }
+  // What READ responses borrowed, to go back to the pool; its flow must be in no list any more.
+  ResponseBlock* DetachResponses() { return reads_.Detach(); }
+  bool serves_reads() const { return reads_.serves(); }
+  uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
   bool HasAnswer() const { return responder_.HasAnswer(); }
   // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below.
@@ -171,6 +188,8 @@ class QueuePair {
   void DestroyReceiver();
   RxDrop Admit(const wire::FrameView& view) const;
   void OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  void OnReadResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  void OnCnp(Context& ctx);
   // The same routes for UC and UD (queue_pair_unacked.cc).
   RxDrop AdmitUnacked(const wire::FrameView& view) const;
   void OnUnacked(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
@@ -186,12 +205,14 @@ class QueuePair {
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
+  uint8_t max_rd_atomic_ = 0;
   const QpType type_;
   std::unique_ptr<UnackedHalves> unacked_;  // null for RC
   wire::IpAddress peer_address_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;
+  ReadResponder reads_;
   Responder responder_;
   cc::ReceiverHalf* receiver_half_ = nullptr;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];

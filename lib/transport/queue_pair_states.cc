@@ -1,4 +1,6 @@
 // How a queue pair changes its state (IBTA 1.4, 10.3.1).
+#include <algorithm>
+
 #include "memory/region_table.h"
 #include "transport/queue_pair.h"
 #include "wire/source_port.h"
@@ -18,6 +20,8 @@ void QueuePair::StartHalves(const Connection& c) {
     unacked_->ud.Start(c.mtu);
     unacked_->requester.SetMtu(c.mtu);
   }
+  const uint8_t resources = type_ == QpType::kRc ? c.responder_resources : uint8_t{0};
+  reads_.Start({c.mtu, pd_, std::min(resources, ReadWindow::kMaxDepth)}, &flow_);
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   Apply({QpAttribute::kAccess}, c);
   state_.store(QpState::kReadyToReceive, std::memory_order_release);
@@ -27,7 +31,10 @@ void QueuePair::StartSending(const Connection& c) {
   if (unacked_ != nullptr) {
     unacked_->requester.Start(c.send_psn, &flow_);
   } else {
-    requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry}, &flow_);
+    max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
+    requester_.Start(
+        {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_},
+        &flow_);
   }
   state_.store(QpState::kReadyToSend, std::memory_order_release);
 }
@@ -48,6 +55,13 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
     cnp_dscp_ = c.cnp_dscp;
   }
   if (given.Has(QpAttribute::kMinRnrTimer)) responder_.config().min_rnr_timer = c.min_rnr_timer;
+  if (given.Has(QpAttribute::kMaxReads)) {
+    max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
+    requester_.SetReadDepth(max_rd_atomic_);
+  }
+  if (given.Has(QpAttribute::kMaxDestReads)) {
+    reads_.SetResources(std::min(c.responder_resources, ReadWindow::kMaxDepth));
+  }
   if (given.Has(QpAttribute::kTimeout)) requester_.SetAckTimeout(c.ack_timeout);
   if (given.Has(QpAttribute::kRetryCount)) requester_.SetRetryCount(c.retry_count);
   if (given.Has(QpAttribute::kRnrRetry)) requester_.SetRnrRetry(c.rnr_retry);
@@ -58,6 +72,8 @@ void QueuePair::Reset(Context& ctx) {
   flow_.Stop();
   DestroyReceiver();
   requester_.Clear(ctx);
+  reads_.Start({}, nullptr);
+  max_rd_atomic_ = 0;
   responder_.Clear();
   if (unacked_ != nullptr) unacked_->requester.Clear();
 }

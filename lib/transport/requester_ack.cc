@@ -18,10 +18,6 @@ Status StatusOfNak(wire::NakCode code) {
   }
 }
 
-// How far `psn` lies behind `first`, which is not after it. Unsigned: a message of 2^31 bytes may
-// have 2^23 packets, which is where the signed difference of two PSNs turns round.
-uint32_t PacketsFrom(Psn first, Psn psn) { return (psn.value() - first.value()) & Psn::kMask; }
-
 }  // namespace
 
 bool Requester::Complete(const SendWork& work, Status status) {
@@ -64,6 +60,7 @@ bool Requester::Flush(Context& ctx) {
   una_ = next_ = max_;
   una_offset_ = next_offset_ = stream_end_;
   rnr_waiting_ = false;
+  reads_.Clear();
   return true;
 }
 
@@ -109,7 +106,7 @@ void Requester::SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal) {
   signal->app_limited = record->app_limited;
 }
 
-void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
+void Requester::Advance(Context& ctx, Psn through, bool timed) {
   const int32_t count = through - una_ + 1;
   const uint64_t before = una_offset_;
   una_ = through + 1;
@@ -124,6 +121,8 @@ void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
     una_offset_ = work.stream_start + work.length;
   }
   if (next_ < una_) SeekTo(una_);
+  if (!reads_.empty()) [[unlikely]]
+    reads_.Advance(una_);
   progress_ = ctx.now;
   retries_left_ = config_.retry_count;
   rnr_left_ = config_.rnr_retry;
@@ -133,9 +132,16 @@ void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
   signal.packets = static_cast<uint32_t>(count);
   signal.in_flight = in_flight();
   signal.app_limited = !HasWork();
-  if (aeth.IsAck()) SampleRoundTrip(ctx, through, &signal);
+  if (timed) SampleRoundTrip(ctx, through, &signal);
   ctx.feedback.Add(flow_, signal);
   if (!outstanding() && !HasWork()) ctx.records.GiveBack(records_.Return());
+}
+
+void Requester::TakeCredits(const wire::Aeth& aeth) {
+  credits_unlimited_ = aeth.credit_code() == wire::Aeth::kCreditUnlimited;
+  if (!credits_unlimited_) {
+    credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
+  }
 }
 
 bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
@@ -151,13 +157,14 @@ bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
     ctx.drops.Add(RxDrop::kPsn);
     return true;
   }
-  if (through >= una_) Advance(ctx, through, aeth);
+  if (!reads_.empty() && through >= una_) [[unlikely]] {
+    const Psn missing = reads_.FirstMissing(una_);
+    if (missing <= through) return OnAckBeyondRead(ctx, aeth, psn, missing);
+  }
+  if (through >= una_) Advance(ctx, through, is_ack);
   if (is_ack) {
     ctx.counters.Add(Count::kAcksReceived);
-    credits_unlimited_ = aeth.credit_code() == wire::Aeth::kCreditUnlimited;
-    if (!credits_unlimited_) {
-      credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
-    }
+    TakeCredits(aeth);
     Retire(ctx);
     return true;
   }
@@ -176,6 +183,7 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
   ask_ack_ = true;
   progress_ = rewound_at_ = ctx.now;
   rewound_to_ = psn;
+  newest_response_ = max_;
   ctx.counters.Add(Count::kRewinds);
   flow_->OnLoss({ctx.now, kind, before - in_flight(), packets, in_flight()});
 }

@@ -16,6 +16,8 @@ void Responder::Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_
 Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   const wire::OpcodeTraits& t = *view.traits;
   const Check invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  // Not enabled for this queue pair: as if there were no such request (IBTA 1.4, 9.7.4.1.4).
+  if (t.write && (config_.access & memory::kRemoteWrite) == 0) return invalid;
   const bool starts = t.first || t.only;
   if (starts != (message_ == Message::kNone)) return invalid;
   if (!starts && (message_ == Message::kSend) != t.send) return invalid;
@@ -88,8 +90,7 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
              : memory::Resolution{};
   const memory::Resolution part = ctx.regions.Resolve(
       rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
-  const bool granted = (config_.access & memory::kRemoteWrite) != 0;
-  if (!granted || whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
@@ -145,19 +146,18 @@ void Responder::Finish(Context& ctx, const wire::FrameView& view) {
   c.receive = true;
   c.has_imm = t.imm;
   if (t.imm) c.imm = view.imm();
+  if (t.ieth) {
+    c.op = Op::kSendInvalidate;
+    c.invalidated = true;
+    c.imm = view.ieth().rkey;
+  }
   c.solicited = view.solicited;
   completions_->Push(c);
   queue_->Retire();
 }
 
 void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
-  if (view.psn < expected_) {
-    // A duplicate: the requester missed our acknowledgement.
-    ctx.counters.Add(Count::kDuplicateRequests);
-    ctx.drops.Add(RxDrop::kDuplicate);
-    ack_pending_ = true;
-    return;
-  }
+  if (view.psn < expected_) return OnDuplicate(ctx, view);
   ctx.counters.Add(Count::kOutOfSequence);
   ctx.drops.Add(RxDrop::kOutOfSequence);
   const bool went_back = gap_reported_ && view.psn <= gap_newest_;
@@ -167,6 +167,53 @@ void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
   gap_reported_ = true;
   nak_pending_ = true;
   nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
+}
+
+// The requester missed our acknowledgement, or the response.
+void Responder::OnDuplicate(Context& ctx, const wire::FrameView& view) {
+  ctx.counters.Add(Count::kDuplicateRequests);
+  if (view.traits->read_request || view.traits->atomic) {
+    if (reads_->AcceptDuplicate(ctx, view, expected_, msn_.value())) {
+      held_ = true;
+    } else {
+      ctx.drops.Add(RxDrop::kDuplicate);
+    }
+    return;
+  }
+  ctx.drops.Add(RxDrop::kDuplicate);
+  ack_pending_ = true;
+}
+
+bool Responder::OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
+                               const port::Packet& packet) {
+  const bool check_icrc = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  if (packet.rx.icrc == port::IcrcState::kBad ||
+      (check_icrc && !ReceivedPayload(packet, view).IcrcMatches())) {
+    return Reject(ctx, {RxDrop::kIcrc, {}});
+  }
+  Check check{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  const uint8_t right = view.traits->atomic ? memory::kRemoteAtomic : memory::kRemoteRead;
+  const bool enabled = (config_.access & right) != 0;
+  if (enabled && message_ == Message::kNone) check = reads_->Accept(ctx, view, (msn_ + 1).value());
+  if (check.drop != RxDrop::kNone) return Reject(ctx, check);
+  ++msn_;
+  ctx.counters.Add(Count::kMessagesReceived);
+  expected_ = expected_ + static_cast<int32_t>(reads_->PacketsOf(view));
+  gap_reported_ = nak_pending_ = false;
+  held_ = true;
+  ack_pending_ |= TellReceiverHalf(ctx, view, packet, true);
+  return true;
+}
+
+// The key that a SEND names becomes unknown, if the region's owner allowed that (IBTA 1.4,
+// 10.6.5.3, C10-128 on). Only with the packet that completes the message, so that it is done once.
+Responder::Check Responder::Invalidate(Context& ctx, const wire::FrameView& view) {
+  if (!ctx.regions.Invalidate(view.ieth().rkey, config_.pd, memory::kRemoteInvalidate)) {
+    failure_ = Status::kLocalQpOperation;
+    return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  }
+  ctx.counters.Add(Count::kInvalidations);
+  return {};
 }
 
 bool Responder::Reject(Context& ctx, Check check) {
@@ -184,6 +231,15 @@ bool Responder::Reject(Context& ctx, Check check) {
       return true;
     default:
       nak_pending_ = true;
+      if (held_) {
+        // The queue pair may not fail before what it owes is out. The requester is asked for this
+        // packet again, and it will be judged then.
+        nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
+        failure_ = Status::kFlushed;
+        gap_reported_ = true;
+        gap_newest_ = expected_;
+        return true;
+      }
       nak_syndrome_ = wire::Aeth::NakSyndrome(check.nak);
       return false;
   }
@@ -201,7 +257,12 @@ bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port:
     TellReceiverHalf(ctx, view, packet, false);
     return true;
   }
-  const Check check = Place(ctx, view, packet);
+  if (view.traits->read_request || view.traits->atomic) [[unlikely]] {
+    return OnReadOrAtomic(ctx, view, packet);
+  }
+  Check check = Place(ctx, view, packet);
+  if (view.traits->ieth && check.drop == RxDrop::kNone) [[unlikely]]
+    check = Invalidate(ctx, view);
   if (check.drop != RxDrop::kNone) return Reject(ctx, check);
 
   Finish(ctx, view);
@@ -235,6 +296,8 @@ uint8_t Responder::CreditCodeNow() const {
 Answer Responder::TakeAnswer(Context& ctx) {
   Answer a;
   a.cnp = cnp_pending_;
+  cnp_pending_ = false;
+  if (held_) return a;
   a.acknowledge = ack_pending_ || nak_pending_;
   a.aeth.msn = msn_.value();
   if (nak_pending_) {
@@ -246,18 +309,25 @@ Answer Responder::TakeAnswer(Context& ctx) {
     a.aeth.syndrome = wire::Aeth::AckSyndrome(CreditCodeNow());
     ctx.counters.Add(Count::kAcksSent);
   }
-  ack_pending_ = nak_pending_ = cnp_pending_ = false;
+  ack_pending_ = nak_pending_ = false;
   return a;
+}
+
+void Responder::OnResponsesSent(Psn last) {
+  held_ = false;
+  // The response said as much.
+  if (last == expected_ - 1) ack_pending_ = false;
 }
 
 void Responder::Clear() {
   ReceiveQueue* queue = queue_;
   SharedReceiveQueue* shared = shared_;
   CompletionRing* completions = completions_;
+  ReadResponder* reads = reads_;
   const uint32_t qpn = qpn_;
   while (queue->head() != queue->tail()) queue->Retire();
   std::destroy_at(this);
-  std::construct_at(this, queue, completions, qpn);
+  std::construct_at(this, queue, completions, reads, qpn);
   shared_ = shared;
 }
 

@@ -25,7 +25,7 @@ void SendFlow::SetRate(Bandwidth rate) {
   rate_ = rate;
   paced_ = true;
   pace_ = PsPerByte::Of(rate);
-  credit_time_ = pace_.TimeOf(Bytes(pacing_credit_));
+  credit_time_ = pace_.TimeOf(pacing_credit_);
 }
 
 void SendFlow::Refresh() {
@@ -33,26 +33,29 @@ void SendFlow::Refresh() {
   window_ = c.window;
   if (window_.count() <= 0) {
     counters_->Add(Count::kClampedWindows);
-    window_ = Bytes(mtu_);
+    window_ = context_.mtu;
   }
   Bandwidth rate = c.rate;
   if (rate != cc::kNoRate) {
-    if (rate > line_rate_ || rate < kLeastRate) {
+    if (rate > context_.line_rate || rate < kLeastRate) {
       counters_->Add(Count::kClampedRates);
-      rate = std::clamp(rate, kLeastRate, line_rate_);
+      rate = std::clamp(rate, kLeastRate, context_.line_rate);
     }
   }
   // A window below one packet is honoured by time: one packet per rtt * mtu / window.
-  if (window_ < Bytes(mtu_)) {
+  if (window_ < context_.mtu) {
     if (smoothed_rtt_.ps() > 0) {
       const Bandwidth by_window = Bandwidth::BitsPerSecond(
-          RateOf(Bytes(full_frame_) * window_.count(), smoothed_rtt_).bps() / mtu_);
+          RateOf((context_.mtu + context_.header_bytes + kEthernetOverhead) * window_.count(),
+                 smoothed_rtt_)
+              .bps() /
+          context_.mtu.count());
       rate = std::max(kLeastRate, rate == cc::kNoRate ? by_window : std::min(rate, by_window));
     }
-    window_ = Bytes(mtu_);
+    window_ = context_.mtu;
   }
-  window_packets_ =
-      static_cast<uint32_t>(std::clamp<int64_t>(window_.count() / mtu_, 1, kMostPackets));
+  window_packets_ = static_cast<uint32_t>(
+      std::clamp<int64_t>(window_.count() / context_.mtu.count(), 1, kMostPackets));
   if (rate == cc::kNoRate) {
     paced_ = false;
     rate_ = rate;

@@ -1,8 +1,9 @@
 // SendFlow: what congestion control owns of a queue pair (docs/decisions/0005-send-flows.md): the
 // controller, its answer as the hot path reads it, and the pace.
 //
-// A queue pair has one send flow for its requester; READ responses will be a second one. The flow
-// knows no PSN and no queue: the requester asks it whether it may send, and tells it what left.
+// A queue pair has one send flow for its requester and, once it serves READs, a second one for its
+// responses. The flow knows no PSN and no queue: its half of the queue pair asks it whether it may
+// send, and tells it what left.
 // One thread: the core that polls the engine.
 #ifndef SLUICE_TRANSPORT_SEND_FLOW_H_
 #define SLUICE_TRANSPORT_SEND_FLOW_H_
@@ -40,10 +41,8 @@ class SendFlow {
   void Start(const Make& make, const cc::FlowContext& context, Bytes pacing_credit, Time now,
              Counters* counters) {
     Stop();
-    line_rate_ = context.line_rate;
-    mtu_ = static_cast<uint32_t>(context.mtu.count());
-    full_frame_ = mtu_ + static_cast<uint32_t>((context.header_bytes + kEthernetOverhead).count());
-    pacing_credit_ = static_cast<uint32_t>(pacing_credit.count());
+    context_ = context;
+    pacing_credit_ = pacing_credit;
     counters_ = counters;
     controller_ = make(static_cast<void*>(storage_), context);
     next_send_ = now;
@@ -54,6 +53,8 @@ class SendFlow {
   bool started() const { return controller_ != nullptr; }
 
   cc::Controller* controller() { return controller_; }
+  const cc::FlowContext& context() const { return context_; }
+  Bytes pacing_credit() const { return pacing_credit_; }
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -105,6 +106,7 @@ class SendFlow {
   // The engine's list of flows that may send now.
   SendFlow* next_ready = nullptr;
   bool in_ready_list = false;
+  bool responds = false;  // the second flow of its queue pair
 
  private:
   void Refresh();
@@ -125,11 +127,8 @@ class SendFlow {
   Duration smoothed_rtt_;
   Counters* counters_ = nullptr;
   Bandwidth rate_ = cc::kNoRate;
-  Bandwidth line_rate_;
-  // In bytes; narrow, because a flow must stay small.
-  uint32_t pacing_credit_ = 0;
-  uint32_t mtu_ = 0;
-  uint32_t full_frame_ = 0;  // of a full packet on the wire, with preamble, FCS and gap
+  Bytes pacing_credit_;
+  cc::FlowContext context_;
 };
 
 }  // namespace sluice::transport

@@ -26,6 +26,7 @@ void UcResponder::GiveUp(Context& ctx, bool gap) {
 // Place in the message and length, as for RC (IBTA 1.4, 9.8.2.2.4 and 9.8.2.2.5).
 RxDrop UcResponder::CheckSequence(const wire::FrameView& view) const {
   const wire::OpcodeTraits& t = *view.traits;
+  if (t.write && !remote_write_) return RxDrop::kInvalidRequest;
   if (!t.starts()) {
     if (message_ == Message::kWaiting) return RxDrop::kOutOfSequence;
     if (message_ != (t.send ? Message::kSend : Message::kWrite)) return RxDrop::kInvalidRequest;
@@ -64,7 +65,6 @@ RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,
     // a LAST is never empty.
     return RxDrop::kInvalidRequest;
   }
-  if (!remote_write_) return RxDrop::kAccess;
   if (t.starts() && ctx.regions
                             .Resolve(write_rkey_, config_.pd, write_va_, Bytes(write_length_),
                                      memory::kRemoteWrite)

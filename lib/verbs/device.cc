@@ -12,6 +12,7 @@ constexpr uint64_t kPsnStream = 0x70736e;
 constexpr size_t kMaxCompletions = size_t{1} << 22;
 constexpr uint32_t kMaxDepth = 1u << 16;
 constexpr uint32_t kMaxSegments = 16;
+constexpr uint32_t kMaxInline = 256;
 
 // Whether any posted request of the queue has a segment inside [base, base + length).
 template <typename Queue>
@@ -138,7 +139,9 @@ size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
                 static_cast<Opcode>(c.op),
                 c.receive,
                 c.has_imm,
-                c.solicited};
+                c.solicited,
+                c.invalidated,
+                c.invalidated ? c.imm : 0};
     if (c.grh) {
       WorkCompletion& w = out[n - 1];
       w.has_grh = true;
@@ -162,6 +165,10 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
     return absl::InvalidArgumentError(
         absl::StrFormat("segments per request must be 1 to %d", kMaxSegments));
   }
+  if (options.max_inline > kMaxInline) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("inline data per request must be at most %d bytes", kMaxInline));
+  }
   if (options.management && options.type != QueuePairType::kUd) {
     return absl::InvalidArgumentError("the queue pair for management is one of datagrams");
   }
@@ -173,6 +180,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   config.send_depth = options.send_depth;
   config.receive_depth = options.receive_depth;
   config.max_segments = options.max_segments;
+  config.max_inline = options.max_inline;
   config.send_completions = &options.send_completions->impl_->ring;
   config.receive_completions = &options.receive_completions->impl_->ring;
   config.type = static_cast<transport::QpType>(options.type);
@@ -185,6 +193,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   if (!qp.ok()) return qp.status();
   auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
                                                 !options.single_threaded);
+  impl->max_inline = options.max_inline;
   impl->shared = options.shared_receives != nullptr;
   impl->initial_psn = static_cast<uint32_t>(
       Rng(impl_->parts.engine.seed, (*qp)->qpn(), kPsnStream).Next() & Psn::kMask);

@@ -74,6 +74,7 @@ struct QueuePair::Impl {
   transport::QueuePair* qp;
   uint32_t pd;
   uint32_t max_segments;
+  uint32_t max_inline = 0;
   uint32_t initial_psn = 0;
   bool shared = false;  // receives are not posted here
   // What the steps of Modify brought so far.
