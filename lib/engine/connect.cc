@@ -53,9 +53,8 @@ absl::Status Check(const Connection& c, const port::Capabilities& port) {
 absl::Status CheckTransition(const transport::QueuePair& qp, QpState to, QpAttributeSet given) {
   const transport::QpTransition t = transport::TransitionOf(qp.type(), qp.state(), to);
   if (!t.allowed) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("a queue pair of this type does not go from %s to %s", NameOf(qp.state()),
-                        NameOf(to)));
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "a queue pair of this type does not go from %s to %s", NameOf(qp.state()), NameOf(to)));
   }
   const QpAttributeSet missing = t.required.Without(given);
   const QpAttributeSet extra = given.Without(t.required.With(t.optional));
@@ -66,9 +65,8 @@ absl::Status CheckTransition(const transport::QueuePair& qp, QpState to, QpAttri
                                                         NameOf(qp.state()), NameOf(to), NameOf(a)));
     }
     if (extra.Has(a)) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s may not be set on the way from %s to %s", NameOf(a),
-                          NameOf(qp.state()), NameOf(to)));
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s may not be set on the way from %s to %s", NameOf(a), NameOf(qp.state()), NameOf(to)));
     }
   }
   return absl::OkStatus();

@@ -1,6 +1,6 @@
 // Why a received frame was dropped by the transport, beyond what the wire parser already refuses.
-// Every cause is a counter of the engine; none of them is ever answered, unless it says so, and what
-// it says of answers and failing is of RC only.
+// Every cause is a counter of the engine; none of them is ever answered, unless it says so, and
+// what it says of answers and failing is of RC only.
 #ifndef SLUICE_TRANSPORT_DROP_CAUSE_H_
 #define SLUICE_TRANSPORT_DROP_CAUSE_H_
 

@@ -58,8 +58,8 @@ constexpr TransitionRow kTransitions[] = {
      Qs::kSendDrain,
      Qs::kSendDrain,
      {},
-     {Qa::kPath, Qa::kTimeout, Qa::kRetryCount, Qa::kRnrRetry, Qa::kMaxReads, Qa::kMaxDestReads, Qa::kPkey,
-      Qa::kAccess, Qa::kMinRnrTimer}},
+     {Qa::kPath, Qa::kTimeout, Qa::kRetryCount, Qa::kRnrRetry, Qa::kMaxReads, Qa::kMaxDestReads,
+      Qa::kPkey, Qa::kAccess, Qa::kMinRnrTimer}},
     {kUcOnly, Qs::kSendDrain, Qs::kSendDrain, {}, {Qa::kPath, Qa::kPkey, Qa::kAccess}},
     {kUdOnly, Qs::kSendDrain, Qs::kSendDrain, {}, {Qa::kPkey, Qa::kQkey}},
 
@@ -102,10 +102,11 @@ const char* NameOf(QpState state) {
 
 const char* NameOf(QpAttribute attribute) {
   constexpr const char* kNames[kQpAttributes] = {
-      "pkey",          "qkey",    "access",      "path",      "mtu",
-      "peer_qpn",      "receive_psn", "min_rnr_timer", "responder_resources",
-      "timeout",       "retry_count", "rnr_retry", "send_psn",  "max_rd_atomic",
-      "algorithm",
+      "pkey",        "qkey",          "access",
+      "path",        "mtu",           "peer_qpn",
+      "receive_psn", "min_rnr_timer", "responder_resources",
+      "timeout",     "retry_count",   "rnr_retry",
+      "send_psn",    "max_rd_atomic", "algorithm",
   };
   const auto i = static_cast<size_t>(attribute);
   return i < kQpAttributes ? kNames[i] : "unknown";

@@ -32,10 +32,9 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
       responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
       send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline)),
       // With shared receives it only holds the one that is bound to the message under way.
-      receive_queue_(
-          config.shared_receives != nullptr ? 1 : config.receive_depth,
-          config.shared_receives != nullptr ? config.shared_receives->max_segments()
-                                            : config.max_segments) {
+      receive_queue_(config.shared_receives != nullptr ? 1 : config.receive_depth,
+                     config.shared_receives != nullptr ? config.shared_receives->max_segments()
+                                                       : config.max_segments) {
   flow_.owner = this;
   flow_.timer.order = qpn;
   responder_.SetShared(config.shared_receives);

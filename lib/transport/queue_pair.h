@@ -67,8 +67,8 @@ struct Connection {
   // (responder resources); at most ReadWindow::kMaxDepth each, 0: none.
   uint8_t max_rd_atomic = 0;
   uint8_t responder_resources = 0;
-  uint32_t qkey = 0;        // UD
-  uint8_t access = 0xff;    // memory::Access: which remote operations the peer may use
+  uint32_t qkey = 0;      // UD
+  uint8_t access = 0xff;  // memory::Access: which remote operations the peer may use
 };
 
 class QueuePair {

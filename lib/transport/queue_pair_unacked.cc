@@ -52,7 +52,7 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
 SendGate QueuePair::UnackedGate() const {
   const QpState s = state();
   return Sends(s) && unacked_->requester.CanSend(s == QpState::kSendDrain) ? SendGate::kOpen
-                                                                            : SendGate::kNoWork;
+                                                                           : SendGate::kNoWork;
 }
 
 bool QueuePair::UnackedUnsettled() const {

@@ -94,8 +94,7 @@ class Responder {
                   bool check);
   Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                    bool check);
-  bool ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload,
-                     bool check) const;
+  bool ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload, bool check) const;
   void Finish(Context& ctx, const wire::FrameView& view);
   bool Reject(Context& ctx, Check check);
 

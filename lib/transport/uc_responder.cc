@@ -101,8 +101,7 @@ void UcResponder::Finish(Context& ctx, const wire::FrameView& view) {
   queue_->Retire();
 }
 
-bool UcResponder::OnRequest(Context& ctx, const wire::FrameView& view,
-                            const port::Packet& packet) {
+bool UcResponder::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   const bool gap = !(view.psn == expected_);
   const bool begun = message_ == Message::kSend || message_ == Message::kWrite;
   // Whatever becomes of this packet, the next one is expected behind it (9.8.2.2.2).

@@ -14,8 +14,7 @@ namespace sluice::transport {
 
 struct UnackedHalves {
   UnackedHalves(QpType t, SendQueue* sends, ReceiveQueue* receives, SharedReceiveQueue* shared,
-                CompletionRing* send_completions, CompletionRing* receive_completions,
-                uint32_t qpn)
+                CompletionRing* send_completions, CompletionRing* receive_completions, uint32_t qpn)
       : type(t),
         requester(t, sends, send_completions, qpn),
         uc(receives, shared, receive_completions, qpn),

@@ -66,8 +66,7 @@ const DatagramTarget* UnackedRequester::Next(Context& ctx, OutgoingPacket* out) 
 
   out->bth = wire::Bth{};
   if (target != nullptr) {
-    out->bth.opcode =
-        HasImm(work.op) ? wire::Opcode::kUdSendOnlyImm : wire::Opcode::kUdSendOnly;
+    out->bth.opcode = HasImm(work.op) ? wire::Opcode::kUdSendOnlyImm : wire::Opcode::kUdSendOnly;
   } else {
     out->bth.opcode = UcOpcodeOf(work.op, first, last);
   }

@@ -47,8 +47,7 @@ class UnackedRequester {
   }
   // A datagram longer than the MTU is next: it cannot be sent (FailNext).
   bool NextIsTooLong() const {
-    return type_ == QpType::kUd && current_ != queue_->tail() &&
-           queue_->At(current_).length > mtu_;
+    return type_ == QpType::kUd && current_ != queue_->tail() && queue_->At(current_).length > mtu_;
   }
   // Takes the next packet out; only if CanSend. The target of a datagram, valid until EndBurst, or
   // null. dest_qpn and pkey are left to the caller.

@@ -51,8 +51,7 @@ absl::StatusOr<std::unique_ptr<AddressHandle>> Device::CreateAddressHandle(
     o.dscp = ip.dscp;
     o.flow_label = ip.flow_label;
   } else {
-    const wire::Ipv4Header ip =
-        wire::Ipv4Header::Read(area + kGrhBytes - wire::Ipv4Header::kSize);
+    const wire::Ipv4Header ip = wire::Ipv4Header::Read(area + kGrhBytes - wire::Ipv4Header::kSize);
     o.peer_address = ip.source.ToString();
     o.dscp = ip.dscp;
   }

@@ -118,10 +118,9 @@ absl::Status QueuePair::Modify(QueuePairState to, const QueuePairAttributes& a) 
   }
   absl::Status status;
   d->worker.Execute([&] {
-    status = d->engine.Modify(impl_->qp, static_cast<transport::QpState>(to), given, c,
-                              algorithm.get(),
-                              Duration::Nanoseconds(static_cast<int64_t>(a.base_rtt_ns)),
-                              BaseSignals(type));
+    status = d->engine.Modify(
+        impl_->qp, static_cast<transport::QpState>(to), given, c, algorithm.get(),
+        Duration::Nanoseconds(static_cast<int64_t>(a.base_rtt_ns)), BaseSignals(type));
   });
   if (!status.ok()) return status;
   impl_->connection = c;

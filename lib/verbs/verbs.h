@@ -68,9 +68,9 @@ enum class Opcode : uint8_t {
   kLocalInvalidate,
 };
 
-// Services (IBTA 1.4, 3.2.2): reliable connection; unreliable connection (SEND and WRITE, nothing is
-// acknowledged, a message with a packet missing is lost); unreliable datagram (SEND of one packet to
-// and from anybody).
+// Services (IBTA 1.4, 3.2.2): reliable connection; unreliable connection (SEND and WRITE, nothing
+// is acknowledged, a message with a packet missing is lost); unreliable datagram (SEND of one
+// packet to and from anybody).
 enum class QueuePairType : uint8_t { kRc, kUc, kUd };
 
 // IBTA 1.4, 10.3.1.
@@ -224,8 +224,8 @@ class SLUICE_PUBLIC AddressHandle {
 };
 
 // Receives for several queue pairs of a device, taken in the order in which they were posted, each
-// at the first packet of a message (IBTA 1.4, 10.2.9). When a queue pair fails, the receive that was
-// taken for it completes flushed, the others stay. Must be destroyed after its queue pairs.
+// at the first packet of a message (IBTA 1.4, 10.2.9). When a queue pair fails, the receive that
+// was taken for it completes flushed, the others stay. Must be destroyed after its queue pairs.
 class SLUICE_PUBLIC SharedReceiveQueue {
  public:
   struct Impl;
@@ -264,9 +264,9 @@ struct QueuePairOptions {
   bool management = false;
 };
 
-// How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a datagram
-// queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and algorithm
-// mean something.
+// How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
+// datagram queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and
+// algorithm mean something.
 struct ConnectOptions {
   uint32_t peer_qpn = 0;
   std::string peer_mac;      // "02:00:00:00:00:01"
