@@ -101,6 +101,8 @@ void UnackedEnd::GoTo(QueuePairState state) {
     if (state == QueuePairState::kReset) return;
     const absl::Status s = qp->Modify(step, Needed(step));
     ASSERT_TRUE(s.ok()) << s;
+    // With the pacing credit a flow may then send a burst at once.
+    if (step == QueuePairState::kReadyToSend) Wait(Duration::Milliseconds(1));
     if (step == state) return;
   }
   if (state == QueuePairState::kSendError) {

@@ -310,7 +310,7 @@ TEST(UcRate, TheRateHoldsAndTheWindowDoesNot) {
   }
   ASSERT_EQ(stamps.size(), 8u);
   EXPECT_GE(stamps[7] - stamps[0], Duration::Nanoseconds(7 * 8656));
-  EXPECT_LE(stamps[7] - stamps[0], Duration::Nanoseconds(7 * 8656 + 500));
+  EXPECT_LE(stamps[7] - stamps[0], Duration::Nanoseconds(7 * (8656 + 500)));
   EXPECT_EQ(end.Completions().size(), 8u);
 }
 
