@@ -159,7 +159,6 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
                                     cc::SignalSet peer_signals) {
   if (qp->type() == QpType::kUd) {
     connection.mtu = std::min(connection.mtu, ActiveMtu());
-    connection.path = {};
   }
   absl::Status status = Check(connection, port_->capabilities());
   if (!status.ok()) return status;

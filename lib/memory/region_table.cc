@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/checks.h"
 
 namespace sluice::memory {
 namespace {
@@ -117,7 +118,9 @@ Resolution RegionTable::ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uin
   if (index >= capacity_) return {nullptr, Fault::kKey};
   const Slot& slot = slots_[index];
   const uint64_t state = slot.state.load(std::memory_order_acquire);
-  if (static_cast<uint32_t>(state) != key || key == 0) return {nullptr, Fault::kKey};
+  if (Enabled(sluice::Check::kKey) && (static_cast<uint32_t>(state) != key || key == 0)) {
+    return {nullptr, Fault::kKey};
+  }
   const uint64_t base = slot.base.load(std::memory_order_acquire);
   const uint64_t size = slot.length.load(std::memory_order_acquire);
   const uint32_t owner = slot.pd.load(std::memory_order_acquire);
@@ -125,12 +128,16 @@ Resolution RegionTable::ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uin
   // The slot may have been given to another registration in between: then this one is gone.
   if (slot.state.load(std::memory_order_relaxed) != state) return {nullptr, Fault::kKey};
 
-  if (owner != pd) return {nullptr, Fault::kDomain};
-  if ((access & ~rights) != 0) return {nullptr, Fault::kAccess};
+  if (Enabled(sluice::Check::kDomain) && owner != pd) return {nullptr, Fault::kDomain};
+  if (Enabled(sluice::Check::kRights) && (access & ~rights) != 0) {
+    return {nullptr, Fault::kAccess};
+  }
   // Differences, not sums: va + length may wrap. A negative length is a huge one here.
   const uint64_t offset = va - base;
   const uint64_t wanted = static_cast<uint64_t>(length.count());
-  if (offset > size || wanted > size - offset) return {nullptr, Fault::kBounds};
+  if (Enabled(sluice::Check::kBounds) && (offset > size || wanted > size - offset)) {
+    return {nullptr, Fault::kBounds};
+  }
   return {reinterpret_cast<uint8_t*>(va), Fault::kNone};
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/be.h"
+#include "base/checks.h"
 #include "transport/admission.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
@@ -53,10 +54,17 @@ void QueuePair::DestroyReceiver() {
 }
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
-  if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (!Served(*view.traits)) return RxDrop::kService;
-  if (view.traits->request ? !Receives(state()) : !Sends(state())) return RxDrop::kQpState;
-  if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
+  if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
+  if (Enabled(Check::kService) && !Served(*view.traits)) return RxDrop::kService;
+  if (Enabled(Check::kState) && (view.traits->request ? !Receives(state()) : !Sends(state()))) {
+    return RxDrop::kQpState;
+  }
+  if (Enabled(Check::kSourceAddress) && !data_path_.ComesBack(view.l3, view.ipv6)) {
+    return RxDrop::kSourceAddress;
+  }
+  if (Enabled(Check::kDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {
+    return RxDrop::kDestinationAddress;
+  }
   return RxDrop::kNone;
 }
 
@@ -90,8 +98,12 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
   const bool responses = reads_.Active(ctx.now);
-  if (!requester_.outstanding() && !responses) {
+  if (Enabled(Check::kCnpOutstanding) && !requester_.outstanding() && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);
+    return;
+  }
+  if (Enabled(Check::kCnpRate) && !cnp_rate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kCnpsOverRate);
     return;
   }
   ctx.counters.Add(Count::kCnpsReceived);
@@ -101,7 +113,7 @@ void QueuePair::OnCnp(Context& ctx) {
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   if (view.traits->read_response) return OnReadResponse(ctx, view, packet);
-  if (!FrameIntact(ctx, view, packet)) {
+  if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }

@@ -20,6 +20,7 @@
 #include "transport/context.h"
 #include "transport/qp_states.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
@@ -84,7 +85,6 @@ class QueuePair {
   QpState state() const { return state_.load(std::memory_order_acquire); }
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
-  const wire::IpAddress& peer_address() const { return peer_address_; }
 
   // How the flow of READ responses gets its controller; before StartReceiving.
   void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
@@ -208,7 +208,8 @@ class QueuePair {
   uint8_t max_rd_atomic_ = 0;
   const QpType type_;
   std::unique_ptr<UnackedHalves> unacked_;  // null for RC
-  wire::IpAddress peer_address_;
+  // A receiver sends one notification per 50 us and flow; jitter may bring some together.
+  RateLimit<50, 4> cnp_rate_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;

@@ -46,8 +46,7 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
     responder_.config().access = c.access;
     if (unacked_ != nullptr) unacked_->uc.SetRemoteWrite((c.access & memory::kRemoteWrite) != 0);
   }
-  if (given.Has(QpAttribute::kPath) && type_ != QpType::kUd) {
-    peer_address_ = c.path.destination_ip;
+  if (given.Has(QpAttribute::kPath)) {
     wire::PathHeader path = c.path;
     path.flow_label = c.flow_label;
     path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, peer_qpn_);

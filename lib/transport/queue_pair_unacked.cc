@@ -21,7 +21,8 @@ RxDrop QueuePair::AdmitUnacked(const wire::FrameView& view) const {
     return RxDrop::kService;
   }
   if (notification ? !Sends(state()) : !Receives(state())) return RxDrop::kQpState;
-  if (!datagrams && !(view.source() == peer_address_)) return RxDrop::kSourceAddress;
+  if (!datagrams && !data_path_.ComesBack(view.l3, view.ipv6)) return RxDrop::kSourceAddress;
+  if (!data_path_.ComesHome(view.l3, view.ipv6)) return RxDrop::kDestinationAddress;
   return RxDrop::kNone;
 }
 
@@ -36,7 +37,8 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
-    if (type_ == QpType::kUd || !unacked_->requester.SentSince(ctx.now - kCnpRelevance)) {
+    if (type_ == QpType::kUd || !unacked_->requester.SentSince(ctx.now - kCnpRelevance) ||
+        !cnp_rate_.Take(ctx.now)) {
       ctx.counters.Add(Count::kCnpsIgnored);
       return;
     }

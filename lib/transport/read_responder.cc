@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/checks.h"
 #include "transport/atomic_operation.h"
 #include "wire/opcode.h"
 
@@ -96,7 +97,7 @@ RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view
 
 RequestCheck ReadResponder::AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn) {
   const wire::AtomicEth eth = view.atomic_eth();
-  if (config_.resources == 0 || !AtomicallyAligned(eth.va)) {
+  if (config_.resources == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution m =
@@ -133,7 +134,7 @@ bool ReadResponder::AcceptDuplicate(Context& ctx, const wire::FrameView& view, P
   } else {
     // A range that reaches beyond what was asked for is no duplicate.
     const uint32_t behind = (expected.value() - view.psn.value()) & Psn::kMask;
-    if (PacketsOf(view) > behind) return false;
+    if (Enabled(Check::kDuplicateRange) && PacketsOf(view) > behind) return false;
     if (CheckRead(ctx, view.reth()).drop != RxDrop::kNone) return false;
     job = ReadJob(view, msn);
   }

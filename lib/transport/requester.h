@@ -57,8 +57,9 @@ enum class SendGate : uint8_t {
 
 class Requester {
  public:
-  // Most PSNs that may be outstanding: well below the 2^23 at which 24-bit order breaks.
-  static constexpr int32_t kMaxOutstanding = 1 << 22;
+  // Most PSNs that may be outstanding: what a responder of ours takes for possible
+  // (Responder::kPsnWindow), and well below the 2^23 at which 24-bit order breaks.
+  static constexpr int32_t kMaxOutstanding = 1 << 16;
 
   Requester(SendQueue* queue, CompletionRing* completions, uint32_t qpn)
       : queue_(queue), completions_(completions), qpn_(qpn) {}

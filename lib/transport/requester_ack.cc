@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/checks.h"
 #include "transport/requester.h"
 
 namespace sluice::transport {
@@ -146,13 +147,14 @@ void Requester::TakeCredits(const wire::Aeth& aeth) {
 
 bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   const bool is_ack = aeth.IsAck();
-  if (!is_ack && !aeth.IsRnr() && !aeth.IsNak()) {
+  const bool known_nak = aeth.IsNak() && aeth.nak_code() <= wire::NakCode::kInvalidRdRequest;
+  if (Enabled(Check::kSyndrome) && !is_ack && !aeth.IsRnr() && !known_nak) {
     ctx.drops.Add(RxDrop::kUnsupported);
     return true;
   }
   // A NAK names the PSN that the responder expects and so acknowledges all before it.
   const Psn through = is_ack ? psn : psn - 1;
-  if (psn < una_ - 1 || psn >= max_) {
+  if (Enabled(Check::kAckOutstanding) && (psn < una_ - 1 || psn >= max_)) {
     ctx.counters.Add(Count::kGhostAcks);
     ctx.drops.Add(RxDrop::kPsn);
     return true;
@@ -169,7 +171,7 @@ bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
     return true;
   }
   // A NAK for what is acknowledged already is a late copy.
-  if (psn < una_) return true;
+  if (Enabled(Check::kNakCurrent) && psn < una_) return true;
   const bool ok = aeth.IsRnr() ? OnRnr(ctx, aeth, psn) : OnNak(ctx, aeth, psn);
   Retire(ctx);
   return ok;
@@ -189,7 +191,7 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
 }
 
 bool Requester::SpendRetry(Context& ctx) {
-  if (retries_left_ == 0) {
+  if (Enabled(Check::kRetryBudget) && retries_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRetryExceeded);
   }
@@ -206,7 +208,10 @@ bool Requester::OnNak(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   if (next_ <= psn) return true;
   // Nor can what was sent again have been answered within half a round trip: a network that
   // reorders makes the responder report one gap many times, which must not use up the retries.
-  if (psn == rewound_to_ && ctx.now - rewound_at_ < flow_->smoothed_rtt() / 2) return true;
+  if (Enabled(Check::kNakOncePerRoundTrip) && psn == rewound_to_ &&
+      ctx.now - rewound_at_ < flow_->smoothed_rtt() / 2) {
+    return true;
+  }
   if (!SpendRetry(ctx)) return false;
   Rewind(ctx, psn, cc::LossKind::kSequenceNak);
   return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/checks.h"
 #include "transport/atomic_operation.h"
 #include "transport/payload.h"
 #include "transport/requester.h"
@@ -161,10 +162,12 @@ void Requester::OnResponse(Context& ctx, const wire::FrameView& view) {
 bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
                                const port::Packet& packet, RxDrop* drop) {
   const ReceivedPayload payload(packet, view);
-  const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const bool check = Enabled(Check::kResponseIcrc) && ctx.check_icrc &&
+                     packet.rx.icrc == port::IcrcState::kUnknown;
   *drop = RxDrop::kIcrc;
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return true;
-  const bool outstanding_psn = view.psn >= una_ && view.psn < max_ && !AnsweredBefore(view.psn);
+  const bool outstanding_psn = !Enabled(Check::kResponseOutstanding) ||
+                               (view.psn >= una_ && view.psn < max_ && !AnsweredBefore(view.psn));
   const Psn missing = outstanding_psn ? reads_.FirstMissing(una_) : Psn();
   if (!outstanding_psn || view.psn > missing) {
     if (check && !payload.IcrcMatches()) return true;
@@ -177,9 +180,10 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
   uint32_t index = 0;
   const SendWork* work = WorkAt(view.psn, &index);
   const uint64_t begin = uint64_t{index} * config_.mtu;
-  if (work == nullptr || work->op != Op::kRead ||
-      view.payload_length != std::min<uint64_t>(config_.mtu, work->length - begin) ||
-      (view.traits->aeth && !view.aeth().IsAck())) {
+  const bool fits = work != nullptr && work->op == Op::kRead &&
+                    view.payload_length == std::min<uint64_t>(config_.mtu, work->length - begin) &&
+                    (!view.traits->aeth || view.aeth().IsAck());
+  if (Enabled(Check::kResponseFits) && !fits) {
     if (!check || payload.IcrcMatches()) *drop = RxDrop::kBadResponse;
     return true;
   }
@@ -196,7 +200,8 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
 }
 
 bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
-  if (view.psn < una_ || view.psn >= max_ || AnsweredBefore(view.psn)) {
+  if (Enabled(Check::kResponseOutstanding) &&
+      (view.psn < una_ || view.psn >= max_ || AnsweredBefore(view.psn))) {
     ctx.drops.Add(RxDrop::kPsn);
     return true;
   }
@@ -207,7 +212,8 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
   }
   uint32_t index = 0;
   const SendWork* work = WorkAt(view.psn, &index);
-  if (work == nullptr || !IsAtomic(work->op) || !view.aeth().IsAck()) {
+  if (Enabled(Check::kResponseFits) &&
+      (work == nullptr || !IsAtomic(work->op) || !view.aeth().IsAck())) {
     ctx.drops.Add(RxDrop::kBadResponse);
     return true;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/checks.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -19,8 +20,11 @@ Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   // Not enabled for this queue pair: as if there were no such request (IBTA 1.4, 9.7.4.1.4).
   if (t.write && (config_.access & memory::kRemoteWrite) == 0) return invalid;
   const bool starts = t.first || t.only;
-  if (starts != (message_ == Message::kNone)) return invalid;
-  if (!starts && (message_ == Message::kSend) != t.send) return invalid;
+  if (Enabled(sluice::Check::kOpcodeSequence)) {
+    if (starts != (message_ == Message::kNone)) return invalid;
+    if (!starts && (message_ == Message::kSend) != t.send) return invalid;
+  }
+  if (!Enabled(sluice::Check::kPacketLength)) return {};
   // FIRST and MIDDLE are full, LAST is not empty, ONLY is at most full (IBTA 1.4, 9.7.4.1.6).
   const bool full = view.payload_length == config_.mtu;
   if ((t.first || t.middle) && !full) return invalid;
@@ -45,7 +49,7 @@ Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
   const ReceiveWork& work = queue_->At(queue_->head());
   const uint32_t at = message_ == Message::kNone ? 0 : offset_;
   const std::span<const MutableSegment> runs(work.segments, work.segment_count);
-  if (view.payload_length > work.length - at) {
+  if (Enabled(sluice::Check::kReceiveLength) && view.payload_length > work.length - at) {
     if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     // The posted receive is too short: rxe and IBTA 9.7.5.2.8 call it a remote operation error.
     failure_ = Status::kLocalLength;
@@ -79,7 +83,8 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
   }
   const bool overruns = view.payload_length > length - at;
   const bool ends = t.last || t.only;
-  if (overruns || (ends && at + view.payload_length != length)) {
+  if (Enabled(sluice::Check::kWriteLength) &&
+      (overruns || (ends && at + view.payload_length != length))) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
   }
@@ -90,7 +95,10 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
              : memory::Resolution{};
   const memory::Resolution part = ctx.regions.Resolve(
       rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
-  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+  const bool gone = Enabled(sluice::Check::kStillRegistered) || starts
+                        ? part.fault != memory::Fault::kNone
+                        : false;
+  if (whole.fault != memory::Fault::kNone || gone) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
@@ -109,15 +117,18 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
 
 Responder::Check Responder::Place(Context& ctx, const wire::FrameView& view,
                                   const port::Packet& packet) {
-  const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const bool check = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                     packet.rx.icrc == port::IcrcState::kUnknown;
   const ReceivedPayload payload(packet, view);
   // Bytes that are missing can neither be checked nor placed, whoever vouches for them.
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return {RxDrop::kIcrc, {}};
   const Check sequence = CheckSequence(view);
-  const bool ready = sequence.drop == RxDrop::kNone && ReceiverReady(view, payload, check);
+  const bool ready = !Enabled(sluice::Check::kReceiverReady) ||
+                     (sequence.drop == RxDrop::kNone && ReceiverReady(view, payload, check));
   const bool ends = view.traits->last || view.traits->only;
   const bool completes = ends && (view.traits->send || view.traits->imm);
-  const bool room = !completes || completions_->FreeSlots() > 0;
+  const bool room =
+      !Enabled(sluice::Check::kCompletionRoom) || !completes || completions_->FreeSlots() > 0;
   if (sequence.drop != RxDrop::kNone || !ready || !room) {
     // The answer is as good as the packet.
     if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
@@ -157,13 +168,27 @@ void Responder::Finish(Context& ctx, const wire::FrameView& view) {
 }
 
 void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
-  if (view.psn < expected_) return OnDuplicate(ctx, view);
+  const int32_t ahead = view.psn - expected_;
+  // A duplicate READ may lie as far back as the whole request is long; those are looked up.
+  const bool looked_up = view.traits->read_request || view.traits->atomic;
+  if ((Enabled(sluice::Check::kPsnAhead) && ahead > kPsnWindow) ||
+      (Enabled(sluice::Check::kPsnBehind) && !looked_up && ahead < -kPsnWindow)) {
+    ctx.drops.Add(RxDrop::kPsnWindow);
+    return;
+  }
+  if (ahead < 0) return OnDuplicate(ctx, view);
   ctx.counters.Add(Count::kOutOfSequence);
   ctx.drops.Add(RxDrop::kOutOfSequence);
   const bool went_back = gap_reported_ && view.psn <= gap_newest_;
   gap_newest_ = view.psn;
   // A NAK that is due already says more: what we expect, and perhaps that we are not ready.
   if (nak_pending_ || (gap_reported_ && !went_back)) return;
+  if (Enabled(sluice::Check::kNakRate) && !nak_rate_.Take(ctx.now)) {
+    // The next packet of the gap tries again.
+    ctx.counters.Add(Count::kNaksWithheld);
+    gap_reported_ = false;
+    return;
+  }
   gap_reported_ = true;
   nak_pending_ = true;
   nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
@@ -172,6 +197,11 @@ void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
 // The requester missed our acknowledgement, or the response.
 void Responder::OnDuplicate(Context& ctx, const wire::FrameView& view) {
   ctx.counters.Add(Count::kDuplicateRequests);
+  if (Enabled(sluice::Check::kDuplicateRate) && !ack_pending_ && !duplicate_rate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kDuplicatesWithheld);
+    ctx.drops.Add(RxDrop::kDuplicate);
+    return;
+  }
   if (view.traits->read_request || view.traits->atomic) {
     if (reads_->AcceptDuplicate(ctx, view, expected_, msn_.value())) {
       held_ = true;
@@ -186,7 +216,8 @@ void Responder::OnDuplicate(Context& ctx, const wire::FrameView& view) {
 
 bool Responder::OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
                                const port::Packet& packet) {
-  const bool check_icrc = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const bool check_icrc = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                          packet.rx.icrc == port::IcrcState::kUnknown;
   if (packet.rx.icrc == port::IcrcState::kBad ||
       (check_icrc && !ReceivedPayload(packet, view).IcrcMatches())) {
     return Reject(ctx, {RxDrop::kIcrc, {}});
@@ -246,8 +277,9 @@ bool Responder::Reject(Context& ctx, Check check) {
 }
 
 bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (!(view.psn == expected_)) {
-    const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  if (Enabled(sluice::Check::kPsnOrder) && !(view.psn == expected_)) {
+    const bool check = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                       packet.rx.icrc == port::IcrcState::kUnknown;
     if (packet.rx.icrc == port::IcrcState::kBad ||
         (check && !ReceivedPayload(packet, view).IcrcMatches())) {
       ctx.drops.Add(RxDrop::kIcrc);

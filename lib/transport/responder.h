@@ -22,6 +22,7 @@
 #include "transport/context.h"
 #include "transport/payload.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/request_check.h"
 #include "transport/shared_receive_queue.h"
@@ -48,6 +49,11 @@ struct Answer {
 
 class Responder {
  public:
+  // A request further from the expected PSN, ahead or behind, is not what the peer can have in
+  // flight: it is dropped without an answer. IBTA 1.4, 9.7.4.1.1 would answer it up to 2^23 away,
+  // and so half of all random PSNs.
+  static constexpr int32_t kPsnWindow = 1 << 16;
+
   Responder(ReceiveQueue* queue, CompletionRing* completions, ReadResponder* reads, uint32_t qpn)
       : queue_(queue), completions_(completions), reads_(reads), qpn_(qpn) {}
 
@@ -124,6 +130,10 @@ class Responder {
   // have gone back and lost that packet again.
   bool gap_reported_ = false;
   Psn gap_newest_;  // newest PSN seen in the gap
+  // What recovery needs within a round trip may be answered at once; a flood gets 100,000 answers a
+  // second.
+  RateLimit<10, 8> nak_rate_;
+  RateLimit<10, 32> duplicate_rate_;
 };
 
 }  // namespace sluice::transport

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "memory/key_permutation.h"
 #include "memory/region_table.h"
 #include "port/port.h"
 #include "runtime/worker.h"
@@ -36,11 +37,13 @@ struct Device::Impl {
 
   DeviceParts parts;
   memory::RegionTable regions;
+  memory::NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
   engine::Engine engine;
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;
   std::vector<SharedReceiveQueue::Impl*> shared_receives;
   uint32_t next_pd = 1;
+  uint32_t next_psn = 0;
 };
 
 }  // namespace sluice::verbs

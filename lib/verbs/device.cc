@@ -36,6 +36,7 @@ size_t CountNaming(Queue& queue, const uint8_t* base, size_t length) {
 Device::Impl::Impl(const DeviceParts& p)
     : parts(p),
       regions(p.engine.seed, p.max_regions),
+      psns(Rng(p.engine.seed, 0, kPsnStream).Next()),
       engine(p.engine, p.port, &regions),
       worker(p.clock) {
   worker.Add(&engine);
@@ -193,10 +194,9 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   if (!qp.ok()) return qp.status();
   auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
                                                 !options.single_threaded);
+  impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
   impl->max_inline = options.max_inline;
   impl->shared = options.shared_receives != nullptr;
-  impl->initial_psn = static_cast<uint32_t>(
-      Rng(impl_->parts.engine.seed, (*qp)->qpn(), kPsnStream).Next() & Psn::kMask);
   impl_->queue_pairs.push_back(impl.get());
   return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
 }

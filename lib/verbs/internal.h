@@ -97,6 +97,8 @@ inline Duration AckTimeout(uint8_t code) {
 // The path to a peer; errors name the text that is no address.
 absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::string& mac,
                                         const std::string& address);
+// To nobody else: by it a datagram queue pair knows its own address.
+wire::PathHeader OwnPath(const Device::Impl& device);
 // What Connect and Modify say of congestion control, with the default of the type for "".
 absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
                                                                   const std::string& name);

@@ -104,7 +104,10 @@ absl::Status QueuePair::Modify(QueuePairState to, const QueuePairAttributes& a) 
   transport::Connection c = impl_->connection;
   if (impl_->qp->state() == transport::QpState::kReset) {
     c = {};
-    if (type == transport::QpType::kUd) c.mtu = d->engine.ActiveMtu();
+    if (type == transport::QpType::kUd) {
+      c.mtu = d->engine.ActiveMtu();
+      c.path = OwnPath(*d);
+    }
   }
   QpAttributeSet given;
   if (absl::Status s = TakeAttributes(*d, a, &given, &c); !s.ok()) return s;

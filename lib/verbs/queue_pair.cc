@@ -113,6 +113,13 @@ absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::s
   return path;
 }
 
+wire::PathHeader OwnPath(const Device::Impl& device) {
+  wire::PathHeader path;
+  path.source = path.destination = device.parts.mac;
+  path.source_ip = path.destination_ip = device.parts.address;
+  return path;
+}
+
 absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
                                                                   const std::string& name) {
   if (!name.empty()) return cc::MakeAlgorithm(name);
@@ -149,6 +156,8 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
     absl::StatusOr<wire::PathHeader> path = PathTo(*d, o.peer_mac, o.peer_address);
     if (!path.ok()) return path.status();
     c.path = *path;
+  } else {
+    c.path = OwnPath(*d);
   }
   c.path.dscp = o.dscp;
   c.path.hop_limit = o.hop_limit;

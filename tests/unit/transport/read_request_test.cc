@@ -342,6 +342,22 @@ TEST(ReadResponseChecks, ACorruptedOneIsNotAcknowledged) {
   EXPECT_EQ(std::memcmp(end.memory.data(), data.data(), 1024), 0);
 }
 
+TEST(ReadResponseChecks, AMarkedOneIsReportedToThePeersSecondFlow) {
+  LoneEnd end(Window("dcqcn"));
+  ASSERT_EQ(end.Post(Opcode::kRdmaRead, 1024), PostResult::kOk);
+  end.Poll();
+  end.Sent();
+  wire::DecodedFrame f = end.ReadResponse(Wire::kRcReadResponseOnly, 1000, Pattern(1024));
+  std::get<wire::Ipv4Header>(f.ip).ecn = 3;
+  LoneEnd::Finish(&f);
+  end.Inject(f);
+  end.Poll();
+  const Frames sent = end.Sent();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].bth.opcode, Wire::kCnp);
+  EXPECT_EQ(end.Completions().size(), 1u);
+}
+
 TEST(AtomicRequest, CarriesItsOperandsAndTakesTheOldValue) {
   for (const bool add : {true, false}) {
     LoneEnd end;

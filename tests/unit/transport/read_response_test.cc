@@ -1,7 +1,7 @@
 // READs, atomics and invalidations as the responder serves them: the test is the requester.
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "support/lone_end.h"
 #include "support/peer_request.h"
@@ -66,7 +66,8 @@ void ExpectResponses(LoneEnd& end, const Frames& sent, uint32_t psn, size_t offs
     }
     const uint32_t size = std::min(1024u, length - i * 1024);
     ASSERT_EQ(sent[i].payload.size(), size);
-    EXPECT_EQ(std::memcmp(sent[i].payload.data(), end.memory.data() + offset + i * 1024, size), 0);
+    EXPECT_TRUE(std::equal(sent[i].payload.begin(), sent[i].payload.end(),
+                           end.memory.begin() + static_cast<ptrdiff_t>(offset + i * 1024)));
     EXPECT_EQ(sent[i].ecn(), 2) << "responses are data";
   }
 }
