@@ -64,6 +64,10 @@ absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connect
   context.base_rtt = base_rtt;
   context.signals = peer_signals;
   context.seed = config_.seed ^ qp->qpn();
+  qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& c) {
+                            return static_cast<const cc::Algorithm*>(a)->MakeController(storage, c);
+                          }});
+  if (connection.responder_resources > 0) responses_.Reserve();
   qp->Connect(
       connection,
       [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeController(storage, c); },

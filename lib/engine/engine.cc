@@ -24,12 +24,13 @@ EngineConfig Bounded(EngineConfig config) {
 
 }  // namespace
 
-Engine::Engine(const EngineConfig& config, port::Port* port, const memory::RegionTable* regions)
+Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable* regions)
     : config_(Bounded(config)),
       port_(port),
       regions_(regions),
       framer_(port->capabilities(), config.icrc),
       records_(config.record_blocks),
+      responses_(config.response_blocks),
       table_(config.seed, config.max_queue_pairs),
       wheel_(config.start),
       last_poll_(config.start),
@@ -37,13 +38,17 @@ Engine::Engine(const EngineConfig& config, port::Port* port, const memory::Regio
       last_sweep_(config.start) {}
 
 Engine::~Engine() {
-  table_.ForEach([this](QueuePair* qp) { wheel_.Cancel(&qp->flow().timer); });
+  table_.ForEach([this](QueuePair* qp) {
+    wheel_.Cancel(&qp->flow().timer);
+    if (SendFlow* second = qp->response_flow(); second != nullptr) wheel_.Cancel(&second->timer);
+  });
   port_->Release({out_.data(), written_});
   port_->Release({spare_.data(), spare_count_});
 }
 
 Context Engine::MakeContext(Time now) {
-  return {now, counters_, drops_, feedback_, records_, *regions_, framer_, config_.icrc};
+  return {now,       counters_, drops_,       feedback_, records_,
+          *regions_, framer_,   config_.icrc, false,     &responses_};
 }
 
 size_t Engine::Poll(Time now) {
@@ -93,8 +98,13 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
 void Engine::AfterInput(QueuePair* qp) {
   if (qp->HasAnswer()) answers_.Append(qp);
   if (qp->Unsettled()) unsettled_.Append(qp);
-  if (qp->Gate() == SendGate::kOpen) ready_.Append(&qp->flow());
+  const SendGate gate = qp->Gate();
+  if (gate == SendGate::kOpen || gate == SendGate::kLocal) ready_.Append(&qp->flow());
   ArmTimers(qp);
+  if (SendFlow* second = qp->response_flow(); second != nullptr) [[unlikely]] {
+    if (qp->HasResponse()) ready_.Append(second);
+    ArmResponses(qp, second);
+  }
 }
 
 void Engine::DrainDoorbells(Context&) {
@@ -104,6 +114,12 @@ void Engine::DrainDoorbells(Context&) {
 void Engine::ArmTimers(QueuePair* qp) {
   const std::optional<Time> deadline = qp->TimerDeadline();
   if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
+}
+
+void Engine::ArmResponses(QueuePair* qp, SendFlow* second) {
+  if (second->has_deadline() && qp->state() == transport::QpState::kReadyToSend) {
+    wheel_.ArmEarlier(&second->timer, second->deadline());
+  }
 }
 
 void Engine::RunTimers(Context& ctx) {
@@ -143,7 +159,10 @@ void Engine::AccountPacing(Time now, bool sent) {
 void Engine::NormaliseFlows(Time now) {
   last_sweep_ = now;
   hold_timers_until_ = now;
-  table_.ForEach([now](QueuePair* qp) { qp->flow().Normalise(now); });
+  table_.ForEach([now](QueuePair* qp) {
+    qp->flow().Normalise(now);
+    if (SendFlow* second = qp->response_flow(); second != nullptr) second->Normalise(now);
+  });
 }
 
 absl::StatusOr<QueuePair*> Engine::Create(const transport::QueuePairConfig& config) {
@@ -168,7 +187,17 @@ void Engine::Destroy(QueuePair* qp) {
   ready_.Remove(&qp->flow());
   answers_.Remove(qp);
   unsettled_.Remove(qp);
+  RemoveResponses(qp);
   table_.Destroy(qp);
+}
+
+void Engine::RemoveResponses(QueuePair* qp) {
+  if (qp->serves_reads()) responses_.Release();
+  SendFlow* second = qp->response_flow();
+  if (second == nullptr) return;
+  wheel_.Cancel(&second->timer);
+  ready_.Remove(second);
+  responses_.GiveBack(qp->DetachResponses());
 }
 
 }  // namespace sluice::engine

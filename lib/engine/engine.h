@@ -40,6 +40,7 @@ struct EngineConfig {
   uint64_t seed = 1;                // draws QPNs
   uint32_t max_queue_pairs = 1024;  // at most QpTable::kMaxCapacity
   uint32_t record_blocks = 256;     // flows that can be timed at the same moment
+  uint32_t response_blocks = 1024;  // queue pairs that may serve READs and atomics; made as needed
   uint32_t burst = 32;              // packets per receive and transmit, 1 to port::kMaxBurst
   bool icrc = true;                 // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
@@ -55,7 +56,7 @@ struct EngineConfig {
 class Engine final : public Pollable {
  public:
   // Port and regions outlive the engine.
-  Engine(const EngineConfig& config, port::Port* port, const memory::RegionTable* regions);
+  Engine(const EngineConfig& config, port::Port* port, memory::RegionTable* regions);
   ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -98,6 +99,9 @@ class Engine final : public Pollable {
   const port::Port& port() const { return *port_; }
   size_t queue_pairs() const { return table_.size(); }
   uint32_t free_record_blocks() const { return records_.free_blocks(); }
+  // Blocks of READ responders that are not lent, and all that there are.
+  uint32_t free_response_blocks() const { return responses_.free_blocks(); }
+  size_t response_blocks() const { return responses_.blocks(); }
 
  private:
   // An intrusive first-in first-out list.
@@ -149,7 +153,11 @@ class Engine final : public Pollable {
   void WriteControl();
   void WriteData(transport::Context& ctx);
   void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
+  void ServeRequests(transport::Context& ctx, transport::SendFlow* flow);
+  [[gnu::noinline]] void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
+  void RemoveResponses(transport::QueuePair* qp);
   void ArmTimers(transport::QueuePair* qp);
+  void ArmResponses(transport::QueuePair* qp, transport::SendFlow* second);
   port::Packet* NextFree();
   void Commit() {
     ++written_;
@@ -164,13 +172,14 @@ class Engine final : public Pollable {
 
   const EngineConfig config_;
   port::Port* const port_;
-  const memory::RegionTable* const regions_;
+  memory::RegionTable* const regions_;
   transport::Framer framer_;
   transport::Counters counters_;
   transport::DropCounters drops_;
   std::array<telemetry::Counter, wire::kDropCauses> wire_drops_;
   transport::FeedbackBatch feedback_;
   transport::RecordPool records_;
+  transport::ResponsePool responses_;
   QpTable table_;
   wheel::Wheel wheel_;
   DoorbellList doorbells_;

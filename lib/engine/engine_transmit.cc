@@ -95,10 +95,25 @@ void Engine::WriteData(Context& ctx) {
 }
 
 void Engine::ServeFlow(Context& ctx, SendFlow* flow) {
+  if (flow->responds) [[unlikely]] {
+    ServeResponses(ctx, flow);
+  } else {
+    ServeRequests(ctx, flow);
+  }
+}
+
+void Engine::ServeRequests(Context& ctx, SendFlow* flow) {
   QueuePair* qp = flow->owner;
   uint32_t bytes = 0;
   bool again = false;
-  while (qp->Gate() == SendGate::kOpen) {
+  for (;;) {
+    const SendGate gate = qp->Gate();
+    if (gate != SendGate::kOpen) [[unlikely]] {
+      if (gate != SendGate::kLocal) break;
+      qp->RunLocal(ctx);
+      if (qp->Unsettled()) unsettled_.Append(qp);
+      continue;
+    }
     if (!flow->PaceAllows(ctx.now)) {
       waits_for_pace_ = true;
       wheel_.ArmEarlier(&flow->timer, flow->next_send());
@@ -121,6 +136,38 @@ void Engine::ServeFlow(Context& ctx, SendFlow* flow) {
   if (bytes > 0) {
     qp->EndBurst(ctx);
     ArmTimers(qp);
+  }
+  if (again) ready_.Append(flow);
+}
+
+// The second flow of a queue pair: READ and atomic responses, under the same rules.
+void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
+  QueuePair* qp = flow->owner;
+  uint32_t bytes = 0;
+  bool again = false;
+  while (qp->HasResponse()) {
+    if (!flow->PaceAllows(ctx.now)) {
+      waits_for_pace_ = true;
+      wheel_.ArmEarlier(&flow->timer, flow->next_send());
+      break;
+    }
+    port::Packet* packet = nullptr;
+    if (budget_ > 0 && (bytes < kQuantum || ready_.head == nullptr)) packet = NextFree();
+    if (packet == nullptr) {
+      again = true;
+      break;
+    }
+    qp->WriteResponse(ctx, packet);
+    bytes += packet->frame_length;
+    Commit();
+    --budget_;
+  }
+  if (bytes > 0) {
+    qp->EndResponses(ctx);
+    ArmResponses(qp, flow);
+    // Acknowledgements waited for these, and completions if the queue pair failed.
+    if (qp->HasAnswer()) answers_.Append(qp);
+    if (qp->Unsettled()) unsettled_.Append(qp);
   }
   if (again) ready_.Append(flow);
 }

@@ -1,29 +1,32 @@
-// QpTable: queue pairs by their number. A QPN is
+// QpTable: queue pairs by their number. A QPN is a keyed permutation of
 //
-//   bits 23-21  home worker, a hint (always 0 until queue pairs move between workers)
-//   bits 20-16  generation of the slot
-//   bits 15-0   slot
+//   the slot         as many low bits as the capacity needs
+//   its generation   the bits above (7 of them at 100,000 queue pairs)
 //
-// so that a frame for a destroyed queue pair does not reach its successor. Slots are handed out in
-// an order drawn from the seed, generations start at drawn values. One thread; lookup is O(1).
+// so that a frame for a destroyed queue pair does not reach its successor, and a peer that knows
+// some numbers cannot count on to those of others. The key comes from the seed. When queue pairs
+// move between workers, the home worker's hint takes the top bits of the generation.
+// One thread; lookup is O(1), and that of the same number again and again costs one comparison.
 #ifndef SLUICE_ENGINE_QP_TABLE_H_
 #define SLUICE_ENGINE_QP_TABLE_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
 
+#include "base/checks.h"
+#include "base/key_permutation.h"
 #include "transport/queue_pair.h"
 
 namespace sluice::engine {
 
 class QpTable {
  public:
-  // QPNs 0 and 1 are the management queue pairs, 0xffffff is multicast.
-  static constexpr uint32_t kFirstSlot = 2;
-  static constexpr uint32_t kMaxCapacity = 65000;
+  // Leaves seven bits of generation.
+  static constexpr uint32_t kMaxCapacity = 1 << 17;
 
   QpTable(uint64_t seed, uint32_t capacity);
 
@@ -32,10 +35,11 @@ class QpTable {
   void Destroy(transport::QueuePair* qp);
 
   transport::QueuePair* Find(uint32_t qpn) const {
-    const uint32_t slot = (qpn & 0xffff) - kFirstSlot;
-    if (slot >= slots_.size()) return nullptr;
-    transport::QueuePair* qp = slots_[slot].qp.get();
-    return qp != nullptr && qp->qpn() == qpn ? qp : nullptr;
+    if (qpn != last_.qpn) last_ = {qpn, SlotOf(qpn)};
+    if (last_.slot >= slots_.size()) return nullptr;
+    transport::QueuePair* qp = slots_[last_.slot].qp.get();
+    if (qp == nullptr || (Enabled(Check::kQpn) && qp->qpn() != qpn)) return nullptr;
+    return qp;
   }
 
   size_t size() const { return size_; }
@@ -50,8 +54,22 @@ class QpTable {
  private:
   struct Slot {
     std::unique_ptr<transport::QueuePair> qp;
-    uint8_t generation = 0;
+    uint32_t generation = 0;
   };
+  // 0 and 1 are the management queue pairs, 0xffffff is multicast.
+  static bool Reserved(uint32_t qpn) { return qpn <= 1 || qpn == 0xffffff; }
+  uint32_t SlotOf(uint32_t qpn) const {
+    return permutation_.Decrypt(qpn) & ((1u << slot_bits_) - 1);
+  }
+
+  const NumberPermutation permutation_;
+  const int slot_bits_;
+  // The slot of the number that was looked up last; where it lies does not change.
+  struct Hint {
+    uint32_t qpn = ~0u;
+    uint32_t slot = ~0u;
+  };
+  mutable Hint last_;
   std::vector<Slot> slots_;
   std::deque<uint32_t> free_;
   size_t size_ = 0;

@@ -1,4 +1,5 @@
 #include "lab/runner.h"
+
 #include <algorithm>
 #include <ctime>
 #include <memory>

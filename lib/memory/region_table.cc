@@ -5,11 +5,13 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/checks.h"
 
 namespace sluice::memory {
 namespace {
 
-constexpr uint8_t kAllRights = kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic;
+constexpr uint8_t kAllRights =
+    kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic | kRemoteInvalidate;
 
 absl::Status Check(uintptr_t base, Bytes length, Access access) {
   if (base == 0) return absl::InvalidArgumentError("memory region: the address is null");
@@ -67,6 +69,7 @@ absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length
   slot.length.store(static_cast<uint64_t>(length.count()), std::memory_order_release);
   slot.pd.store(pd, std::memory_order_release);
   slot.access.store(access, std::memory_order_release);
+  slot.registered = key;
   slot.state.store(times << 32 | key, std::memory_order_release);
   return Keys{key, key};
 }
@@ -74,16 +77,29 @@ absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length
 absl::Status RegionTable::Deregister(uint32_t key) {
   const uint32_t index = IndexOf(key);
   const std::lock_guard lock(mutex_);
-  if (key == 0 || index >= capacity_ ||
-      static_cast<uint32_t>(slots_[index].state.load(std::memory_order_relaxed)) != key) {
+  if (key == 0 || index >= capacity_ || slots_[index].registered != key) {
     return absl::NotFoundError(absl::StrCat("memory region: no region has key ", key));
   }
   Slot& slot = slots_[index];
   const uint64_t times = slot.state.load(std::memory_order_relaxed) >> 32;
   slot.state.store(times << 32, std::memory_order_release);
+  slot.registered = 0;
   free_[(free_head_ + free_count_) % capacity_] = index;
   ++free_count_;
   return absl::OkStatus();
+}
+
+bool RegionTable::Invalidate(uint32_t key, uint32_t pd, Access access) {
+  const uint32_t index = IndexOf(key);
+  if (index >= capacity_ || key == 0) return false;
+  Slot& slot = slots_[index];
+  uint64_t state = slot.state.load(std::memory_order_acquire);
+  if (static_cast<uint32_t>(state) != key) return false;
+  const uint32_t owner = slot.pd.load(std::memory_order_acquire);
+  const uint8_t rights = slot.access.load(std::memory_order_acquire);
+  if (owner != pd || (access & ~rights) != 0) return false;
+  // Fails if the registration went, or was invalidated, in between.
+  return slot.state.compare_exchange_strong(state, state >> 32 << 32, std::memory_order_acq_rel);
 }
 
 size_t RegionTable::size() const {
@@ -102,7 +118,9 @@ Resolution RegionTable::ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uin
   if (index >= capacity_) return {nullptr, Fault::kKey};
   const Slot& slot = slots_[index];
   const uint64_t state = slot.state.load(std::memory_order_acquire);
-  if (static_cast<uint32_t>(state) != key || key == 0) return {nullptr, Fault::kKey};
+  if (Enabled(sluice::Check::kKey) && (static_cast<uint32_t>(state) != key || key == 0)) {
+    return {nullptr, Fault::kKey};
+  }
   const uint64_t base = slot.base.load(std::memory_order_acquire);
   const uint64_t size = slot.length.load(std::memory_order_acquire);
   const uint32_t owner = slot.pd.load(std::memory_order_acquire);
@@ -110,12 +128,16 @@ Resolution RegionTable::ResolveAt(uint32_t index, uint32_t key, uint32_t pd, uin
   // The slot may have been given to another registration in between: then this one is gone.
   if (slot.state.load(std::memory_order_relaxed) != state) return {nullptr, Fault::kKey};
 
-  if (owner != pd) return {nullptr, Fault::kDomain};
-  if ((access & ~rights) != 0) return {nullptr, Fault::kAccess};
+  if (Enabled(sluice::Check::kDomain) && owner != pd) return {nullptr, Fault::kDomain};
+  if (Enabled(sluice::Check::kRights) && (access & ~rights) != 0) {
+    return {nullptr, Fault::kAccess};
+  }
   // Differences, not sums: va + length may wrap. A negative length is a huge one here.
   const uint64_t offset = va - base;
   const uint64_t wanted = static_cast<uint64_t>(length.count());
-  if (offset > size || wanted > size - offset) return {nullptr, Fault::kBounds};
+  if (Enabled(sluice::Check::kBounds) && (offset > size || wanted > size - offset)) {
+    return {nullptr, Fault::kBounds};
+  }
   return {reinterpret_cast<uint8_t*>(va), Fault::kNone};
 }
 

@@ -15,8 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/key_permutation.h"
 #include "base/units.h"
-#include "memory/key_permutation.h"
 
 namespace sluice::memory {
 
@@ -28,6 +28,7 @@ enum Access : uint8_t {
   kRemoteWrite = 2,
   kRemoteRead = 4,
   kRemoteAtomic = 8,
+  kRemoteInvalidate = 64,  // a peer may make the key unknown; libibverbs has it for windows only
 };
 constexpr Access operator|(Access a, Access b) {
   return static_cast<Access>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
@@ -78,6 +79,11 @@ class RegionTable {
   // worker has begun a new poll.
   absl::Status Deregister(uint32_t key);
 
+  // Makes the key unknown to Resolve if it belongs to `pd` and its region grants `access`; false:
+  // nothing changed. The registration itself stays until Deregister, which still takes the key. Any
+  // thread, no lock, no allocation: a SEND with invalidate or a work request asks for it.
+  bool Invalidate(uint32_t key, uint32_t pd, Access access);
+
   // Where `length` bytes at `va` lie, if `pd` may do `access` to all of them under `key`. Any
   // thread, no lock, no loop, safe against Register and Deregister on another thread: it judges by
   // one registration or finds none. All arguments may come from a peer. Length zero: succeeds with
@@ -114,6 +120,7 @@ class RegionTable {
     std::atomic<uint32_t> pd{0};
     std::atomic<uint8_t> access{0};
     uint32_t generation = 0;  // of the next key; under the lock
+    uint32_t registered = 0;  // the key as it was registered, 0: free; under the lock
   };
 
   uint32_t IndexOf(uint32_t key) const {

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "perf/control.h"
+#include "perf/fetcher.h"
 #include "perf/network.h"
 #include "perf/pingpong.h"
 #include "perf/session.h"
@@ -71,17 +72,16 @@ class Client {
     if (absl::Status s = Exchange(&end, &peer); !s.ok()) return s;
     result_.qps_created = options_.qps;
     const CycleClock cycles = [this] { return source_->Cycles(); };
+    if (options_.fetch != Fetch::kNone) {
+      Fetcher first(&end, peer, options_.messages, cycles, &latency_);
+      return Measure(&first);
+    }
     if (options_.test == Test::kBandwidth) {
       Initiator first(&end, peer, options_.messages, cycles, &latency_);
-      if (absl::Status s = Drive(&first); !s.ok()) return s;
-    } else {
-      Pinger first(&end, peer, true, options_.messages, cycles, &latency_);
-      absl::Status s = Drive(&first);
-      result_.verified_bytes += first.verified_bytes();
-      result_.mismatches += first.mismatches();
-      if (!s.ok()) return s;
+      return Drive(&first);
     }
-    return absl::OkStatus();
+    Pinger first(&end, peer, true, options_.messages, cycles, &latency_);
+    return Measure(&first);
   }
 
   // The counts of both ends; leaves what went wrong in why().
@@ -109,6 +109,15 @@ class Client {
   }
 
  private:
+  // A side that verifies what it got.
+  template <typename First>
+  absl::Status Measure(First* first) {
+    absl::Status s = Drive(first);
+    result_.verified_bytes += first->verified_bytes();
+    result_.mismatches += first->mismatches();
+    return s;
+  }
+
   template <typename First>
   absl::Status Drive(First* first) {
     if (absl::Status s = first->Prepare(); !s.ok()) return s;

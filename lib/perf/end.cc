@@ -11,15 +11,17 @@ absl::Status End::Open(bool target) {
   auto cq = device_->CreateCompletionQueue(size_t{8} * options_.depth * options_.qps + 64);
   if (!cq.ok()) return cq.status();
   cq_ = std::move(*cq);
-  auto pattern = device_->Register(pd_.get(), pattern_.data(), pattern_.length(), 0);
+  auto pattern = device_->Register(pd_.get(), pattern_.data(), pattern_.length(),
+                                   options_.fetch == Fetch::kRead ? verbs::kRemoteRead : 0);
   if (!pattern.ok()) return pattern.status();
   pattern_region_ = std::move(*pattern);
-  // The initiator receives too, in a ping-pong.
-  const bool receives = target || options_.test == Test::kLatency;
+  // The initiator receives too, in a ping-pong and when it fetches.
+  const bool receives = target || options_.test == Test::kLatency || options_.fetch != Fetch::kNone;
   slots_ = std::make_unique<AlignedMemory>(receives ? size_t{options_.size} * slots() * options_.qps
                                                     : 64);
-  auto slots_region = device_->Register(pd_.get(), slots_->data(), slots_->length(),
-                                        verbs::kLocalWrite | verbs::kRemoteWrite);
+  auto slots_region = device_->Register(
+      pd_.get(), slots_->data(), slots_->length(),
+      verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic);
   if (!slots_region.ok()) return slots_region.status();
   slots_region_ = std::move(*slots_region);
 
@@ -58,8 +60,12 @@ EndAddress End::Address() const {
   a.mac = device_->mac();
   a.ip = device_->address();
   for (uint32_t i = 0; i < options_.qps; ++i) {
-    a.qps.push_back({qps_[i]->qpn(), qps_[i]->initial_psn(),
-                     reinterpret_cast<uintptr_t>(Slot(i, 0)), slots_region_->rkey()});
+    // A READ fetches from the pattern itself, of which every message is another part.
+    const bool read = options_.fetch == Fetch::kRead;
+    const uint8_t* base = read ? pattern_.data() : Slot(i, 0);
+    const uint32_t rkey = read ? pattern_region_->rkey() : slots_region_->rkey();
+    a.qps.push_back(
+        {qps_[i]->qpn(), qps_[i]->initial_psn(), reinterpret_cast<uintptr_t>(base), rkey});
   }
   return a;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "perf/fetcher.h"
 #include "perf/pingpong.h"
 #include "perf/side.h"
 #include "perf/stream.h"
@@ -179,6 +180,14 @@ absl::Status RunLife(Bench* b, uint64_t messages) {
   b->result.qps_created += 2 * uint64_t{o.qps};
 
   const CycleClock cycles = [source = b->source] { return source->Cycles(); };
+  if (o.fetch != Fetch::kNone) {
+    Fetcher fetcher(&first, second_address, messages, cycles, &b->latency);
+    Holder holder(&second);
+    absl::Status s = RunPair(b, &fetcher, &holder);
+    b->result.verified_bytes += fetcher.verified_bytes();
+    b->result.mismatches += fetcher.mismatches();
+    return s;
+  }
   if (o.test == Test::kBandwidth) {
     Initiator initiator(&first, second_address, messages, cycles, &b->latency);
     Target target(&second);

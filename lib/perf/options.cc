@@ -9,13 +9,10 @@ namespace {
 constexpr int64_t kMaxSize = int64_t{1} << 31;
 // Slots of all queue pairs of one end.
 constexpr int64_t kMaxMemory = int64_t{8} << 30;
+// Of an atomic.
+constexpr uint32_t kWord = 8;
 
 absl::Status CheckBuilt(const cli::Arguments& a) {
-  const std::string& op = a.Text("op");
-  if (op != "send" && op != "write") {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--op %s is not built yet; choose send or write", op));
-  }
   if (a.Text("reliability") == "extended") {
     return absl::InvalidArgumentError(
         "--reliability extended is not built yet; choose base or auto");
@@ -25,6 +22,16 @@ absl::Status CheckBuilt(const cli::Arguments& a) {
 
 }  // namespace
 
+bool SetOperation(std::string_view name, Options* o) {
+  o->op_name = std::string(name);
+  o->write = name == "write";
+  o->fetch = name == "read"   ? Fetch::kRead
+             : name == "fadd" ? Fetch::kAdd
+             : name == "cas"  ? Fetch::kSwap
+                              : Fetch::kNone;
+  return o->write || o->fetch != Fetch::kNone || name == "send";
+}
+
 absl::Status CheckOptions(const Options& o) {
   if (o.size < 1 || o.qps < 1 || o.depth < 1) {
     return absl::InvalidArgumentError("size, queue pairs and depth must be at least 1");
@@ -32,6 +39,10 @@ absl::Status CheckOptions(const Options& o) {
   if (o.mtu != 256 && o.mtu != 512 && o.mtu != 1024 && o.mtu != 2048 && o.mtu != 4096) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--mtu %d: choose 256, 512, 1024, 2048 or 4096", o.mtu));
+  }
+  if (o.atomic() && o.size != kWord) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--size %d: an atomic has 8 bytes; leave --size out", o.size));
   }
   if (int64_t{2} * o.depth * o.qps * o.size > kMaxMemory) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -55,9 +66,8 @@ absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
   if (absl::Status s = CheckBuilt(a); !s.ok()) return s;
   Options o;
   o.test = a.Text("test") == "lat" ? Test::kLatency : Test::kBandwidth;
-  o.op_name = a.Text("op");
-  o.write = o.op_name == "write";
-  const int64_t size = a.Size("size").count();
+  SetOperation(a.Text("op"), &o);
+  const int64_t size = o.atomic() && !a.Given("size") ? kWord : a.Size("size").count();
   if (size < 1 || size > kMaxSize) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--size %d: a message has 1 to 2^31 bytes", size));

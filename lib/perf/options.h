@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "base/time.h"
@@ -16,11 +17,15 @@ namespace sluice::perf {
 
 enum class Test : uint8_t { kBandwidth, kLatency };
 
+// What the initiator fetches from the target, if it is not the one that sends.
+enum class Fetch : uint8_t { kNone, kRead, kAdd, kSwap };
+
 struct Options {
   Test test = Test::kBandwidth;
   std::string op_name;  // as given
-  bool write = false;   // else send
-  uint32_t size = 64;   // bytes per message
+  bool write = false;   // else send, unless it fetches
+  Fetch fetch = Fetch::kNone;
+  uint32_t size = 64;  // bytes per message
   uint32_t qps = 1;
   uint32_t depth = 64;  // messages outstanding per queue pair
   uint32_t mtu = 4096;
@@ -38,12 +43,16 @@ struct Options {
   uint64_t churn = 0;   // messages per life of a queue pair; 0: one life
   std::string capture;  // pcap file, or empty
 
+  bool atomic() const { return fetch == Fetch::kAdd || fetch == Fetch::kSwap; }
   bool faulty() const {
     return faults.drop > 0 || faults.duplicate > 0 || faults.reorder > 0 || faults.corrupt > 0;
   }
   // Frame bytes of the longest packet of such a run (802.1Q, IPv6, RETH and immediate included).
   Bytes max_frame() const { return Bytes(int64_t{mtu} + 128); }
 };
+
+// Sets what `name` (send, write, read, fadd, cas) means; false: no such operation.
+bool SetOperation(std::string_view name, Options* options);
 
 // Ranges and what must fit together, whoever the options come from.
 absl::Status CheckOptions(const Options& options);

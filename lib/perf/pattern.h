@@ -23,6 +23,10 @@ class Pattern {
     const uint64_t window = (message * 577 + uint64_t{qp} * 131) % kWindows;
     return buffer_.data() + window * kStride;
   }
+  // Where that message lies in a pattern that begins at `base`, here or at the other end.
+  uint64_t AddressOf(uint64_t base, uint32_t qp, uint64_t message) const {
+    return base + static_cast<uint64_t>(Of(qp, message) - buffer_.data());
+  }
   // Bytes that differ from what the message must be; 0 is right.
   uint64_t Mismatches(uint32_t qp, uint64_t message, const uint8_t* got) const;
 

@@ -27,7 +27,7 @@ std::vector<cli::Option> TrafficOptions() {
        .choices = {"bw", "lat"}},
       {.name = "op",
        .kind = K::kChoice,
-       .help = "what a message is; read, fadd and cas are not built yet",
+       .help = "what a message is; atomics (fadd, cas) have 8 bytes",
        .default_text = "send",
        .choices = {"send", "write", "read", "fadd", "cas"}},
       {.name = "size", .kind = K::kSize, .help = "bytes per message", .default_text = "64"},
@@ -216,6 +216,7 @@ cli::Command LoopbackCommand(const Context& context) {
   c.examples = {
       {"sluice-perf loopback", "64 B SENDs for a second, every byte verified"},
       {"sluice-perf loopback --op write --size 64KiB --loss 1%", "the same under loss"},
+      {"sluice-perf loopback --op read --size 64KiB", "the initiator fetches the bytes"},
       {"sluice-perf loopback --test lat --json -", "round trips, as JSON"},
   };
   c.options = CommonOptions();

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "cc/registry.h"
 
@@ -134,8 +135,8 @@ cli::Json ToJson(const Options& o, const Result& r) {
 std::string ToText(const Options& o, const Result& r) {
   std::string t;
   absl::StrAppendFormat(&t, "%s of %d bytes over %s, %d queue pair%s, depth %d, MTU %d, cc %s\n",
-                        o.write ? "WRITE" : "SEND", o.size, r.driver, o.qps, o.qps == 1 ? "" : "s",
-                        o.depth, o.mtu, o.algorithm);
+                        absl::AsciiStrToUpper(o.op_name), o.size, r.driver, o.qps,
+                        o.qps == 1 ? "" : "s", o.depth, o.mtu, o.algorithm);
   absl::StrAppendFormat(
       &t,
       "  %d messages in %.3f s   %.3f M/s   %.3f Gb/s   %.0f cycles/message   %.0f cycles/packet\n",

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/interrupt.h"
 #include "perf/control.h"
+#include "perf/fetcher.h"
 #include "perf/network.h"
 #include "perf/pingpong.h"
 #include "perf/session.h"
@@ -60,6 +61,10 @@ class Session {
     if (absl::Status s = end.Connect(*peer); !s.ok()) return s;
     result_.qps_created = options_.qps;
     telemetry::Histogram unused(8);
+    if (options_.fetch != Fetch::kNone) {
+      Holder target(&end);
+      return Drive(&end, &target);
+    }
     if (options_.test == Test::kBandwidth) {
       Target target(&end);
       return Drive(&end, &target);

@@ -37,7 +37,7 @@ bool Text(const cli::Json& j, const char* key, std::string* out) {
 cli::Json SharedOptionsJson(const Options& o) {
   cli::Json j;
   j["latency"] = o.test == Test::kLatency;
-  j["write"] = o.write;
+  j["op"] = o.op_name;
   j["size"] = uint64_t{o.size};
   j["qps"] = uint64_t{o.qps};
   j["depth"] = uint64_t{o.depth};
@@ -55,7 +55,8 @@ absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& j) {
   bool latency = false;
   uint64_t size = 0, qps = 0, depth = 0, mtu = 0;
   if (!Boolean(j, "latency", &latency)) return Malformed("latency");
-  if (!Boolean(j, "write", &o.write)) return Malformed("write");
+  std::string op;
+  if (!Text(j, "op", &op) || !SetOperation(op, &o)) return Malformed("op");
   if (!Unsigned(j, "size", uint64_t{1} << 31, &size)) return Malformed("size");
   if (!Unsigned(j, "qps", 65000, &qps)) return Malformed("qps");
   if (!Unsigned(j, "depth", 32768, &depth)) return Malformed("depth");
@@ -65,7 +66,6 @@ absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& j) {
   if (!Unsigned(j, "seed", ~uint64_t{0}, &o.seed)) return Malformed("seed");
   if (!Boolean(j, "verify", &o.verify)) return Malformed("verify");
   o.test = latency ? Test::kLatency : Test::kBandwidth;
-  o.op_name = o.write ? "write" : "send";
   o.size = static_cast<uint32_t>(size);
   o.qps = static_cast<uint32_t>(qps);
   o.depth = static_cast<uint32_t>(depth);

@@ -17,7 +17,7 @@
 
 namespace sluice::perf {
 
-inline constexpr int kSessionVersion = 1;
+inline constexpr int kSessionVersion = 2;
 
 // The part of the options on which both ends must agree.
 cli::Json SharedOptionsJson(const Options& options);

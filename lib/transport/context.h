@@ -13,6 +13,7 @@
 #include "transport/drop_cause.h"
 #include "transport/feedback.h"
 #include "transport/framer.h"
+#include "transport/response_pool.h"
 #include "transport/send_records.h"
 
 namespace sluice::transport {
@@ -33,10 +34,11 @@ struct Context {
   DropCounters& drops;
   FeedbackBatch& feedback;
   RecordPool& records;
-  const memory::RegionTable& regions;
+  memory::RegionTable& regions;
   const Framer& framer;
   bool check_icrc = true;
   bool hold_timers = false;  // the poll loop stood still: silence proves nothing
+  ResponsePool* responses = nullptr;
 };
 
 }  // namespace sluice::transport

@@ -34,6 +34,12 @@ const char* NameOf(RxDrop cause) {
       return "remote_access";
     case RxDrop::kCompletionFull:
       return "completion_queue_full";
+    case RxDrop::kPsnWindow:
+      return "psn_window";
+    case RxDrop::kDestinationAddress:
+      return "destination_address";
+    case RxDrop::kBadResponse:
+      return "bad_response";
     case RxDrop::kCount:
       break;
   }

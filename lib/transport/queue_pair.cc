@@ -1,8 +1,10 @@
 #include "transport/queue_pair.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/be.h"
+#include "base/checks.h"
 #include "transport/payload.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
@@ -28,10 +30,13 @@ bool IcrcAccepted(const Context& ctx, const wire::FrameView& view, const port::P
   return !ctx.check_icrc || ReceivedPayload(packet, view).IcrcMatches();
 }
 
-// What this build serves; the other known opcodes come with their verbs.
 bool Served(const wire::OpcodeTraits& t) {
-  if (t.service == wire::Service::kCnp) return true;
-  return t.service == wire::Service::kRc && ((t.send && !t.ieth) || t.write || t.acknowledge);
+  return t.service == wire::Service::kRc || t.service == wire::Service::kCnp;
+}
+
+// The room of a slot of the send queue for data copied into it: of an atomic its operands.
+size_t InlineRoom(uint32_t max_inline) {
+  return (std::max<size_t>(max_inline, sizeof(AtomicOperands)) + 7) / 8 * 8;
 }
 
 }  // namespace
@@ -40,8 +45,9 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
     : qpn_(qpn),
       pd_(config.pd),
       requester_(&send_queue_, config.send_completions, qpn),
-      responder_(&receive_queue_, config.receive_completions, qpn),
-      send_queue_(config.send_depth, config.max_segments),
+      reads_(this),
+      responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
+      send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline)),
       receive_queue_(config.receive_depth, config.max_segments) {
   flow_.owner = this;
   flow_.timer.order = qpn;
@@ -57,26 +63,29 @@ void QueuePair::DestroyReceiver() {
 void QueuePair::StartHalves(const Connection& c) {
   peer_qpn_ = c.peer_qpn;
   pkey_ = c.pkey;
-  peer_address_ = c.path.destination_ip;
   wire::PathHeader path = c.path;
   path.flow_label = c.flow_label;
   path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
   data_path_ = wire::HeaderTemplate(path);
-  path.dscp = c.cnp_dscp;
-  cnp_path_ = wire::HeaderTemplate(path);
-  requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry}, &flow_);
+  cnp_dscp_ = c.cnp_dscp;
+  max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
+  requester_.Start(
+      {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_}, &flow_);
+  reads_.Start({c.mtu, pd_, std::min(c.responder_resources, ReadWindow::kMaxDepth)}, &flow_);
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   state_.store(QpState::kReadyToSend, std::memory_order_release);
 }
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
-  if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (!Served(*view.traits)) {
-    const bool ours = view.traits->service == wire::Service::kRc;
-    return ours ? RxDrop::kUnsupported : RxDrop::kService;
+  if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
+  if (Enabled(Check::kService) && !Served(*view.traits)) return RxDrop::kService;
+  if (Enabled(Check::kState) && state() != QpState::kReadyToSend) return RxDrop::kQpState;
+  if (Enabled(Check::kSourceAddress) && !data_path_.ComesBack(view.l3, view.ipv6)) {
+    return RxDrop::kSourceAddress;
   }
-  if (state() != QpState::kReadyToSend) return RxDrop::kQpState;
-  if (!(view.source() == peer_address_)) return RxDrop::kSourceAddress;
+  if (Enabled(Check::kDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {
+    return RxDrop::kDestinationAddress;
+  }
   return RxDrop::kNone;
 }
 
@@ -86,26 +95,53 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
     ctx.drops.Add(drop);
     return;
   }
-  if (view.traits->send || view.traits->write) {
+  if (view.traits->request) {
     if (!responder_.OnRequest(ctx, view, packet)) Fail(ctx);
     return;
   }
   OnResponse(ctx, view, packet);
 }
 
+void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
+                               const port::Packet& packet) {
+  RxDrop drop = RxDrop::kNone;
+  const bool ok = requester_.OnReadResponse(ctx, view, packet, &drop);
+  if (drop != RxDrop::kNone) ctx.drops.Add(drop);
+  // It is data: the peer's second flow wants to hear of marks.
+  if (drop != RxDrop::kIcrc) {
+    responder_.TellReceiverHalf(ctx, view, packet, drop == RxDrop::kNone);
+  }
+  if (!ok) Fail(ctx);
+}
+
+// A notification counts only for what is under way, and does not say which of the two flows.
+void QueuePair::OnCnp(Context& ctx) {
+  const bool responses = reads_.Active(ctx.now);
+  if (Enabled(Check::kCnpOutstanding) && !requester_.outstanding() && !responses) {
+    ctx.counters.Add(Count::kCnpsIgnored);
+    return;
+  }
+  if (Enabled(Check::kCnpRate) && !cnp_gate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kCnpsOverRate);
+    return;
+  }
+  ctx.counters.Add(Count::kCnpsReceived);
+  if (responses) reads_.flow()->OnCnp({ctx.now, Bytes(0)});
+  if (requester_.outstanding()) flow_.OnCnp({ctx.now, requester_.in_flight()});
+}
+
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (!IcrcAccepted(ctx, view, packet)) {
+  if (view.traits->read_response) return OnReadResponse(ctx, view, packet);
+  if (Enabled(Check::kResponseIcrc) && !IcrcAccepted(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
-    // A notification counts only for what is under way.
-    if (!requester_.outstanding()) {
-      ctx.counters.Add(Count::kCnpsIgnored);
-      return;
-    }
-    ctx.counters.Add(Count::kCnpsReceived);
-    flow_.OnCnp({ctx.now, requester_.in_flight()});
+    OnCnp(ctx);
+    return;
+  }
+  if (view.traits->atomic_ack_eth) {
+    if (!requester_.OnAtomicResponse(ctx, view)) Fail(ctx);
     return;
   }
   if (!requester_.OnAcknowledge(ctx, view.aeth(), view.psn)) Fail(ctx);
@@ -114,6 +150,9 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
 void QueuePair::OnTimers(Context& ctx) {
   if (state() != QpState::kReadyToSend) return;
   if (flow_.has_deadline() && flow_.deadline() <= ctx.now) flow_.OnDeadline(ctx.now);
+  if (SendFlow* second = reads_.flow(); second != nullptr) {
+    if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
+  }
   if (!requester_.OnTimers(ctx)) Fail(ctx);
 }
 
@@ -132,6 +171,23 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
   last_frame_ = packet->frame_length;
   flow_.ChargeFrame(ctx.now, last_frame_);
+}
+
+void QueuePair::RunLocal(Context& ctx) {
+  if (!requester_.RunLocal(ctx)) Fail(ctx);
+}
+
+void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
+  OutgoingPacket out;
+  Segment run;
+  const bool ok = reads_.Next(ctx, responder_.CreditCodeNow(), &out, &run);
+  out.bth.dest_qpn = peer_qpn_;
+  out.bth.pkey = pkey_;
+  const bool data = wire::TraitsOf(out.bth.opcode).read_response;
+  ctx.framer.Write(packet, data_path_, out.bth, data ? kEct0 : kNotEct, out.extension, out.payload);
+  reads_.flow()->ChargeFrame(ctx.now, packet->frame_length);
+  if (!reads_.pending()) responder_.OnResponsesSent(out.bth.psn);
+  if (!ok) Fail(ctx);
 }
 
 void QueuePair::EndBurst(Context& ctx) { requester_.EndBurst(ctx, last_frame_); }
@@ -160,7 +216,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
   std::memset(extension.bytes, 0, wire::kCnpReservedBytes);
   extension.length = wire::kCnpReservedBytes;
   ctx.counters.Add(Count::kCnpsSent);
-  ctx.framer.Write(packet, cnp_path_, bth, kNotEct, extension, {});
+  ctx.framer.Write(packet, data_path_.WithDscp(cnp_dscp_), bth, kNotEct, extension, {});
 }
 
 bool QueuePair::Settle(Context& ctx) {
@@ -172,6 +228,7 @@ bool QueuePair::Settle(Context& ctx) {
 
 void QueuePair::Fail(Context& ctx) {
   state_.store(QpState::kError, std::memory_order_release);
+  reads_.Clear();
   Settle(ctx);
 }
 

@@ -15,8 +15,10 @@
 #include "base/time.h"
 #include "cc/receiver.h"
 #include "port/packet.h"
+#include "transport/cnp_gate.h"
 #include "transport/context.h"
 #include "transport/queues.h"
+#include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
 #include "transport/send_flow.h"
@@ -34,6 +36,7 @@ struct QueuePairConfig {
   uint32_t send_depth = 64;
   uint32_t receive_depth = 64;
   uint32_t max_segments = 1;
+  uint32_t max_inline = 0;  // bytes of inline data per send request
   // Owned by the completion queue, which outlives the queue pair.
   CompletionRing* send_completions = nullptr;
   CompletionRing* receive_completions = nullptr;
@@ -53,6 +56,10 @@ struct Connection {
   uint8_t min_rnr_timer = 12;
   uint8_t cnp_dscp = 48;
   uint32_t flow_label = 0;  // 0: the source port comes from the two QPNs
+  // READ and atomic requests that we may have outstanding (initiator depth), and that the peer may
+  // (responder resources); at most ReadWindow::kMaxDepth each, 0: none.
+  uint8_t max_rd_atomic = 0;
+  uint8_t responder_resources = 0;
 };
 
 class QueuePair {
@@ -68,8 +75,9 @@ class QueuePair {
   QpState state() const { return state_.load(std::memory_order_acquire); }
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
-  const wire::IpAddress& peer_address() const { return peer_address_; }
 
+  // How the flow of READ responses gets its controller; before Connect.
+  void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
   // Reset to ready-to-send: the flow is started by `make_controller`, the receiver half by
   // `make_receiver` (each constructs into the storage that it is given).
   template <typename MakeController, typename MakeReceiver>
@@ -93,9 +101,22 @@ class QueuePair {
   SendGate Gate() const {
     return state() == QpState::kReadyToSend ? requester_.Gate() : SendGate::kNoWork;
   }
+  // Executes the local operation that is next; only with Gate() == kLocal.
+  void RunLocal(Context& ctx);
   // Writes the next data packet; only with Gate() == kOpen. EndBurst closes a run of them.
   void WriteNext(Context& ctx, port::Packet* packet);
   void EndBurst(Context& ctx);
+
+  // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
+  // before the first one was asked for. EndResponses closes a run of them.
+  bool HasResponse() const { return reads_.pending() && state() == QpState::kReadyToSend; }
+  void WriteResponse(Context& ctx, port::Packet* packet);
+  void EndResponses(Context& ctx) { reads_.EndBurst(ctx); }
+  SendFlow* response_flow() { return reads_.flow(); }
+  // What READ responses borrowed, to go back to the pool; its flow must be in no list any more.
+  ResponseBlock* DetachResponses() { return reads_.Detach(); }
+  bool serves_reads() const { return reads_.serves(); }
+  uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
   bool HasAnswer() const { return responder_.HasAnswer(); }
   // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below.
@@ -125,6 +146,8 @@ class QueuePair {
   void DestroyReceiver();
   RxDrop Admit(const wire::FrameView& view) const;
   void OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  void OnReadResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  void OnCnp(Context& ctx);
 
   const uint32_t qpn_;
   const uint32_t pd_;
@@ -132,11 +155,13 @@ class QueuePair {
   uint32_t peer_qpn_ = 0;
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;
-  wire::IpAddress peer_address_;
+  uint8_t cnp_dscp_ = 48;
+  uint8_t max_rd_atomic_ = 0;
+  CnpGate cnp_gate_;
   wire::HeaderTemplate data_path_;
-  wire::HeaderTemplate cnp_path_;
   SendFlow flow_;
   Requester requester_;
+  ReadResponder reads_;
   Responder responder_;
   cc::ReceiverHalf* receiver_half_ = nullptr;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];

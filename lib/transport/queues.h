@@ -23,12 +23,15 @@ namespace sluice::transport {
 template <typename Work, typename Run>
 class WorkQueue {
  public:
-  // Holds at least `depth` requests of up to `max_segments` segments each.
-  WorkQueue(size_t depth, size_t max_segments)
+  // Holds at least `depth` requests of up to `max_segments` segments each, with room for
+  // `inline_bytes` of data copied into each.
+  WorkQueue(size_t depth, size_t max_segments, size_t inline_bytes = 0)
       : mask_(RoundUp(depth) - 1),
         max_segments_(max_segments),
+        inline_bytes_(inline_bytes),
         works_(mask_ + 1),
-        runs_((mask_ + 1) * max_segments) {}
+        runs_((mask_ + 1) * max_segments),
+        inline_((mask_ + 1) * inline_bytes) {}
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
@@ -61,6 +64,11 @@ class WorkQueue {
   Run* Room(Work* work) {
     return &runs_[static_cast<size_t>(work - works_.data()) * max_segments_];
   }
+  // The slot's room for data that is copied when it is posted; inline_bytes() of it.
+  uint8_t* InlineRoom(const Work* work) {
+    return inline_.data() + static_cast<size_t>(work - works_.data()) * inline_bytes_;
+  }
+  size_t inline_bytes() const { return inline_bytes_; }
   void Publish() {
     tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
@@ -82,8 +90,10 @@ class WorkQueue {
 
   const size_t mask_;
   const size_t max_segments_;
+  const size_t inline_bytes_;
   std::vector<Work> works_;
   std::vector<Run> runs_;
+  std::vector<uint8_t> inline_;
   alignas(64) std::atomic<uint64_t> tail_{0};
   uint64_t producer_head_ = 0;
   alignas(64) std::atomic<uint64_t> head_{0};

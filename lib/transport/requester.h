@@ -5,6 +5,12 @@
 // stream of payload bytes, so a PSN maps to bytes by arithmetic, and the in-flight count is the
 // difference of two stream offsets: a rewind takes lost bytes out of it by itself.
 //
+// A READ takes one PSN for each packet of its response, and its bytes count as in flight from the
+// request to their response. The window so bounds what is asked for: a long READ goes out as
+// several requests. Responses are taken in order only. An answer beyond one that is missing (a
+// later response, or an acknowledgement of a later request) is a loss noticed: the requester goes
+// back to the first PSN that is missing, at once (IBTA 1.4, 9.7.5.1.4: the implied NAK).
+//
 // Sans-I/O: packets are asked for one by one (Next), answers are handed in (OnAcknowledge), time
 // comes as an argument. One thread: the core that owns the queue pair.
 #ifndef SLUICE_TRANSPORT_REQUESTER_H_
@@ -16,10 +22,14 @@
 #include "base/psn.h"
 #include "base/time.h"
 #include "base/units.h"
+#include "port/packet.h"
 #include "transport/context.h"
+#include "transport/outgoing_packet.h"
 #include "transport/queues.h"
+#include "transport/read_window.h"
 #include "transport/send_flow.h"
 #include "transport/send_records.h"
+#include "wire/frame_view.h"
 #include "wire/headers.h"
 
 namespace sluice::transport {
@@ -30,6 +40,8 @@ struct RequesterConfig {
   Duration ack_timeout;     // 4.096 us * 2^timeout; zero: never
   uint8_t retry_count = 7;  // timeouts and NAKs without progress before the queue pair fails
   uint8_t rnr_retry = 7;    // 7: without end (IBTA 1.4, 9.7.5.2.8)
+  uint8_t read_depth = 0;   // READ and atomic requests outstanding at a time
+  uint32_t pd = 0;          // whose keys a local invalidate may name
 };
 
 // Why nothing can be sent now.
@@ -39,20 +51,15 @@ enum class SendGate : uint8_t {
   kWindow,   // until an acknowledgement
   kCredits,  // until an acknowledgement
   kRnr,      // until rnr_deadline()
-};
-
-// The next packet, ready for the framer.
-struct OutgoingPacket {
-  wire::Bth bth;
-  Extension extension;
-  PayloadSpan payload;
-  bool retransmission = false;
+  kReads,    // until the response to a READ or an atomic: the depth is reached, or a fence
+  kLocal,    // a local operation is next: RunLocal
 };
 
 class Requester {
  public:
-  // Most PSNs that may be outstanding: well below the 2^23 at which 24-bit order breaks.
-  static constexpr int32_t kMaxOutstanding = 1 << 22;
+  // Most PSNs that may be outstanding: what a responder of ours takes for possible
+  // (Responder::kPsnWindow), and well below the 2^23 at which 24-bit order breaks.
+  static constexpr int32_t kMaxOutstanding = 1 << 16;
 
   Requester(SendQueue* queue, CompletionRing* completions, uint32_t qpn)
       : queue_(queue), completions_(completions), qpn_(qpn) {}
@@ -71,8 +78,17 @@ class Requester {
   bool outstanding() const { return !(next_ == una_); }
   bool HasWork() const { return current_ != queue_->tail(); }
 
+  // Executes the local operation that is next; only with Gate() == kLocal. False as below.
+  bool RunLocal(Context& ctx);
+
   // ---- Answers. False: the queue pair must go to the error state and be flushed.
   bool OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn);
+  // A READ response, its iCRC unchecked: the payload goes where this queue pair's own request says,
+  // copied and checked in one pass. *drop tells whether it was taken.
+  bool OnReadResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
+                      RxDrop* drop);
+  // An intact ATOMIC ACKNOWLEDGE.
+  bool OnAtomicResponse(Context& ctx, const wire::FrameView& view);
   bool OnTimers(Context& ctx);
   // The earliest of retransmission and RNR timer.
   std::optional<Time> Deadline() const;
@@ -87,8 +103,17 @@ class Requester {
   bool Flush(Context& ctx);
 
  private:
+  // How far `psn` lies behind `first`, which is not after it. Unsigned: a message of 2^31 bytes may
+  // have 2^23 packets, which is where the signed difference of two PSNs turns round.
+  static uint32_t PacketsFrom(Psn first, Psn psn) {
+    return (psn.value() - first.value()) & Psn::kMask;
+  }
   void StartWork(SendWork* work);
-  void Advance(Context& ctx, Psn through, const wire::Aeth& aeth);
+  // Inlined where acknowledgements come by the million; AdvanceTo is the same for the other
+  // callers.
+  [[gnu::always_inline]] inline void Advance(Context& ctx, Psn through, bool timed);
+  [[gnu::noinline]] void AdvanceTo(Context& ctx, Psn through, bool timed);
+  void TakeCredits(const wire::Aeth& aeth);
   void SeekTo(Psn psn);
   void Rewind(Context& ctx, Psn psn, cc::LossKind kind);
   // Notes why the oldest unacknowledged request fails; the flush that follows completes it so.
@@ -96,6 +121,37 @@ class Requester {
     failure_ = status;
     return false;
   }
+  // Around each packet: `bytes` of payload.
+  void BeginPacket(const Context& ctx) {
+    if (burst_packets_ == 0) burst_first_ = next_;
+    if (outstanding()) return;
+    progress_ = ctx.now;
+    flow_->SetAsked(ctx.now);
+  }
+  void EndPacket(Context& ctx, bool ask, uint32_t bytes, OutgoingPacket* out) {
+    out->bth.ack_request = ask;
+    since_ack_request_ = ask ? 0 : static_cast<uint16_t>(since_ack_request_ + 1);
+    if (ask) flow_->SetAsked(ctx.now);
+    ask_ack_ = false;
+    ++burst_packets_;
+    burst_bytes_ += Bytes(bytes);
+    burst_asks_ |= ask;
+    burst_resends_ |= out->retransmission;
+    ctx.counters.Add(Count::kDataPackets);
+    if (out->retransmission) ctx.counters.Add(Count::kRetransmissions);
+  }
+  // The part for READs and atomics: requester_read.cc.
+  [[gnu::noinline]] SendGate GateBehindReads(const SendWork& work) const;
+  [[gnu::noinline]] void NextDataRequest(Context& ctx, SendWork* work, OutgoingPacket* out);
+  uint32_t ReadRequestPackets(const SendWork& work) const;
+  void WriteAtomic(const SendWork& work, OutgoingPacket* out) const;
+  const SendWork* WorkAt(Psn psn, uint32_t* index) const;
+  [[gnu::noinline]] bool OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn,
+                                         Psn missing);
+  bool OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn missing);
+  bool OnGap(Context& ctx, Psn missing);
+  bool AnsweredBefore(Psn psn) const { return reads_.empty() || psn < reads_.FirstMissing(una_); }
+  void OnResponse(Context& ctx, const wire::FrameView& view);
   bool OnNak(Context& ctx, const wire::Aeth& aeth, Psn psn);
   bool OnRnr(Context& ctx, const wire::Aeth& aeth, Psn psn);
   bool SpendRetry(Context& ctx);
@@ -137,6 +193,7 @@ class Requester {
   uint8_t retries_left_ = 0;
   uint8_t rnr_left_ = 0;
   uint16_t since_ack_request_ = 0;
+  ReadWindow reads_;
 
   // The burst under way, for its record.
   Psn burst_first_;
@@ -145,6 +202,7 @@ class Requester {
   bool burst_asks_ = false;
   bool burst_resends_ = false;
   SendRecords records_;
+  Psn newest_response_;  // behind a gap, since the last rewind; its max_ before there is one
 };
 
 }  // namespace sluice::transport

@@ -1,6 +1,7 @@
 // The requester's way in: acknowledgements, NAKs, timers, and what they complete or rewind.
 #include <algorithm>
 
+#include "base/checks.h"
 #include "transport/requester.h"
 
 namespace sluice::transport {
@@ -16,10 +17,6 @@ Status StatusOfNak(wire::NakCode code) {
       return Status::kRemoteOperation;
   }
 }
-
-// How far `psn` lies behind `first`, which is not after it. Unsigned: a message of 2^31 bytes may
-// have 2^23 packets, which is where the signed difference of two PSNs turns round.
-uint32_t PacketsFrom(Psn first, Psn psn) { return (psn.value() - first.value()) & Psn::kMask; }
 
 }  // namespace
 
@@ -63,6 +60,7 @@ bool Requester::Flush(Context& ctx) {
   una_ = next_ = max_;
   una_offset_ = next_offset_ = stream_end_;
   rnr_waiting_ = false;
+  reads_.Clear();
   return true;
 }
 
@@ -97,7 +95,7 @@ void Requester::SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal) {
   signal->app_limited = record->app_limited;
 }
 
-void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
+inline void Requester::Advance(Context& ctx, Psn through, bool timed) {
   const int32_t count = through - una_ + 1;
   const uint64_t before = una_offset_;
   una_ = through + 1;
@@ -112,6 +110,8 @@ void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
     una_offset_ = work.stream_start + work.length;
   }
   if (next_ < una_) SeekTo(una_);
+  if (!reads_.empty()) [[unlikely]]
+    reads_.Advance(una_);
   progress_ = ctx.now;
   retries_left_ = config_.retry_count;
   rnr_left_ = config_.rnr_retry;
@@ -121,36 +121,47 @@ void Requester::Advance(Context& ctx, Psn through, const wire::Aeth& aeth) {
   signal.packets = static_cast<uint32_t>(count);
   signal.in_flight = in_flight();
   signal.app_limited = !HasWork();
-  if (aeth.IsAck()) SampleRoundTrip(ctx, through, &signal);
+  if (timed) SampleRoundTrip(ctx, through, &signal);
   ctx.feedback.Add(flow_, signal);
   if (!outstanding() && !HasWork()) ctx.records.GiveBack(records_.Return());
 }
 
+void Requester::TakeCredits(const wire::Aeth& aeth) {
+  credits_unlimited_ = aeth.credit_code() == wire::Aeth::kCreditUnlimited;
+  if (!credits_unlimited_) {
+    credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
+  }
+}
+
+void Requester::AdvanceTo(Context& ctx, Psn through, bool timed) { Advance(ctx, through, timed); }
+
 bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   const bool is_ack = aeth.IsAck();
-  if (!is_ack && !aeth.IsRnr() && !aeth.IsNak()) {
+  const bool known_nak = aeth.IsNak() && aeth.nak_code() <= wire::NakCode::kInvalidRdRequest;
+  if (Enabled(Check::kSyndrome) && !is_ack && !aeth.IsRnr() && !known_nak) {
     ctx.drops.Add(RxDrop::kUnsupported);
     return true;
   }
   // A NAK names the PSN that the responder expects and so acknowledges all before it.
   const Psn through = is_ack ? psn : psn - 1;
-  if (psn < una_ - 1 || psn >= max_) {
+  if (Enabled(Check::kAckOutstanding) && (psn < una_ - 1 || psn >= max_)) {
     ctx.counters.Add(Count::kGhostAcks);
     ctx.drops.Add(RxDrop::kPsn);
     return true;
   }
-  if (through >= una_) Advance(ctx, through, aeth);
+  if (!reads_.empty() && through >= una_) [[unlikely]] {
+    const Psn missing = reads_.FirstMissing(una_);
+    if (missing <= through) return OnAckBeyondRead(ctx, aeth, psn, missing);
+  }
+  if (through >= una_) Advance(ctx, through, is_ack);
   if (is_ack) {
     ctx.counters.Add(Count::kAcksReceived);
-    credits_unlimited_ = aeth.credit_code() == wire::Aeth::kCreditUnlimited;
-    if (!credits_unlimited_) {
-      credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
-    }
+    TakeCredits(aeth);
     Retire(ctx);
     return true;
   }
   // A NAK for what is acknowledged already is a late copy.
-  if (psn < una_) return true;
+  if (Enabled(Check::kNakCurrent) && psn < una_) return true;
   const bool ok = aeth.IsRnr() ? OnRnr(ctx, aeth, psn) : OnNak(ctx, aeth, psn);
   Retire(ctx);
   return ok;
@@ -163,13 +174,15 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
   records_.Clear();
   ask_ack_ = true;
   progress_ = rewound_at_ = ctx.now;
+  // Again to the same PSN: the old stream of responses may be running still.
+  if (!(psn == rewound_to_)) newest_response_ = max_;
   rewound_to_ = psn;
   ctx.counters.Add(Count::kRewinds);
   flow_->OnLoss({ctx.now, kind, before - in_flight(), packets, in_flight()});
 }
 
 bool Requester::SpendRetry(Context& ctx) {
-  if (retries_left_ == 0) {
+  if (Enabled(Check::kRetryBudget) && retries_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRetryExceeded);
   }
@@ -186,7 +199,10 @@ bool Requester::OnNak(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   if (next_ <= psn) return true;
   // Nor can what was sent again have been answered within half a round trip: a network that
   // reorders makes the responder report one gap many times, which must not use up the retries.
-  if (psn == rewound_to_ && ctx.now - rewound_at_ < flow_->smoothed_rtt() / 2) return true;
+  if (Enabled(Check::kNakOncePerRoundTrip) && psn == rewound_to_ &&
+      ctx.now - rewound_at_ < flow_->smoothed_rtt() / 2) {
+    return true;
+  }
   if (!SpendRetry(ctx)) return false;
   Rewind(ctx, psn, cc::LossKind::kSequenceNak);
   return true;

@@ -16,13 +16,18 @@ struct OpcodeSet {
   Opcode only, first, middle, last;
 };
 
-// By Op.
+// By Op; those of one packet have only that.
 constexpr OpcodeSet kOpcodes[] = {
     {Opcode::kRcSendOnly, Opcode::kRcSendFirst, Opcode::kRcSendMiddle, Opcode::kRcSendLast},
     {Opcode::kRcSendOnlyImm, Opcode::kRcSendFirst, Opcode::kRcSendMiddle, Opcode::kRcSendLastImm},
     {Opcode::kRcWriteOnly, Opcode::kRcWriteFirst, Opcode::kRcWriteMiddle, Opcode::kRcWriteLast},
     {Opcode::kRcWriteOnlyImm, Opcode::kRcWriteFirst, Opcode::kRcWriteMiddle,
      Opcode::kRcWriteLastImm},
+    {Opcode::kRcReadRequest, {}, {}, {}},
+    {Opcode::kRcFetchAdd, {}, {}, {}},
+    {Opcode::kRcCompareSwap, {}, {}, {}},
+    {Opcode::kRcSendOnlyInvalidate, Opcode::kRcSendFirst, Opcode::kRcSendMiddle,
+     Opcode::kRcSendLastInvalidate},
 };
 
 Opcode OpcodeOf(Op op, bool first, bool last) {
@@ -41,6 +46,10 @@ void WriteExtension(const SendWork& work, bool first, bool last, Extension* out)
     wire::ImmDt{work.imm}.Write(out->bytes + out->length);
     out->length += wire::ImmDt::kSize;
   }
+  if (last && work.op == Op::kSendInvalidate) {
+    wire::Ieth{work.rkey}.Write(out->bytes + out->length);
+    out->length += wire::Ieth::kSize;
+  }
 }
 
 }  // namespace
@@ -49,8 +58,10 @@ void Requester::Start(const RequesterConfig& config, SendFlow* flow) {
   config_ = config;
   flow_ = flow;
   una_ = next_ = max_ = config.first_psn;
+  rewound_to_ = config.first_psn - 1;  // never
   retries_left_ = config.retry_count;
   rnr_left_ = config.rnr_retry;
+  reads_.Start(config.read_depth);
 }
 
 uint64_t Requester::OffsetOf(const SendWork& work, uint32_t packet) const {
@@ -77,8 +88,11 @@ SendGate Requester::Gate() const {
   if (rnr_waiting_) return SendGate::kRnr;
   if (!HasWork()) return SendGate::kNoWork;
   if (in_flight() >= flow_->window() || next_ - una_ >= kMaxOutstanding) return SendGate::kWindow;
+  const SendWork& work = queue_->At(current_);
   // Without credit one packet at a time may still probe (IBTA 1.4, 9.7.7.2.5).
-  if (LimitedByCredits(queue_->At(current_)) && outstanding()) return SendGate::kCredits;
+  if (LimitedByCredits(work) && outstanding()) return SendGate::kCredits;
+  if (!IsPlain(work.op) || work.fence) [[unlikely]]
+    return GateBehindReads(work);
   return SendGate::kOpen;
 }
 
@@ -117,20 +131,18 @@ void Requester::Next(Context& ctx, OutgoingPacket* out) {
   const uint32_t length =
       static_cast<uint32_t>(std::min<uint64_t>(config_.mtu, work.length - begin));
 
-  out->payload = {{work.segments, work.segment_count}, static_cast<uint32_t>(begin), length};
-  WriteExtension(work, first, last, &out->extension);
   out->bth = wire::Bth{};
-  out->bth.opcode = OpcodeOf(work.op, first, last);
-  out->bth.solicited = last && work.solicited;
   out->bth.mig_req = true;
   out->bth.psn = next_;
   out->retransmission = next_ < max_;
+  if (WantsData(work.op)) [[unlikely]]
+    return NextDataRequest(ctx, &work, out);
+  out->payload = {{work.segments, work.segment_count}, static_cast<uint32_t>(begin), length};
+  WriteExtension(work, first, last, &out->extension);
+  out->bth.opcode = OpcodeOf(work.op, first, last);
+  out->bth.solicited = last && work.solicited;
 
-  if (burst_packets_ == 0) burst_first_ = next_;
-  if (!outstanding()) {
-    progress_ = ctx.now;
-    flow_->SetAsked(ctx.now);
-  }
+  BeginPacket(ctx);
   ++next_;
   next_offset_ += length;
   if (max_ < next_) max_ = next_;
@@ -141,18 +153,7 @@ void Requester::Next(Context& ctx, OutgoingPacket* out) {
     ++packet_;
   }
 
-  const bool ask = limited || WantsAck(ctx.now, last, work) || !HasWork();
-  out->bth.ack_request = ask;
-  since_ack_request_ = ask ? 0 : static_cast<uint16_t>(since_ack_request_ + 1);
-  if (ask) flow_->SetAsked(ctx.now);
-  ask_ack_ = false;
-
-  ++burst_packets_;
-  burst_bytes_ += Bytes(length);
-  burst_asks_ |= ask;
-  burst_resends_ |= out->retransmission;
-  ctx.counters.Add(Count::kDataPackets);
-  if (out->retransmission) ctx.counters.Add(Count::kRetransmissions);
+  EndPacket(ctx, limited || WantsAck(ctx.now, last, work) || !HasWork(), length, out);
 }
 
 void Requester::EndBurst(Context& ctx, uint32_t frame_bytes) {

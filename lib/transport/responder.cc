@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/checks.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -16,8 +17,11 @@ Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   const wire::OpcodeTraits& t = *view.traits;
   const Check invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
   const bool starts = t.first || t.only;
-  if (starts != (message_ == Message::kNone)) return invalid;
-  if (!starts && (message_ == Message::kSend) != t.send) return invalid;
+  if (Enabled(sluice::Check::kOpcodeSequence)) {
+    if (starts != (message_ == Message::kNone)) return invalid;
+    if (!starts && (message_ == Message::kSend) != t.send) return invalid;
+  }
+  if (!Enabled(sluice::Check::kPacketLength)) return {};
   // FIRST and MIDDLE are full, LAST is not empty, ONLY is at most full (IBTA 1.4, 9.7.4.1.6).
   const bool full = view.payload_length == config_.mtu;
   if ((t.first || t.middle) && !full) return invalid;
@@ -39,7 +43,7 @@ Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
   const ReceiveWork& work = queue_->At(queue_->head());
   const uint32_t at = message_ == Message::kNone ? 0 : offset_;
   const std::span<const MutableSegment> runs(work.segments, work.segment_count);
-  if (view.payload_length > work.length - at) {
+  if (Enabled(sluice::Check::kReceiveLength) && view.payload_length > work.length - at) {
     if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     // The posted receive is too short: rxe and IBTA 9.7.5.2.8 call it a remote operation error.
     failure_ = Status::kLocalLength;
@@ -73,7 +77,8 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
   }
   const bool overruns = view.payload_length > length - at;
   const bool ends = t.last || t.only;
-  if (overruns || (ends && at + view.payload_length != length)) {
+  if (Enabled(sluice::Check::kWriteLength) &&
+      (overruns || (ends && at + view.payload_length != length))) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
   }
@@ -84,7 +89,10 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
              : memory::Resolution{};
   const memory::Resolution part = ctx.regions.Resolve(
       rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
-  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+  const bool gone = Enabled(sluice::Check::kStillRegistered) || starts
+                        ? part.fault != memory::Fault::kNone
+                        : false;
+  if (whole.fault != memory::Fault::kNone || gone) {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
@@ -103,15 +111,17 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
 
 Responder::Check Responder::Place(Context& ctx, const wire::FrameView& view,
                                   const port::Packet& packet) {
-  const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const bool check = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                     packet.rx.icrc == port::IcrcState::kUnknown;
   const ReceivedPayload payload(packet, view);
   // Bytes that are missing can neither be checked nor placed, whoever vouches for them.
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return {RxDrop::kIcrc, {}};
   const Check sequence = CheckSequence(view);
-  const bool ready = ReceiverReady(view);
+  const bool ready = !Enabled(sluice::Check::kReceiverReady) || ReceiverReady(view);
   const bool ends = view.traits->last || view.traits->only;
   const bool completes = ends && (view.traits->send || view.traits->imm);
-  const bool room = !completes || completions_->FreeSlots() > 0;
+  const bool room =
+      !Enabled(sluice::Check::kCompletionRoom) || !completes || completions_->FreeSlots() > 0;
   if (sequence.drop != RxDrop::kNone || !ready || !room) {
     // The answer is as good as the packet.
     if (check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
@@ -140,28 +150,92 @@ void Responder::Finish(Context& ctx, const wire::FrameView& view) {
   c.receive = true;
   c.has_imm = t.imm;
   if (t.imm) c.imm = view.imm();
+  if (t.ieth) {
+    c.op = Op::kSendInvalidate;
+    c.invalidated = true;
+    c.imm = view.ieth().rkey;
+  }
   c.solicited = view.solicited;
   completions_->Push(c);
   queue_->Retire();
 }
 
 void Responder::OnOutOfOrder(Context& ctx, const wire::FrameView& view) {
-  if (view.psn < expected_) {
-    // A duplicate: the requester missed our acknowledgement.
-    ctx.counters.Add(Count::kDuplicateRequests);
-    ctx.drops.Add(RxDrop::kDuplicate);
-    ack_pending_ = true;
+  const int32_t ahead = view.psn - expected_;
+  // A duplicate READ may lie as far back as the whole request is long; those are looked up.
+  const bool looked_up = view.traits->read_request || view.traits->atomic;
+  if ((Enabled(sluice::Check::kPsnAhead) && ahead > kPsnWindow) ||
+      (Enabled(sluice::Check::kPsnBehind) && !looked_up && ahead < -kPsnWindow)) {
+    ctx.drops.Add(RxDrop::kPsnWindow);
     return;
   }
+  if (ahead < 0) return OnDuplicate(ctx, view);
   ctx.counters.Add(Count::kOutOfSequence);
   ctx.drops.Add(RxDrop::kOutOfSequence);
   const bool went_back = gap_reported_ && view.psn <= gap_newest_;
   gap_newest_ = view.psn;
   // A NAK that is due already says more: what we expect, and perhaps that we are not ready.
   if (nak_pending_ || (gap_reported_ && !went_back)) return;
+  if (Enabled(sluice::Check::kNakRate) && !nak_rate_.Take(ctx.now)) {
+    // The next packet of the gap tries again.
+    ctx.counters.Add(Count::kNaksWithheld);
+    gap_reported_ = false;
+    return;
+  }
   gap_reported_ = true;
   nak_pending_ = true;
   nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
+}
+
+// The requester missed our acknowledgement, or the response.
+void Responder::OnDuplicate(Context& ctx, const wire::FrameView& view) {
+  ctx.counters.Add(Count::kDuplicateRequests);
+  if (Enabled(sluice::Check::kDuplicateRate) && !ack_pending_ && !duplicate_rate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kDuplicatesWithheld);
+    ctx.drops.Add(RxDrop::kDuplicate);
+    return;
+  }
+  if (view.traits->read_request || view.traits->atomic) {
+    if (reads_->AcceptDuplicate(ctx, view, expected_, msn_.value())) {
+      held_ = true;
+    } else {
+      ctx.drops.Add(RxDrop::kDuplicate);
+    }
+    return;
+  }
+  ctx.drops.Add(RxDrop::kDuplicate);
+  ack_pending_ = true;
+}
+
+bool Responder::OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
+                               const port::Packet& packet) {
+  const bool check_icrc = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                          packet.rx.icrc == port::IcrcState::kUnknown;
+  if (packet.rx.icrc == port::IcrcState::kBad ||
+      (check_icrc && !ReceivedPayload(packet, view).IcrcMatches())) {
+    return Reject(ctx, {RxDrop::kIcrc, {}});
+  }
+  Check check{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  if (message_ == Message::kNone) check = reads_->Accept(ctx, view, (msn_ + 1).value());
+  if (check.drop != RxDrop::kNone) return Reject(ctx, check);
+  ++msn_;
+  ctx.counters.Add(Count::kMessagesReceived);
+  expected_ = expected_ + static_cast<int32_t>(reads_->PacketsOf(view));
+  gap_reported_ = nak_pending_ = false;
+  held_ = true;
+  ack_pending_ |= TellReceiverHalf(ctx, view, packet, true);
+  return true;
+}
+
+// The key that a SEND names becomes unknown, if the region's owner allowed that (IBTA 1.4,
+// 10.6.5.3, C10-128 on). Only with the packet that completes the message, so that it is done once.
+Responder::Check Responder::Invalidate(Context& ctx, const wire::FrameView& view) {
+  if (!ctx.regions.Invalidate(view.ieth().rkey, config_.pd, memory::kRemoteInvalidate)) {
+    failure_ = Status::kLocalQpOperation;
+    return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  }
+  ctx.counters.Add(Count::kInvalidations);
+  return {};
 }
 
 bool Responder::Reject(Context& ctx, Check check) {
@@ -179,14 +253,24 @@ bool Responder::Reject(Context& ctx, Check check) {
       return true;
     default:
       nak_pending_ = true;
+      if (held_) {
+        // The queue pair may not fail before what it owes is out. The requester is asked for this
+        // packet again, and it will be judged then.
+        nak_syndrome_ = wire::Aeth::NakSyndrome(wire::NakCode::kPsnSequenceError);
+        failure_ = Status::kFlushed;
+        gap_reported_ = true;
+        gap_newest_ = expected_;
+        return true;
+      }
       nak_syndrome_ = wire::Aeth::NakSyndrome(check.nak);
       return false;
   }
 }
 
 bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (!(view.psn == expected_)) {
-    const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  if (Enabled(sluice::Check::kPsnOrder) && !(view.psn == expected_)) {
+    const bool check = Enabled(sluice::Check::kRequestIcrc) && ctx.check_icrc &&
+                       packet.rx.icrc == port::IcrcState::kUnknown;
     if (packet.rx.icrc == port::IcrcState::kBad ||
         (check && !ReceivedPayload(packet, view).IcrcMatches())) {
       ctx.drops.Add(RxDrop::kIcrc);
@@ -196,7 +280,12 @@ bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port:
     TellReceiverHalf(ctx, view, packet, false);
     return true;
   }
-  const Check check = Place(ctx, view, packet);
+  // READ requests and atomics are the requests without a payload.
+  if (!view.traits->payload_allowed) [[unlikely]]
+    return OnReadOrAtomic(ctx, view, packet);
+  Check check = Place(ctx, view, packet);
+  if (view.traits->ieth && check.drop == RxDrop::kNone) [[unlikely]]
+    check = Invalidate(ctx, view);
   if (check.drop != RxDrop::kNone) return Reject(ctx, check);
 
   Finish(ctx, view);
@@ -208,8 +297,6 @@ bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port:
   return true;
 }
 
-// Of every intact packet, in order or not: a mark on a packet behind a gap tells of the same queue,
-// and a flow in go-back-N that heard of none would never slow down. True: acknowledge at once.
 bool Responder::TellReceiverHalf(Context& ctx, const wire::FrameView& view,
                                  const port::Packet& packet, bool accepted) {
   const bool ce = view.ce() || packet.rx.ce;
@@ -230,6 +317,8 @@ uint8_t Responder::CreditCodeNow() const {
 Answer Responder::TakeAnswer(Context& ctx) {
   Answer a;
   a.cnp = cnp_pending_;
+  cnp_pending_ = false;
+  if (held_) return a;
   a.acknowledge = ack_pending_ || nak_pending_;
   a.aeth.msn = msn_.value();
   if (nak_pending_) {
@@ -241,8 +330,14 @@ Answer Responder::TakeAnswer(Context& ctx) {
     a.aeth.syndrome = wire::Aeth::AckSyndrome(CreditCodeNow());
     ctx.counters.Add(Count::kAcksSent);
   }
-  ack_pending_ = nak_pending_ = cnp_pending_ = false;
+  ack_pending_ = nak_pending_ = false;
   return a;
+}
+
+void Responder::OnResponsesSent(Psn last) {
+  held_ = false;
+  // The response said as much.
+  if (last == expected_ - 1) ack_pending_ = false;
 }
 
 bool Responder::Flush(Context& ctx) {

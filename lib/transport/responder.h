@@ -7,7 +7,9 @@
 // transmission overwrites before anybody is told of them.
 //
 // Answers are flags, never queued packets: the engine asks once per poll (TakeAnswer), so that a
-// burst is acknowledged by one ACK. One thread: the core that owns the queue pair.
+// burst is acknowledged by one ACK. READs and atomics are handed to the ReadResponder; while it
+// owes responses, acknowledgements and NAKs wait, since each of them acknowledges everything before
+// it. One thread: the core that owns the queue pair.
 #ifndef SLUICE_TRANSPORT_RESPONDER_H_
 #define SLUICE_TRANSPORT_RESPONDER_H_
 
@@ -20,6 +22,9 @@
 #include "transport/context.h"
 #include "transport/payload.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
+#include "transport/read_responder.h"
+#include "transport/request_check.h"
 #include "wire/frame_view.h"
 #include "wire/headers.h"
 
@@ -42,17 +47,32 @@ struct Answer {
 
 class Responder {
  public:
-  Responder(ReceiveQueue* queue, CompletionRing* completions, uint32_t qpn)
-      : queue_(queue), completions_(completions), qpn_(qpn) {}
+  // A request further from the expected PSN, ahead or behind, is not what the peer can have in
+  // flight: it is dropped without an answer. IBTA 1.4, 9.7.4.1.1 would answer it up to 2^23 away,
+  // and so half of all random PSNs.
+  static constexpr int32_t kPsnWindow = 1 << 16;
+
+  Responder(ReceiveQueue* queue, CompletionRing* completions, ReadResponder* reads, uint32_t qpn)
+      : queue_(queue), completions_(completions), reads_(reads), qpn_(qpn) {}
 
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
 
   // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
-  bool HasAnswer() const { return ack_pending_ || nak_pending_ || cnp_pending_; }
+  bool HasAnswer() const { return ((ack_pending_ || nak_pending_) && !held_) || cnp_pending_; }
   // The answer due, and clears it.
   Answer TakeAnswer(Context& ctx);
+  // All responses are out, the last one with this PSN: answers need not wait any longer.
+  void OnResponsesSent(Psn last);
+
+  // Of every intact packet with data, in order or not, also of READ responses to our requester: a
+  // mark on a packet behind a gap tells of the same queue, and a flow in go-back-N that heard of
+  // none would never slow down. True: acknowledge at once.
+  bool TellReceiverHalf(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
+                        bool accepted);
+  // What an AETH says of our receives (IBTA 1.4, table 45).
+  uint8_t CreditCodeNow() const;
 
   // Completes posted receives, the one at fault with its status and the others with kFlushed, as
   // far as the completion ring has room; true when none is left.
@@ -61,15 +81,13 @@ class Responder {
  private:
   enum class Message : uint8_t { kNone, kSend, kWrite };
 
-  struct Check {
-    RxDrop drop = RxDrop::kNone;
-    wire::NakCode nak = wire::NakCode::kInvalidRequest;
-  };
+  using Check = RequestCheck;
 
-  bool InOrder(const wire::FrameView& view) const;
   void OnOutOfOrder(Context& ctx, const wire::FrameView& view);
-  bool TellReceiverHalf(Context& ctx, const wire::FrameView& view, const port::Packet& packet,
-                        bool accepted);
+  [[gnu::noinline]] void OnDuplicate(Context& ctx, const wire::FrameView& view);
+  [[gnu::noinline]] bool OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
+                                        const port::Packet& packet);
+  [[gnu::noinline]] Check Invalidate(Context& ctx, const wire::FrameView& view);
   Check CheckSequence(const wire::FrameView& view) const;
   Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
@@ -79,10 +97,10 @@ class Responder {
   bool ReceiverReady(const wire::FrameView& view) const;
   void Finish(Context& ctx, const wire::FrameView& view);
   bool Reject(Context& ctx, Check check);
-  uint8_t CreditCodeNow() const;
 
   ReceiveQueue* queue_;
   CompletionRing* completions_;
+  ReadResponder* const reads_;
   cc::ReceiverHalf* receiver_half_ = nullptr;
   const uint32_t qpn_;
   ResponderConfig config_;
@@ -99,11 +117,16 @@ class Responder {
   bool ack_pending_ = false;
   bool nak_pending_ = false;
   bool cnp_pending_ = false;
+  bool held_ = false;  // answers wait for READ and atomic responses
   uint8_t nak_syndrome_ = 0;
   // One NAK per gap: no further one until the expected PSN arrives, unless the requester is seen to
   // have gone back and lost that packet again.
   bool gap_reported_ = false;
   Psn gap_newest_;  // newest PSN seen in the gap
+  // What recovery needs within a round trip may be answered at once; a flood gets 100,000 answers a
+  // second.
+  RateLimit<10, 8> nak_rate_;
+  RateLimit<10, 32> duplicate_rate_;
 };
 
 }  // namespace sluice::transport

@@ -45,9 +45,11 @@ void SendFlow::Refresh() {
   // A window below one packet is honoured by time: one packet per rtt * mtu / window.
   if (window_ < context_.mtu) {
     if (smoothed_rtt_.ps() > 0) {
-      const Bytes frame = context_.mtu + context_.header_bytes + kEthernetOverhead;
       const Bandwidth by_window = Bandwidth::BitsPerSecond(
-          RateOf(frame * window_.count(), smoothed_rtt_).bps() / context_.mtu.count());
+          RateOf((context_.mtu + context_.header_bytes + kEthernetOverhead) * window_.count(),
+                 smoothed_rtt_)
+              .bps() /
+          context_.mtu.count());
       rate = std::max(kLeastRate, rate == cc::kNoRate ? by_window : std::min(rate, by_window));
     }
     window_ = context_.mtu;

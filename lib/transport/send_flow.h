@@ -1,8 +1,9 @@
 // SendFlow: what congestion control owns of a queue pair (docs/decisions/0005-send-flows.md): the
 // controller, its answer as the hot path reads it, and the pace.
 //
-// A queue pair has one send flow for its requester; READ responses will be a second one. The flow
-// knows no PSN and no queue: the requester asks it whether it may send, and tells it what left.
+// A queue pair has one send flow for its requester and, once it serves READs, a second one for its
+// responses. The flow knows no PSN and no queue: its half of the queue pair asks it whether it may
+// send, and tells it what left.
 // One thread: the core that polls the engine.
 #ifndef SLUICE_TRANSPORT_SEND_FLOW_H_
 #define SLUICE_TRANSPORT_SEND_FLOW_H_
@@ -43,7 +44,7 @@ class SendFlow {
     context_ = context;
     pacing_credit_ = pacing_credit;
     counters_ = counters;
-    controller_ = make(static_cast<void*>(storage_), context_);
+    controller_ = make(static_cast<void*>(storage_), context);
     next_send_ = now;
     smoothed_rtt_ = context.base_rtt;
     Refresh();
@@ -53,6 +54,7 @@ class SendFlow {
 
   cc::Controller* controller() { return controller_; }
   const cc::FlowContext& context() const { return context_; }
+  Bytes pacing_credit() const { return pacing_credit_; }
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -100,27 +102,31 @@ class SendFlow {
   // The one entry that this flow has in its engine's wheel, armed lazily for the earliest of pace
   // and timers.
   FlowTimer timer;
-  QueuePair* owner = nullptr;
+  QueuePair* owner = nullptr;  // with the timer one cache line
   // The engine's list of flows that may send now.
   SendFlow* next_ready = nullptr;
   bool in_ready_list = false;
+  bool responds = false;  // the second flow of its queue pair
 
  private:
   void Refresh();
   void SetRate(Bandwidth rate);
 
-  alignas(64) std::byte storage_[cc::kMaxControllerSize];
-  cc::Controller* controller_ = nullptr;
-  Counters* counters_ = nullptr;
+  // What every packet looks at shares a cache line with next_ready.
+  bool paced_ = false;
+  uint32_t window_packets_ = 1;
   Time next_send_;
   PsPerByte pace_;
-  Duration credit_time_;
   Bytes window_ = cc::kNoWindow;
-  Bandwidth rate_ = cc::kNoRate;
-  uint32_t window_packets_ = 1;
-  bool paced_ = false;
-  Duration smoothed_rtt_;
+  cc::Controller* controller_ = nullptr;
+
+  alignas(64) std::byte storage_[cc::kMaxControllerSize];
+
+  Duration credit_time_;
   Time asked_;
+  Duration smoothed_rtt_;
+  Counters* counters_ = nullptr;
+  Bandwidth rate_ = cc::kNoRate;
   Bytes pacing_credit_;
   cc::FlowContext context_;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/key_permutation.h"
 #include "engine/engine.h"
 #include "memory/region_table.h"
 #include "port/port.h"
@@ -38,10 +39,12 @@ struct Device::Impl {
 
   DeviceParts parts;
   memory::RegionTable regions;
+  NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
   engine::Engine engine;
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;
   uint32_t next_pd = 1;
+  uint32_t next_psn = 0;
   std::shared_ptr<CmHub> cm;  // once the device takes part in connection management
 };
 

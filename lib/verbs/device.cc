@@ -12,6 +12,7 @@ constexpr uint64_t kPsnStream = 0x70736e;
 constexpr size_t kMaxCompletions = size_t{1} << 22;
 constexpr uint32_t kMaxDepth = 1u << 16;
 constexpr uint32_t kMaxSegments = 16;
+constexpr uint32_t kMaxInline = 256;
 
 // Whether any posted request of the queue has a segment inside [base, base + length).
 template <typename Queue>
@@ -35,6 +36,7 @@ size_t CountNaming(Queue& queue, const uint8_t* base, size_t length) {
 Device::Impl::Impl(const DeviceParts& p)
     : parts(p),
       regions(p.engine.seed, p.max_regions),
+      psns(Rng(p.engine.seed, 0, kPsnStream).Next()),
       engine(p.engine, p.port, &regions),
       worker(p.clock) {
   worker.Add(&engine);
@@ -134,7 +136,9 @@ size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
                 static_cast<Opcode>(c.op),
                 c.receive,
                 c.has_imm,
-                c.solicited};
+                c.solicited,
+                c.invalidated,
+                c.invalidated ? c.imm : 0};
   }
   return n;
 }
@@ -152,11 +156,16 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
     return absl::InvalidArgumentError(
         absl::StrFormat("segments per request must be 1 to %d", kMaxSegments));
   }
+  if (options.max_inline > kMaxInline) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("inline data per request must be at most %d bytes", kMaxInline));
+  }
   transport::QueuePairConfig config;
   config.pd = pd->id_;
   config.send_depth = options.send_depth;
   config.receive_depth = options.receive_depth;
   config.max_segments = options.max_segments;
+  config.max_inline = options.max_inline;
   config.send_completions = &options.send_completions->impl_->ring;
   config.receive_completions = &options.receive_completions->impl_->ring;
   absl::StatusOr<transport::QueuePair*> qp = absl::UnknownError("");
@@ -164,8 +173,8 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   if (!qp.ok()) return qp.status();
   auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
                                                 !options.single_threaded);
-  impl->initial_psn = static_cast<uint32_t>(
-      Rng(impl_->parts.engine.seed, (*qp)->qpn(), kPsnStream).Next() & Psn::kMask);
+  impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
+  impl->max_inline = options.max_inline;
   impl_->queue_pairs.push_back(impl.get());
   return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
 }

@@ -59,6 +59,7 @@ struct QueuePair::Impl {
   transport::QueuePair* qp;
   uint32_t pd;
   uint32_t max_segments;
+  uint32_t max_inline = 0;
   uint32_t initial_psn = 0;
   // Controller and receiver half read their parameters from it for as long as they live.
   std::shared_ptr<const cc::Algorithm> algorithm;

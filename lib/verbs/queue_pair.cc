@@ -1,5 +1,6 @@
 // Queue pairs: connecting, posting, failing.
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -29,6 +30,11 @@ absl::Status CheckOptions(const ConnectOptions& o) {
   }
   if (o.timeout > 31) return absl::InvalidArgumentError("timeout codes run from 0 to 31");
   if (o.min_rnr_timer > 31) return absl::InvalidArgumentError("RNR timer codes run from 0 to 31");
+  if (o.max_rd_atomic > transport::ReadWindow::kMaxDepth ||
+      o.responder_resources > transport::ReadWindow::kMaxDepth) {
+    return absl::InvalidArgumentError(absl::StrFormat("READ and atomic depths run from 0 to %d",
+                                                      int{transport::ReadWindow::kMaxDepth}));
+  }
   if (o.dscp > 63 || o.cnp_dscp > 63) return absl::InvalidArgumentError("DSCP runs from 0 to 63");
   return absl::OkStatus();
 }
@@ -36,9 +42,11 @@ absl::Status CheckOptions(const ConnectOptions& o) {
 // Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
 // published by it.
 template <typename Work, typename Run>
-PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
-                        memory::Access access, memory::RegionTable::Hint* hint, Work* work,
-                        Run* room) {
+[[gnu::always_inline]] inline PostResult FillSegments(const QueuePair::Impl& q,
+                                                      std::span<const Segment> segments,
+                                                      memory::Access access,
+                                                      memory::RegionTable::Hint* hint, Work* work,
+                                                      Run* room) {
   uint64_t total = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
     const Segment& s = segments[i];
@@ -55,6 +63,58 @@ PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segme
   work->segment_count = static_cast<uint16_t>(segments.size());
   work->length = static_cast<uint32_t>(total);
   return PostResult::kOk;
+}
+
+// Copies the segments' bytes into the slot's room for them.
+PostResult FillInline(const QueuePair::Impl& q, std::span<const Segment> segments,
+                      transport::SendQueue* queue, transport::SendWork* work) {
+  uint64_t total = 0;
+  for (const Segment& s : segments) total += s.length;
+  if (total > q.max_inline) return PostResult::kTooLong;
+  uint8_t* to = queue->InlineRoom(work);
+  transport::Segment* room = queue->Room(work);
+  room[0] = {to, static_cast<uint32_t>(total)};
+  for (const Segment& s : segments) {
+    if (s.length == 0) continue;
+    std::memcpy(to, s.address, s.length);
+    to += s.length;
+  }
+  work->segments = room;
+  work->segment_count = 1;
+  work->length = static_cast<uint32_t>(total);
+  return PostResult::kOk;
+}
+
+bool IsAtomic(Opcode opcode) {
+  return opcode == Opcode::kAtomicFetchAdd || opcode == Opcode::kAtomicCompareSwap;
+}
+
+// Whether the fields fit the opcode.
+bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
+  const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
+  if (sends || r.opcode == Opcode::kSendWithInvalidate) return true;
+  if (r.inlined) return false;
+  if (r.opcode == Opcode::kLocalInvalidate) return r.segments.empty();
+  if (q.qp->max_rd_atomic() == 0) return false;
+  if (!IsAtomic(r.opcode)) return r.opcode == Opcode::kRdmaRead;
+  uint64_t total = 0;
+  for (const Segment& s : r.segments) total += s.length;
+  return total == sizeof(uint64_t) && r.remote_address % sizeof(uint64_t) == 0;
+}
+
+// The rest of a post that is no plain SEND or WRITE from registered memory.
+[[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
+                                         transport::SendQueue* queue, transport::SendWork* work) {
+  if (!Consistent(q, r)) return PostResult::kInvalidRequest;
+  if (r.inlined) return FillInline(q, r.segments, queue, work);
+  if (IsAtomic(r.opcode)) {
+    const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
+    const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
+    std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
+  }
+  const bool fetches = r.opcode == Opcode::kRdmaRead || IsAtomic(r.opcode);
+  return FillSegments(q, r.segments, fetches ? memory::kLocalWrite : memory::kLocalRead,
+                      &q.send_hint, work, queue->Room(work));
 }
 
 // Signals that a base RoCEv2 peer gives: round trips from its ACKs, and CNPs.
@@ -101,6 +161,8 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   c.min_rnr_timer = o.min_rnr_timer;
   c.cnp_dscp = o.cnp_dscp;
   c.flow_label = o.flow_label;
+  c.max_rd_atomic = o.max_rd_atomic;
+  c.responder_resources = o.responder_resources;
   absl::Status status;
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,
@@ -127,13 +189,16 @@ PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
   transport::SendWork* work = queue.Claim();
   if (work == nullptr) return PostResult::kQueueFull;
 
+  const bool plain = r.opcode <= Opcode::kRdmaWriteWithImm && !r.inlined;
   const PostResult filled =
-      FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue.Room(work));
+      plain ? FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue.Room(work))
+            : FillSpecial(q, r, &queue, work);
   if (filled != PostResult::kOk) return filled;
   work->wr_id = r.wr_id;
   work->op = static_cast<transport::Op>(r.opcode);
   work->signalled = r.signalled;
   work->solicited = r.solicited;
+  work->fence = r.fence;
   work->imm = r.imm;
   work->remote_address = r.remote_address;
   work->rkey = r.rkey;

@@ -61,6 +61,8 @@ const char* NameOf(PostResult result) {
       return "too many segments";
     case PostResult::kNotConnected:
       return "queue pair not connected";
+    case PostResult::kInvalidRequest:
+      return "fields that contradict the opcode";
   }
   return "unknown";
 }

@@ -33,16 +33,38 @@
 
 namespace sluice::verbs {
 
-// Rights of a memory region; the values are those of libibverbs. Local read is always granted,
-// remote write needs local write.
+// Rights of a memory region; the values are those of libibverbs, which has no equal of the last.
+// Local read is always granted, remote write and atomic need local write.
 enum Access : uint8_t {
   kLocalWrite = 1,
   kRemoteWrite = 2,
   kRemoteRead = 4,
   kRemoteAtomic = 8,
+  kRemoteInvalidate = 64,  // a peer's SEND with invalidate may name the region's key
 };
 
-enum class Opcode : uint8_t { kSend, kSendWithImm, kRdmaWrite, kRdmaWriteWithImm };
+enum class Opcode : uint8_t {
+  kSend,
+  kSendWithImm,
+  kRdmaWrite,
+  kRdmaWriteWithImm,
+  // From `remote_address` under `rkey` into the segments, which need local write. The memory holds
+  // the data when it has completed, and anything before. Several READs and atomics are outstanding
+  // at a time (ConnectOptions::max_rd_atomic), further ones wait.
+  kRdmaRead,
+  // On 8 bytes at `remote_address`, a multiple of 8, exactly once whatever is lost: adds `add`, or
+  // puts `swap` there if `compare` is there. The value before it comes into the segments, 8 bytes
+  // in all with local write. Integers are in the order of each host. Atomic towards the threads of
+  // the peer as well, if they use std::atomic or its like.
+  kAtomicFetchAdd,
+  kAtomicCompareSwap,
+  // A SEND whose arrival makes the key `rkey` of the peer unknown there; the region must have been
+  // registered with kRemoteInvalidate, else both queue pairs fail.
+  kSendWithInvalidate,
+  // No packet: makes our own key `rkey` unknown, once everything posted before has completed. The
+  // MemoryRegion still has to be destroyed. An unknown key fails the queue pair.
+  kLocalInvalidate,
+};
 
 // One run of local memory, inside the region that `lkey` names.
 struct Segment {
@@ -53,14 +75,22 @@ struct Segment {
 
 struct SendRequest {
   uint64_t wr_id = 0;
-  std::span<const Segment>
-      segments;  // copied by the post; the memory itself is read until completion
+  // Copied by the post; the memory itself is read (READ, atomics: written) until completion.
+  std::span<const Segment> segments;
   Opcode opcode = Opcode::kSend;
   bool signalled = true;  // false: no completion on success
   bool solicited = false;
   uint32_t imm = 0;
-  uint64_t remote_address = 0;  // RDMA WRITE
-  uint32_t rkey = 0;
+  uint64_t remote_address = 0;  // RDMA WRITE, RDMA READ, atomics
+  uint32_t rkey = 0;            // likewise, and the key to invalidate
+  // Waits until all READs and atomics that were posted before have completed (IBTA 1.4, 10.8.3.3).
+  bool fence = false;
+  // SEND and WRITE of at most QueuePairOptions::max_inline bytes: the data itself is copied by the
+  // post, so that the memory is free at once; lkeys are not looked at.
+  bool inlined = false;
+  uint64_t compare = 0;  // atomics
+  uint64_t swap = 0;
+  uint64_t add = 0;
 };
 
 struct ReceiveRequest {
@@ -91,6 +121,8 @@ struct WorkCompletion {
   bool receive = false;
   bool has_imm = false;
   bool solicited = false;
+  bool invalidated = false;       // a SEND with invalidate arrived
+  uint32_t invalidated_rkey = 0;  // our key that it made unknown
 };
 
 enum class PostResult : uint8_t {
@@ -100,6 +132,7 @@ enum class PostResult : uint8_t {
   kTooLong,    // more than 2^31 bytes in all
   kTooManySegments,
   kNotConnected,
+  kInvalidRequest,  // fields that contradict the opcode, or an opcode without the depth for it
 };
 SLUICE_PUBLIC const char* NameOf(PostResult result);
 
@@ -142,6 +175,7 @@ struct QueuePairOptions {
   uint32_t send_depth = 64;
   uint32_t receive_depth = 64;
   uint32_t max_segments = 1;    // per request, at most 16
+  uint32_t max_inline = 0;      // bytes of data copied by a post, at most 256
   bool single_threaded = true;  // the application posts from one thread
 };
 
@@ -162,6 +196,10 @@ struct ConnectOptions {
   uint8_t dscp = 26;  // of data and ACKs
   uint8_t cnp_dscp = 48;
   uint32_t flow_label = 0;
+  // READs and atomics that we may have outstanding at a time, at most what the peer declares as its
+  // responder resources; and how many we serve of the peer's. 0 to 16; 0: none.
+  uint8_t max_rd_atomic = 16;
+  uint8_t responder_resources = 16;
   std::string algorithm = "dcqcn";  // "name" or "name:key=value,..."
   uint64_t base_rtt_ns = 0;         // 0: the algorithm learns it
 };

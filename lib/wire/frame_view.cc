@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/be.h"
+#include "base/checks.h"
 
 namespace sluice::wire {
 namespace {
@@ -85,13 +86,15 @@ inline DropCause ParseTransport(int32_t transport, size_t room, FrameView* v) {
 
   v->traits = &traits;
   v->transport_bytes = static_cast<uint32_t>(transport);
-  const bool bad_length = padded < static_cast<int32_t>(pad) || (padded & 3) != 0;
-  const bool bad_payload = padded > 0 && !traits.payload_allowed;
-  const bool bad_kind = (flags & 15) != 0 || !traits.known;
+  const bool lengths = Enabled(Check::kTransportLength);
+  const bool bad_length = lengths && (padded < static_cast<int32_t>(pad) || (padded & 3) != 0);
+  const bool bad_payload = lengths && padded > 0 && !traits.payload_allowed;
+  const bool bad_kind = (Enabled(Check::kTransportVersion) && (flags & 15) != 0) ||
+                        (Enabled(Check::kOpcode) && !traits.known);
   if (bad_length | bad_payload | bad_kind) [[unlikely]] {
     return TransportCause(*v);
   }
-  if (room < Bth::kSize + traits.extension_bytes) [[unlikely]] {
+  if (Enabled(Check::kRunt) && room < Bth::kSize + traits.extension_bytes) [[unlikely]] {
     return DropCause::kRunt;
   }
 
@@ -113,24 +116,26 @@ inline DropCause ParseTransport(int32_t transport, size_t room, FrameView* v) {
 
 inline DropCause ParseIpv4(std::span<const uint8_t> header, uint32_t frame_length, uint32_t l2,
                            FrameView* v) {
-  if (header.size() < l2 + kFixedIpv4) [[unlikely]] {
+  if (Enabled(Check::kRunt) && header.size() < l2 + kFixedIpv4) [[unlikely]] {
     return DropCause::kRunt;
   }
   const uint8_t* l3 = v->l3;
   const uint8_t* udp = l3 + Ipv4Header::kSize;
-  const uint32_t wrong = static_cast<uint32_t>(l3[0] ^ 0x45) |
-                         (Load16(l3 + 6) & Wire16(kMoreFragmentsOrOffset)) |
-                         static_cast<uint32_t>(l3[9] ^ kIpProtocolUdp) |
+  const uint32_t other = Enabled(Check::kIpHeader) ? static_cast<uint32_t>(l3[0] ^ 0x45) : 0;
+  const uint32_t fragment =
+      Enabled(Check::kFragment) ? Load16(l3 + 6) & Wire16(kMoreFragmentsOrOffset) : 0u;
+  const uint32_t wrong = other | fragment | static_cast<uint32_t>(l3[9] ^ kIpProtocolUdp) |
                          static_cast<uint32_t>(Load16(udp + 2) ^ Wire16(kRocePort));
   if (wrong != 0) [[unlikely]] {
     return Ipv4Cause(l3);
   }
-  if (!Ipv4ChecksumGood(l3)) [[unlikely]] {
+  if (Enabled(Check::kIpChecksum) && !Ipv4ChecksumGood(l3)) [[unlikely]] {
     return DropCause::kIpChecksum;
   }
   const uint32_t total = LoadBe16(l3 + 2);
   const uint32_t udp_length = LoadBe16(udp + 4);
-  if ((total != udp_length + Ipv4Header::kSize) | (l2 + total > frame_length)) [[unlikely]] {
+  if (Enabled(Check::kIpLength) &&
+      ((total != udp_length + Ipv4Header::kSize) | (l2 + total > frame_length))) [[unlikely]] {
     return DropCause::kLength;
   }
   v->bth = udp + UdpHeader::kSize;
@@ -143,7 +148,7 @@ inline DropCause ParseIpv4(std::span<const uint8_t> header, uint32_t frame_lengt
 
 inline DropCause ParseIpv6(std::span<const uint8_t> header, uint32_t frame_length, uint32_t l2,
                            FrameView* v) {
-  if (header.size() < l2 + kFixedIpv6) [[unlikely]] {
+  if (Enabled(Check::kRunt) && header.size() < l2 + kFixedIpv6) [[unlikely]] {
     return DropCause::kRunt;
   }
   const uint8_t* l3 = v->l3;
@@ -156,7 +161,8 @@ inline DropCause ParseIpv6(std::span<const uint8_t> header, uint32_t frame_lengt
   }
   const uint32_t payload = LoadBe16(l3 + 4);
   const uint32_t udp_length = LoadBe16(udp + 4);
-  if ((payload != udp_length) | (l2 + Ipv6Header::kSize + payload > frame_length)) [[unlikely]] {
+  if (Enabled(Check::kIpLength) &&
+      ((payload != udp_length) | (l2 + Ipv6Header::kSize + payload > frame_length))) [[unlikely]] {
     return DropCause::kLength;
   }
   v->bth = udp + UdpHeader::kSize;
@@ -187,7 +193,7 @@ uint16_t Fold(uint64_t sum) {
 DropCause ParseFrame(std::span<const uint8_t> header, uint32_t frame_length, FrameView* out) {
   // An IPv4 frame without a tag or extension is the shortest: 54 bytes of header. Anything shorter
   // is none of ours whatever its type.
-  if (header.size() < kEthernetBytes + kFixedIpv4) [[unlikely]] {
+  if (Enabled(Check::kRunt) && header.size() < kEthernetBytes + kFixedIpv4) [[unlikely]] {
     return DropCause::kRunt;
   }
   const uint8_t* frame = header.data();

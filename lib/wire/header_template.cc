@@ -56,6 +56,22 @@ HeaderTemplate::HeaderTemplate(const PathHeader& path)
   size_ = static_cast<uint8_t>(udp + UdpHeader::kSize);
 }
 
+HeaderTemplate HeaderTemplate::WithDscp(uint8_t dscp) const {
+  HeaderTemplate t = *this;
+  t.dscp_ = dscp & 0x3f;
+  uint8_t* l3 = t.bytes_.data() + l3_offset_;
+  if (ipv6_) {
+    // Traffic class: the low half of byte 0 and the high half of byte 1.
+    l3[0] = static_cast<uint8_t>((l3[0] & 0xf0) | t.dscp_ >> 2);
+    l3[1] = static_cast<uint8_t>((l3[1] & 0x3f) | (t.dscp_ & 3) << 6);
+  } else {
+    l3[1] = static_cast<uint8_t>(t.dscp_ << 2);
+    StoreBe16(l3 + 10, 0);
+    t.checksum_base_ = static_cast<uint16_t>(~InternetChecksum(l3, Ipv4Header::kSize));
+  }
+  return t;
+}
+
 void HeaderTemplate::Write(uint8_t* out, uint32_t transport_bytes, uint8_t ecn) const {
   const uint32_t udp_length = transport_bytes + static_cast<uint32_t>(UdpHeader::kSize);
   if (!ipv6_) [[likely]] {

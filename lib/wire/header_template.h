@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "wire/address.h"
@@ -44,6 +45,14 @@ class HeaderTemplate {
   void Write(uint8_t* out, uint32_t transport_bytes, uint8_t ecn) const;
   void Write(uint8_t* out, uint32_t transport_bytes) const { Write(out, transport_bytes, ecn_); }
 
+  // Whether the IP header at `l3`, of this path's family or not, comes from the path's destination;
+  // and whether it goes to the path's source.
+  bool ComesBack(const uint8_t* l3, bool ipv6) const;
+  bool ComesHome(const uint8_t* l3, bool ipv6) const;
+
+  // The same path under another DSCP (6 bits).
+  HeaderTemplate WithDscp(uint8_t dscp) const;
+
   size_t size() const { return size_; }            // 42, 46 (tagged), 62 or 66
   size_t l3_offset() const { return l3_offset_; }  // 14 or 18
   bool ipv6() const { return ipv6_; }
@@ -57,6 +66,18 @@ class HeaderTemplate {
   uint8_t dscp_ = 0;
   uint32_t checksum_base_ = 0;  // unfolded sum of the IPv4 header without length and ECN
 };
+
+inline bool HeaderTemplate::ComesBack(const uint8_t* l3, bool ipv6) const {
+  const uint8_t* ours = bytes_.data() + l3_offset_;
+  if (ipv6 != ipv6_) return false;
+  return ipv6 ? std::memcmp(l3 + 8, ours + 24, 16) == 0 : std::memcmp(l3 + 12, ours + 16, 4) == 0;
+}
+
+inline bool HeaderTemplate::ComesHome(const uint8_t* l3, bool ipv6) const {
+  const uint8_t* ours = bytes_.data() + l3_offset_;
+  if (ipv6 != ipv6_) return false;
+  return ipv6 ? std::memcmp(l3 + 24, ours + 8, 16) == 0 : std::memcmp(l3 + 16, ours + 12, 4) == 0;
+}
 
 }  // namespace sluice::wire
 

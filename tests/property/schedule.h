@@ -19,6 +19,22 @@
 
 namespace sluice::test {
 
+// What a verb does.
+inline bool TakesReceive(verbs::Opcode op) {
+  return op == verbs::Opcode::kSend || op == verbs::Opcode::kSendWithImm ||
+         op == verbs::Opcode::kRdmaWriteWithImm;
+}
+inline bool IsAtomic(verbs::Opcode op) {
+  return op == verbs::Opcode::kAtomicFetchAdd || op == verbs::Opcode::kAtomicCompareSwap;
+}
+inline bool FetchesData(verbs::Opcode op) { return op == verbs::Opcode::kRdmaRead || IsAtomic(op); }
+inline bool HasImm(verbs::Opcode op) {
+  return op == verbs::Opcode::kSendWithImm || op == verbs::Opcode::kRdmaWriteWithImm;
+}
+inline bool IsWrite(verbs::Opcode op) {
+  return op == verbs::Opcode::kRdmaWrite || op == verbs::Opcode::kRdmaWriteWithImm;
+}
+
 class Schedule {
  public:
   explicit Schedule(uint64_t seed);
@@ -38,15 +54,24 @@ class Schedule {
   static constexpr uint32_t kMaxMessages = 12;
   static constexpr uint32_t kSlots = 16;  // receives and WRITE targets
   static constexpr uint32_t kGap = 16;    // bytes between them that nobody may touch
+  static constexpr uint32_t kWords = 2;   // targets of atomics
   static constexpr uint8_t kUntouched = 0xee;
 
   struct Message {
     verbs::Opcode op = verbs::Opcode::kSend;
     uint32_t length = 0;
     uint32_t source = 0;      // offset in the sender's memory
-    uint32_t target = 0;      // of a WRITE, in the receiver's memory
+    uint32_t target = 0;      // of a WRITE, READ or atomic, in the receiver's memory
     bool own_target = false;  // nobody else writes there
-    bool bad_key = false;     // must fail
+    uint32_t landing = 0;     // of a READ or an atomic, in the sender's memory
+    int32_t reads = -1;       // the message whose WRITE it reads back, or -1: the peer's source
+    uint64_t operand = 0;     // of an atomic: added or put there,
+    uint64_t compare = 0;     // compared,
+    uint64_t before = 0;      // found and left by it if all before it were executed
+    uint64_t after = 0;
+    bool fence = false;
+    bool inlined = false;
+    bool bad_key = false;  // must fail
     bool signalled = true;
     uint32_t imm = 0;
     std::optional<verbs::CompletionStatus> status;
@@ -80,7 +105,9 @@ class Schedule {
   uint32_t ReceiveBase() const { return kGap + source_size_ + kGap; }
   uint32_t TargetBase() const { return ReceiveBase() + kSlots * SlotSize(); }
   uint32_t SharedBase() const { return TargetBase() + kSlots * SlotSize(); }
-  uint32_t MemorySize() const { return SharedBase() + max_length_ + kGap; }
+  uint32_t LandingBase() const { return SharedBase() + SlotSize(); }
+  uint32_t WordBase() const { return LandingBase() + kSlots * SlotSize(); }
+  uint32_t MemorySize() const { return WordBase() + kWords * 2 * kGap + kGap; }
   bool Chance(double p) { return rng_.Bernoulli(p); }
   std::string Fault(const std::string& what) {
     if (error_.empty()) error_ = what;
@@ -89,6 +116,8 @@ class Schedule {
 
   void MakeSide(int i);
   void PlanMessages(int i);
+  void PlanRead(int i, size_t k, Message* m);
+  void PlanAtomic(int i, size_t k, Message* m, uint64_t (&words)[kWords]);
   void ConnectSides();
   void Act(int i);
   void PostSend(int i);
@@ -98,12 +127,14 @@ class Schedule {
   void OnSend(int i, const verbs::WorkCompletion& c);
   void OnReceive(int i, const verbs::WorkCompletion& c);
   bool Intact(int from, const Message& m, uint32_t offset) const;
+  bool GotWhatItAskedFor(int side, const Message& m) const;
   bool SendsOver(int i) const;
   bool StepOnce();
   void Finish();
   void CheckMemory();
   void CheckSuccesses();
   void CheckSharedArea(int to);
+  void CheckAtomics(int from);
 
   Rng rng_;
   VirtualClock clock_;

@@ -41,7 +41,7 @@ class Transfer:
         for zero in ('mismatches', 'lost_messages', 'mbufs_leaked', 'qps_leaked'):
             self.assertEqual(found[zero], 0, zero)
         # In the ping-pong both ends verify, and so both count.
-        ways = 2 if found['test'] == 'lat' else 1
+        ways = 2 if found['test'] == 'lat' and found['op'] in ('send', 'write') else 1
         self.assertEqual(found['verified_bytes'], ways * found['bytes'])
         return found
 
@@ -69,6 +69,14 @@ class Transfer:
             self.assertGreater(rtt['min'], 0)
             self.assertLessEqual(rtt['p50'], rtt['p99'])
             self.assertLessEqual(rtt['p99'], rtt['p999'])
+
+    def test_reads_and_atomics(self):
+        pair = self.open('--loss', '1%', '--timeout', '10')
+        loss = ('--loss', '1%', '--timeout', '10')
+        self.check(pair, '--op', 'read', '--size', '20000', '--qps', '2', *loss, messages=300)
+        self.check(pair, '--op', 'fadd', '--qps', '2', *loss, messages=500)
+        self.check(pair, '--op', 'cas', *loss, messages=500)
+        self.check(pair, '--op', 'read', '--test', 'lat', messages=100)
 
     def test_ipv6_and_several_queue_pairs(self):
         pair = self.open(addresses=V6)

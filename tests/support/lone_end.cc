@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "wire/ip_headers.h"
 
 namespace sluice::test {
@@ -40,6 +42,7 @@ LoneEnd::LoneEnd(const LoneEndOptions& options)
   qo.send_depth = options.send_depth;
   qo.receive_depth = options.receive_depth;
   qo.max_segments = 4;
+  qo.max_inline = options.max_inline;
   qp = *device->CreateQueuePair(pd.get(), qo);
   verbs::ConnectOptions o = options.connect;
   o.peer_qpn = kPeerQpn;
@@ -154,10 +157,30 @@ wire::DecodedFrame LoneEnd::Request(const PeerRequest& r) const {
   const wire::OpcodeTraits& t = wire::TraitsOf(static_cast<uint8_t>(r.opcode));
   if (t.reth) f.reth = wire::Reth{r.va, r.rkey, r.length};
   if (t.imm) f.imm = wire::ImmDt{r.imm};
+  if (t.atomic_eth) f.atomic_eth = r.atomic;
+  if (t.ieth) f.ieth = wire::Ieth{r.invalidate};
   f.bth.ack_request = r.ack_request;
   f.payload = r.payload;
   Finish(&f);
   return f;
+}
+
+wire::DecodedFrame LoneEnd::ReadResponse(wire::Opcode opcode, uint32_t psn,
+                                         std::vector<uint8_t> payload, uint8_t syndrome,
+                                         uint32_t msn) const {
+  wire::DecodedFrame f = Frame(opcode, psn);
+  if (wire::TraitsOf(opcode).aeth) f.aeth = wire::Aeth{syndrome, msn};
+  f.payload = std::move(payload);
+  Finish(&f);
+  return f;
+}
+
+void LoneEnd::AtomicResponse(uint32_t psn, uint64_t original) {
+  wire::DecodedFrame f = Frame(wire::Opcode::kRcAtomicAcknowledge, psn);
+  f.aeth = wire::Aeth{31, 1};
+  f.atomic_ack_eth = wire::AtomicAckEth{original};
+  Finish(&f);
+  Inject(f);
 }
 
 void LoneEnd::Aeth(uint32_t psn, uint8_t syndrome, uint32_t msn) {

@@ -35,7 +35,9 @@ struct LoneEndOptions {
   uint32_t receive_depth = 64;
   size_t completions = 256;
   size_t memory = 1 << 16;
-  int access = verbs::kLocalWrite | verbs::kRemoteWrite;
+  int access = verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead |
+               verbs::kRemoteAtomic | verbs::kRemoteInvalidate;
+  uint32_t max_inline = 0;
   bool ipv6 = false;
   Time start = Time::FromPs(1'000'000);
 };
@@ -50,6 +52,8 @@ struct PeerRequest {
   uint32_t rkey = 0;
   uint32_t length = 0;  // of the RETH
   uint32_t imm = 0;
+  wire::AtomicEth atomic = {};
+  uint32_t invalidate = 0;
 };
 
 class LoneEnd {
@@ -85,6 +89,11 @@ class LoneEnd {
   void Inject(const wire::DecodedFrame& frame) { fake.Inject(frame.Encode()); }
   void InjectRequest(const PeerRequest& r) { Inject(Request(r)); }
   void Aeth(uint32_t psn, uint8_t syndrome, uint32_t msn = 0);
+  // A response to a READ, or to an atomic, of ours. AETH with this syndrome where the opcode has
+  // one.
+  wire::DecodedFrame ReadResponse(wire::Opcode opcode, uint32_t psn, std::vector<uint8_t> payload,
+                                  uint8_t syndrome = 31, uint32_t msn = 1) const;
+  void AtomicResponse(uint32_t psn, uint64_t original);
   void Ack(uint32_t psn, uint32_t msn = 0, uint8_t credits = 31) {
     Aeth(psn, wire::Aeth::AckSyndrome(credits), msn);
   }

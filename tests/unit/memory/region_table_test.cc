@@ -285,5 +285,36 @@ TEST(RegionTable, ConcurrentReadersSeeOneRegistrationOrNone) {
   for (std::thread& r : readers) r.join();
 }
 
+TEST(RegionTableInvalidate, TheKeyIsUnknownAndStillItsOwners) {
+  RegionTable t(1, 2);
+  const uint32_t key = MustRegister(&t, 0x10000, 64, kAll | kRemoteInvalidate);
+  const uint32_t other = MustRegister(&t, 0x20000, 64, kAll);
+  EXPECT_FALSE(t.Invalidate(key, kPd + 1, kRemoteInvalidate)) << "of another domain";
+  EXPECT_FALSE(t.Invalidate(other, kPd, kRemoteInvalidate)) << "without the right";
+  EXPECT_FALSE(t.Invalidate(key ^ 1, kPd, kRemoteInvalidate));
+  EXPECT_FALSE(t.Invalidate(0, kPd, kRemoteInvalidate));
+  EXPECT_EQ(t.Resolve(key, kPd, 0x10000, Bytes(8), kRemoteRead).fault, Fault::kNone);
+
+  EXPECT_TRUE(t.Invalidate(key, kPd, kRemoteInvalidate));
+  EXPECT_EQ(t.Resolve(key, kPd, 0x10000, Bytes(8), kRemoteRead).fault, Fault::kKey);
+  EXPECT_FALSE(t.Invalidate(key, kPd, kRemoteInvalidate)) << "twice";
+  EXPECT_EQ(t.Resolve(other, kPd, 0x20000, Bytes(8), kRemoteRead).fault, Fault::kNone);
+  // The slot is not free before its owner says so.
+  EXPECT_EQ(t.size(), 2u);
+  EXPECT_FALSE(t.Register(kPd, Pointer(0x30000), Bytes(8), kAll).ok());
+  EXPECT_TRUE(t.Deregister(key).ok());
+  EXPECT_FALSE(t.Deregister(key).ok());
+  EXPECT_TRUE(t.Register(kPd, Pointer(0x30000), Bytes(8), kAll).ok());
+}
+
+TEST(RegionTableInvalidate, AStaleKeyDoesNotReachTheNextRegistration) {
+  RegionTable t(1, 1);
+  const uint32_t old = MustRegister(&t, 0x10000, 64, kAll | kRemoteInvalidate);
+  ASSERT_TRUE(t.Deregister(old).ok());
+  const uint32_t now = MustRegister(&t, 0x10000, 64, kAll | kRemoteInvalidate);
+  EXPECT_FALSE(t.Invalidate(old, kPd, kRemoteInvalidate));
+  EXPECT_EQ(t.Resolve(now, kPd, 0x10000, Bytes(8), kRemoteRead).fault, Fault::kNone);
+}
+
 }  // namespace
 }  // namespace sluice::memory

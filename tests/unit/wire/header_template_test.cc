@@ -87,6 +87,23 @@ TEST(HeaderTemplateTest, EqualsThePlainHeadersAndTouchesNothingElse) {
   }
 }
 
+TEST(HeaderTemplateTest, AnotherDscpIsAllThatChanges) {
+  for (const bool ipv6 : {false, true}) {
+    for (const bool tagged : {false, true}) {
+      PathHeader path = TestPath(ipv6, tagged);
+      const HeaderTemplate head(path);
+      for (uint8_t dscp = 0; dscp < 64; ++dscp) {
+        path.dscp = dscp;
+        for (uint8_t ecn = 0; ecn < 4; ++ecn) {
+          std::vector<uint8_t> out(head.size());
+          head.WithDscp(dscp).Write(out.data(), 1040, ecn);
+          ASSERT_EQ(out, ByHand(path, 1040, ecn)) << static_cast<int>(dscp);
+        }
+      }
+    }
+  }
+}
+
 // The checksum is right for every fold of the incremental sum: all total lengths and many bases.
 TEST(HeaderTemplateTest, EveryIpv4LengthHasARightChecksum) {
   PathHeader path = TestPath(false, false);

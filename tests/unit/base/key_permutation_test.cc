@@ -1,4 +1,4 @@
-#include "memory/key_permutation.h"
+#include "base/key_permutation.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <bit>
 #include <vector>
 
-namespace sluice::memory {
+namespace sluice {
 namespace {
 
 TEST(KeyPermutation, DecryptUndoesEncrypt) {
@@ -55,5 +55,30 @@ TEST(KeyPermutation, SeedsGiveDifferentPermutations) {
   EXPECT_LT(same, 5);
 }
 
+// All 2^24 numbers: none twice, each found again.
+TEST(NumberPermutation, IsABijectionOf24Bits) {
+  const NumberPermutation p(3);
+  std::vector<bool> seen(size_t{1} << 24);
+  for (uint32_t v = 0; v <= 0xffffff; ++v) {
+    const uint32_t number = p.Encrypt(v);
+    ASSERT_LE(number, 0xffffffu);
+    ASSERT_FALSE(seen[number]);
+    seen[number] = true;
+    ASSERT_EQ(p.Decrypt(number), v);
+  }
+}
+
+TEST(NumberPermutation, NeighboursLandFarApart) {
+  const NumberPermutation p(1);
+  std::vector<uint32_t> differences;
+  for (uint32_t v = 0; v < 4'096; ++v) {
+    differences.push_back((p.Encrypt(v + 1) - p.Encrypt(v)) & 0xffffff);
+  }
+  std::sort(differences.begin(), differences.end());
+  int repeated = 0;
+  for (size_t i = 1; i < differences.size(); ++i) repeated += differences[i] == differences[i - 1];
+  EXPECT_LT(repeated, 20);  // chance: n^2 / 2^25 = 0.5
+}
+
 }  // namespace
-}  // namespace sluice::memory
+}  // namespace sluice

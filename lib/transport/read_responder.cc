@@ -1,0 +1,207 @@
+#include "transport/read_responder.h"
+
+#include <algorithm>
+
+#include "base/checks.h"
+#include "transport/atomic_operation.h"
+#include "wire/opcode.h"
+
+namespace sluice::transport {
+namespace {
+
+using wire::NakCode;
+using wire::Opcode;
+
+// IBTA 1.4, 9.7.2: the longest message.
+constexpr uint32_t kMaxMessage = uint32_t{1} << 31;
+// Congestion that responses meet is reported within a round trip; this is a generous one.
+constexpr Duration kActiveFor = Duration::Milliseconds(1);
+// Second flows come after all first ones among equal deadlines of the wheel.
+constexpr uint64_t kSecondFlow = uint64_t{1} << 24;
+
+Opcode ResponseOpcode(bool first, bool last) {
+  if (first) return last ? Opcode::kRcReadResponseOnly : Opcode::kRcReadResponseFirst;
+  return last ? Opcode::kRcReadResponseLast : Opcode::kRcReadResponseMiddle;
+}
+
+void WriteAeth(uint8_t syndrome, uint32_t msn, Extension* out) {
+  wire::Aeth{syndrome, msn}.Write(out->bytes + out->length);
+  out->length += wire::Aeth::kSize;
+}
+
+}  // namespace
+
+bool ReadResponder::Borrow(Context& ctx) {
+  if (block_ != nullptr) return true;
+  block_ = ctx.responses->Borrow();
+  if (block_ == nullptr) {
+    ctx.counters.Add(Count::kResponsePoolEmpty);
+    return false;
+  }
+  block_->flow.owner = owner_;
+  block_->flow.responds = true;
+  block_->flow.timer.order = first_flow_->timer.order | kSecondFlow;
+  block_->flow.Start(
+      [this](void* storage, const cc::FlowContext& c) {
+        return maker_.make(maker_.algorithm, storage, c);
+      },
+      first_flow_->context(), first_flow_->pacing_credit(), ctx.now, &ctx.counters);
+  return true;
+}
+
+uint32_t ReadResponder::PacketsOf(const wire::FrameView& view) const {
+  if (!view.traits->read_request) return 1;
+  const uint32_t length = view.reth().length;
+  if (length > kMaxMessage) return 1;
+  return std::max<uint32_t>(1, (length + config_.mtu - 1) / config_.mtu);
+}
+
+RequestCheck ReadResponder::Full() const {
+  // More than the peer was told it may have outstanding (IBTA 1.4, 9.7.4.1.5) is its mistake. But
+  // copies of requests that it has long got answered may take the room as well: then this one is
+  // left to its retransmission.
+  if (block_->queue.AnyDuplicate()) return {RxDrop::kNotReady, {}};
+  return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
+}
+
+RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {
+  if (config_.resources == 0 || reth.length > kMaxMessage) {
+    return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
+  }
+  const memory::Resolution whole =
+      ctx.regions.Resolve(reth.rkey, config_.pd, reth.va, Bytes(reth.length), memory::kRemoteRead);
+  if (whole.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
+  return {};
+}
+
+ResponseJob ReadResponder::ReadJob(const wire::FrameView& view, uint32_t msn) const {
+  const wire::Reth reth = view.reth();
+  ResponseJob job;
+  job.first = view.psn;
+  job.packets = PacketsOf(view);
+  job.va = reth.va;
+  job.rkey = reth.rkey;
+  job.length = reth.length;
+  job.msn = msn;
+  return job;
+}
+
+RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn) {
+  const RequestCheck check = CheckRead(ctx, view.reth());
+  if (check.drop != RxDrop::kNone) return check;
+  if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
+  if (!block_->queue.Append(ReadJob(view, msn), config_.resources)) return Full();
+  ctx.counters.Add(Count::kReadRequests);
+  return {};
+}
+
+RequestCheck ReadResponder::AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn) {
+  const wire::AtomicEth eth = view.atomic_eth();
+  if (config_.resources == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
+    return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
+  }
+  const memory::Resolution m =
+      ctx.regions.Resolve(eth.rkey, config_.pd, eth.va, Bytes(kAtomicBytes), memory::kRemoteAtomic);
+  if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
+  if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
+  if (block_->queue.count() >= config_.resources) return Full();
+  ResponseJob job;
+  job.first = view.psn;
+  job.msn = msn;
+  job.atomic = true;
+  job.original = ExecuteAtomic(view.opcode, eth, m.address);
+  block_->queue.Append(job, config_.resources);
+  block_->replays.Add({view.psn, msn, job.original});
+  ctx.counters.Add(Count::kAtomicRequests);
+  return {};
+}
+
+RequestCheck ReadResponder::Accept(Context& ctx, const wire::FrameView& view, uint32_t msn) {
+  return view.traits->atomic ? AcceptAtomic(ctx, view, msn) : AcceptRead(ctx, view, msn);
+}
+
+bool ReadResponder::AcceptDuplicate(Context& ctx, const wire::FrameView& view, Psn expected,
+                                    uint32_t msn) {
+  if (block_ == nullptr) return false;
+  ResponseJob job;
+  if (view.traits->atomic) {
+    const ReplayRecords::Record* record = block_->replays.Find(view.psn);
+    if (record == nullptr) return false;
+    job.first = view.psn;
+    job.atomic = true;
+    job.msn = record->msn;
+    job.original = record->original;
+  } else {
+    // A range that reaches beyond what was asked for is no duplicate.
+    const uint32_t behind = (expected.value() - view.psn.value()) & Psn::kMask;
+    if (Enabled(Check::kDuplicateRange) && PacketsOf(view) > behind) return false;
+    if (CheckRead(ctx, view.reth()).drop != RxDrop::kNone) return false;
+    job = ReadJob(view, msn);
+  }
+  job.duplicate = true;
+  return block_->queue.Insert(job, config_.resources);
+}
+
+bool ReadResponder::Active(Time now) const {
+  if (block_ == nullptr) return false;
+  return !block_->queue.empty() || now - last_sent_ < kActiveFor;
+}
+
+void ReadResponder::WriteAtomicAck(const ResponseJob& job, uint8_t credit_code,
+                                   OutgoingPacket* out) const {
+  out->bth.opcode = Opcode::kRcAtomicAcknowledge;
+  WriteAeth(wire::Aeth::AckSyndrome(credit_code), job.msn, &out->extension);
+  wire::AtomicAckEth{job.original}.Write(out->extension.bytes + out->extension.length);
+  out->extension.length += wire::AtomicAckEth::kSize;
+}
+
+bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t credit_code,
+                              OutgoingPacket* out, Segment* run) {
+  const uint64_t begin = uint64_t{job.sent} * config_.mtu;
+  const uint32_t length =
+      static_cast<uint32_t>(std::min<uint64_t>(config_.mtu, job.length - begin));
+  const memory::Resolution m =
+      ctx.regions.Resolve(job.rkey, config_.pd, job.va + begin, Bytes(length), memory::kRemoteRead);
+  if (m.fault != memory::Fault::kNone) {
+    out->bth.opcode = Opcode::kRcAcknowledge;
+    WriteAeth(wire::Aeth::NakSyndrome(NakCode::kRemoteAccessError), job.msn, &out->extension);
+    ctx.counters.Add(Count::kNaksSent);
+    return false;
+  }
+  const bool first = job.sent == 0;
+  const bool last = job.sent + 1 == job.packets;
+  out->bth.opcode = ResponseOpcode(first, last);
+  if (first || last) WriteAeth(wire::Aeth::AckSyndrome(credit_code), job.msn, &out->extension);
+  *run = {m.address, length};
+  out->payload = {{run, 1}, 0, length};
+  burst_bytes_ += Bytes(length);
+  ctx.counters.Add(Count::kDataPackets);
+  if (job.duplicate) ctx.counters.Add(Count::kRetransmissions);
+  return true;
+}
+
+bool ReadResponder::Next(Context& ctx, uint8_t credit_code, OutgoingPacket* out, Segment* run) {
+  ResponseJob& job = block_->queue.front();
+  *out = OutgoingPacket{};
+  out->bth.psn = job.next();
+  out->bth.mig_req = true;
+  out->retransmission = job.duplicate;
+  if (job.atomic) {
+    WriteAtomicAck(job, credit_code, out);
+  } else if (!WriteRead(ctx, job, credit_code, out, run)) {
+    return false;
+  }
+  ++burst_packets_;
+  last_sent_ = ctx.now;
+  if (++job.sent == job.packets) block_->queue.Pop();
+  return true;
+}
+
+void ReadResponder::EndBurst(Context& ctx) {
+  if (burst_packets_ == 0) return;
+  block_->flow.OnSent({ctx.now, burst_bytes_, burst_packets_, Bytes(0), !pending()});
+  burst_packets_ = 0;
+  burst_bytes_ = Bytes(0);
+}
+
+}  // namespace sluice::transport
