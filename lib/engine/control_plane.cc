@@ -40,6 +40,11 @@ net::StackConfig StackConfig(const ControlConfig& c) {
 // The membership bit aside, the default partition: the only one there is without a subnet manager.
 constexpr uint16_t kPkeyMask = 0x7fff;
 
+// UDP, BTH, the longest extension headers that go with payload, and the iCRC.
+constexpr uint32_t kTransportHeaders = 8 + 12 + 20 + 4;
+constexpr uint8_t kNarrowest = 3;  // 1024 bytes
+constexpr Duration kNarrowFor = Duration::Seconds(600);
+
 }  // namespace
 
 const char* NameOf(GsiDrop cause) {
@@ -79,7 +84,29 @@ void ControlPlane::OnForeignFrame(Time now, const port::Packet& packet) {
   const std::span<const uint8_t> frame = Linear(packet);
   if (frame.empty()) return;
   stack_.OnFrame(now, frame);
+  TakeTooBig(now);
   Update();
+}
+
+void ControlPlane::TakeTooBig(Time now) {
+  for (net::TooBig report; stack_.TakeTooBig(&report);) {
+    uint8_t code = max_mtu_;
+    const uint32_t headers = (ip_.is_v4() ? 20 : 40) + kTransportHeaders;
+    while (code > kNarrowest && headers + (128u << code) > report.ip_mtu) --code;
+    Narrow* slot = &narrow_[next_narrow_];
+    for (Narrow& n : narrow_) {
+      if (n.mtu != 0 && n.ip == report.peer) slot = &n;
+    }
+    if (slot == &narrow_[next_narrow_]) next_narrow_ = (next_narrow_ + 1) % narrow_.size();
+    *slot = {report.peer, code, now + kNarrowFor};
+  }
+}
+
+uint8_t ControlPlane::MtuTo(Time now, const wire::IpAddress& ip) const {
+  for (const Narrow& n : narrow_) {
+    if (n.mtu != 0 && n.ip == ip && now < n.until) return n.mtu;
+  }
+  return max_mtu_;
 }
 
 bool ControlPlane::Check(const wire::FrameView& view, const port::Packet& packet) {

@@ -69,11 +69,21 @@ class ControlPlane {
   const cm::Manager& manager() const { return manager_; }
   void Update();
 
-  uint8_t max_mtu() const { return max_mtu_; }
+  // MTU code of the largest packets to `ip`: what the port carries, or 1024 bytes and more of it
+  // after a router has reported "too big" within the last ten minutes (RFC 1191, 6.3). A report is
+  // easily forged, so none narrows a path below what every link since Ethernet carries, nor one
+  // that is connected already.
+  uint8_t MtuTo(Time now, const wire::IpAddress& ip) const;
   uint64_t drops(GsiDrop cause) const { return drops_[static_cast<size_t>(cause)].value(); }
 
  private:
+  struct Narrow {
+    wire::IpAddress ip;
+    uint8_t mtu = 0;  // code; 0: unused
+    Time until;
+  };
   void RunTimers(Time now);
+  void TakeTooBig(Time now);
   // The whole frame in one piece, or nothing if it is too long or not all there.
   std::span<const uint8_t> Linear(const port::Packet& packet);
   size_t WriteMad(const cm::MadOut& mad, uint8_t* out);
@@ -87,6 +97,8 @@ class ControlPlane {
   cm::Manager manager_;
   std::optional<Time> deadline_;
   uint32_t psn_ = 0;
+  std::array<Narrow, 16> narrow_;  // the oldest gives way
+  size_t next_narrow_ = 0;
   std::array<uint8_t, net::kMaxControlFrame> gathered_;
   std::array<telemetry::Counter, kGsiDrops> drops_;
 };

@@ -79,7 +79,7 @@ SLUICE_PUBLIC const char* NameOf(CmState state);
 struct CmOptions {
   // How our queue pair is to be connected. QPNs, PSNs, addresses, RNR retry count and, on the
   // accepting side, MTU and retry count come from the handshake; the MTU is at most what the port
-  // carries and what the peer accepts.
+  // carries, what the peer accepts, and what a router on the way has reported to fit (ICMP).
   ConnectOptions connect;
   // READs and atomics that we serve at a time, and that we may have outstanding; what is agreed is
   // the lesser of what one offers and the other wants.

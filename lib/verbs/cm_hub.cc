@@ -71,8 +71,9 @@ uint16_t CmHub::NextPort() {
   return static_cast<uint16_t>(kFirstPort + (first + next_port_++) % kPorts);
 }
 
-uint8_t CmHub::MtuCode(uint32_t mtu) const {
-  uint8_t code = device_->engine.control()->max_mtu();
+uint8_t CmHub::MtuCode(uint32_t mtu, const wire::IpAddress& ip) {
+  uint8_t code = 1;
+  Call([&](engine::ControlPlane& control, Time now) { code = control.MtuTo(now, ip); });
   while (code > 1 && (128u << code) > mtu) --code;
   return code;
 }

@@ -38,8 +38,8 @@ class CmHub {
 
   Device::Impl* device() { return device_; }
   uint16_t NextPort();
-  // The MTU code of the largest IB MTU up to `mtu` bytes that the port carries.
-  uint8_t MtuCode(uint32_t mtu) const;
+  // The MTU code of the largest IB MTU up to `mtu` bytes that the port and the way to `ip` carry.
+  uint8_t MtuCode(uint32_t mtu, const wire::IpAddress& ip);
 
   std::map<uint64_t, Listener::Impl*> listeners;  // by service ID
 

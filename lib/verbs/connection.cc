@@ -85,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Connect(Device* device, 
   impl->peer.ip = *ip;
   impl->port = port;
   impl->source_port = (*hub)->NextPort();
-  impl->mtu_code = (*hub)->MtuCode(options.connect.mtu);
+  impl->mtu_code = (*hub)->MtuCode(options.connect.mtu, *ip);
   impl->options = options;
   impl->offered.assign(options.private_data.begin(), options.private_data.end());
   impl->Resolve();

@@ -193,6 +193,69 @@ TEST(ControlPlane, AFloodOfDatagramsIsAnsweredSlowly) {
   EXPECT_GT(Stat(&hosts, 1, "cm_answers_limited"), 1900u);
 }
 
+// 198.51.100.254 says that a packet of ours to .2 does not fit a link of `mtu` bytes.
+std::vector<uint8_t> TooBig(uint16_t mtu) {
+  std::vector<uint8_t> f(14 + 20 + 8 + 20 + 8);
+  wire::MacAddress::Parse("52:54:00:00:00:0a")->Write(f.data());
+  wire::MacAddress::Parse("52:54:00:00:00:fe")->Write(f.data() + 6);
+  StoreBe16(f.data() + 12, 0x0800);
+  wire::Ipv4Header ip;
+  ip.total_length = static_cast<uint16_t>(f.size() - 14);
+  ip.protocol = 1;
+  ip.source = *wire::IpAddress::Parse("198.51.100.254");
+  ip.destination = *wire::IpAddress::Parse(TwoHosts::Address(0));
+  ip.Write(f.data() + 14);
+  StoreBe16(f.data() + 24, wire::InternetChecksum(f.data() + 14, 20));
+  f[34] = 3;
+  f[35] = 4;
+  StoreBe16(f.data() + 40, mtu);
+  ip.protocol = 17;
+  ip.source = ip.destination;
+  ip.destination = *wire::IpAddress::Parse(TwoHosts::Address(1));
+  ip.Write(f.data() + 42);
+  StoreBe16(f.data() + 64, 4791);
+  StoreBe16(f.data() + 36, wire::InternetChecksum(f.data() + 34, f.size() - 34));
+  return f;
+}
+
+TEST(ControlPlane, ANarrowPathIsRememberedForTenMinutes) {
+  // IPv4 20, UDP 8, BTH 12, extension 20, iCRC 4: what an IP packet needs beside the payload.
+  const struct {
+    uint16_t ip_mtu;
+    uint8_t code;
+  } cases[] = {{9000, 5},      {4096 + 64, 5}, {4096 + 63, 4}, {2048 + 64, 4},
+               {2048 + 63, 3}, {1500, 3},      {500, 3},       {0, 3}};
+  const auto peer = *wire::IpAddress::Parse(TwoHosts::Address(1));
+  for (const auto& c : cases) {
+    TwoHosts hosts;
+    ASSERT_TRUE(verbs::Answer(hosts[0].device.get()).ok());
+    hosts[0].port->Inject(TooBig(c.ip_mtu));
+    hosts[0].device->Poll();
+    const engine::ControlPlane& control = *hosts[0].device->impl().engine.control();
+    EXPECT_EQ(control.MtuTo(hosts.now(), peer), c.code) << c.ip_mtu;
+    EXPECT_EQ(control.MtuTo(hosts.now(), wire::IpAddress::FromV4(1)), 5) << "another peer";
+    EXPECT_EQ(control.MtuTo(hosts.now() + Duration::Seconds(600), peer), 5);
+    EXPECT_EQ(Stat(&hosts, 0, "net_too_big"), 1u);
+  }
+}
+
+TEST(ControlPlane, ConnectionsKeepToANarrowPath) {
+  TwoHosts hosts;
+  ASSERT_TRUE(verbs::Answer(hosts[0].device.get()).ok());
+  hosts[0].port->Inject(TooBig(1500));
+  hosts[0].device->Poll();
+  auto listener = *verbs::Listener::Create(hosts[1].device.get(), 5);
+  auto c = *verbs::Connection::Connect(hosts[0].device.get(), hosts.MakeQp(0), TwoHosts::Address(1),
+                                       5, {});
+  std::unique_ptr<verbs::Connection> request;
+  ASSERT_TRUE(hosts.Run([&] {
+    c->Poll();
+    request = listener->Poll();
+    return request != nullptr;
+  }));
+  EXPECT_EQ(request->mtu(), 1024u);
+}
+
 TEST(ControlPlane, NamesOfDrops) {
   EXPECT_STREQ(NameOf(GsiDrop::kOpcode), "opcode");
   EXPECT_STREQ(NameOf(GsiDrop::kIcrc), "icrc");
