@@ -87,14 +87,10 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   const wire::DropCause cause =
       wire::ParseFrame({packet.header, packet.header_length}, packet.frame_length, &view);
   if (cause != wire::DropCause::kNone) {
-    wire_drops_[static_cast<size_t>(cause)].Add(1);
-    return;
+    return OnRefused(ctx.now, cause, packet);
   }
   QueuePair* qp = table_.Find(view.dest_qpn);
-  if (qp == nullptr) {
-    drops_.Add(RxDrop::kUnknownQp);
-    return;
-  }
+  if (qp == nullptr) return OnUnknownQp(ctx, view, packet);
   qp->OnPacket(ctx, view, packet);
   AfterInput(qp);
 }
@@ -127,6 +123,7 @@ void Engine::ArmResponses(QueuePair* qp, SendFlow* second) {
 }
 
 void Engine::RunTimers(Context& ctx) {
+  if (control_ != nullptr) control_->OnTimers(ctx.now);
   std::array<wheel::Entry*, port::kMaxBurst> due;
   size_t n;
   do {

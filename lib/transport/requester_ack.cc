@@ -174,8 +174,9 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
   records_.Clear();
   ask_ack_ = true;
   progress_ = rewound_at_ = ctx.now;
+  // Again to the same PSN: the old stream of responses may be running still.
+  if (!(psn == rewound_to_)) newest_response_ = max_;
   rewound_to_ = psn;
-  newest_response_ = max_;
   ctx.counters.Add(Count::kRewinds);
   flow_->OnLoss({ctx.now, kind, before - in_flight(), packets, in_flight()});
 }

@@ -140,9 +140,16 @@ bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, P
 // before, has the request that was sent again lost its response too.
 bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn missing) {
   if (missing == rewound_to_) {
-    const bool anew = view.psn <= newest_response_;
+    // Back by more than half of what the stream has run: a network that reorders does not do that.
+    const bool anew =
+        view.psn <= newest_response_ && view.psn - missing <= (newest_response_ - missing) / 2 + 1;
     newest_response_ = view.psn;
-    if (!anew || ctx.now - rewound_at_ < AckPatience() / 2) return true;
+    if (!anew) {
+      // Alive, and bound to answer the new request behind the old one: not a time to give up.
+      progress_ = ctx.now;
+      return true;
+    }
+    if (ctx.now - rewound_at_ < AckPatience() / 2) return true;
   }
   // The requests before the READ are acknowledged by it all the same.
   if (missing > una_) AdvanceTo(ctx, missing - 1, false);
