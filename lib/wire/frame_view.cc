@@ -62,8 +62,10 @@ bool Ipv4ChecksumGood(const uint8_t* l3) {
 
 [[gnu::cold, gnu::noinline]] DropCause TransportCause(const FrameView& v) {
   const uint32_t t = v.transport_bytes;
-  if ((v.bth[1] & 15) != 0) return DropCause::kTransportVersion;
-  if (!v.traits->known) return DropCause::kOpcode;
+  if (Enabled(Check::kTransportVersion) && (v.bth[1] & 15) != 0) {
+    return DropCause::kTransportVersion;
+  }
+  if (Enabled(Check::kOpcode) && !v.traits->known) return DropCause::kOpcode;
   const uint32_t fixed = Bth::kSize + v.traits->extension_bytes + kIcrcBytes;
   if (t < fixed) return DropCause::kLength;
   if (!v.traits->payload_allowed && t != fixed) return DropCause::kPayload;
