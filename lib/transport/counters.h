@@ -51,6 +51,9 @@ enum class Count : uint8_t {
   kImpliedNaks,
   kResponsePoolEmpty,
   kInvalidations,
+  kSpuriousRetransmissions,
+  kTailProbes,
+  kScoreboardPoolEmpty,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -127,6 +130,13 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      "READ and atomic requests put off because no response block was free",
      telemetry::Kind::kCounter},
     {"invalidations_total", "events", "Keys that a peer or a work request invalidated",
+     telemetry::Kind::kCounter},
+    {"spurious_retransmissions_total", "packets",
+     "Packets sent again although an earlier copy was on its way", telemetry::Kind::kCounter},
+    {"tail_loss_probes_total", "packets", "Packets sent again because nothing was heard",
+     telemetry::Kind::kCounter},
+    {"scoreboard_pool_empty_total", "events",
+     "Packets dropped or held back because no scoreboard block was free",
      telemetry::Kind::kCounter},
 }};
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/psn.h"
@@ -22,6 +23,7 @@
 #include "transport/requester.h"
 #include "transport/responder.h"
 #include "transport/send_flow.h"
+#include "transport/sr_halves.h"
 #include "wire/address.h"
 #include "wire/frame_view.h"
 #include "wire/header_template.h"
@@ -60,6 +62,10 @@ struct Connection {
   // (responder resources); at most ReadWindow::kMaxDepth each, 0: none.
   uint8_t max_rd_atomic = 0;
   uint8_t responder_resources = 0;
+  // Selective repeat, if both ends agreed to the extension (docs/wire-formats.md): the window in
+  // PSNs, a power of two; 0: base RC. The pools outlive the queue pair.
+  uint32_t tracking_window = 0;
+  ScoreboardPools* scoreboards = nullptr;
 };
 
 class QueuePair {
@@ -99,7 +105,8 @@ class QueuePair {
 
   // Whether a data packet may go now.
   SendGate Gate() const {
-    return state() == QpState::kReadyToSend ? requester_.Gate() : SendGate::kNoWork;
+    if (state() != QpState::kReadyToSend) return SendGate::kNoWork;
+    return sr_ == nullptr ? requester_.Gate() : sr_->sender.Gate();
   }
   // Executes the local operation that is next; only with Gate() == kLocal.
   void RunLocal(Context& ctx);
@@ -118,14 +125,25 @@ class QueuePair {
   bool serves_reads() const { return reads_.serves(); }
   uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
-  bool HasAnswer() const { return responder_.HasAnswer(); }
-  // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below.
-  Answer TakeAnswer(Context& ctx) { return responder_.TakeAnswer(ctx); }
+  // Selective repeat: SEND and WRITE with or without immediate only.
+  bool extended() const { return sr_ != nullptr; }
+
+  bool HasAnswer() const {
+    return sr_ == nullptr ? responder_.HasAnswer() : sr_->receiver.HasAnswer();
+  }
+  // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below; another one
+  // may be due after it.
+  Answer TakeAnswer(Context& ctx) {
+    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->receiver.TakeAnswer(ctx);
+  }
   void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
   void WriteCnp(Context& ctx, port::Packet* packet) const;
 
   // Whether completions are held back, or posted work is to be flushed.
-  bool Unsettled() const { return state() == QpState::kError || requester_.HoldsCompletions(); }
+  bool Unsettled() const {
+    if (state() == QpState::kError) return true;
+    return sr_ == nullptr ? requester_.HoldsCompletions() : sr_->HoldsCompletions();
+  }
   // Moves held-back completions; true when nothing is left to move.
   bool Settle(Context& ctx);
   // To the error state: everything posted completes flushed.
@@ -148,6 +166,8 @@ class QueuePair {
   void OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   void OnReadResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   void OnCnp(Context& ctx);
+  void StartExtended(const Connection& connection);
+  void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
   const uint32_t qpn_;
   const uint32_t pd_;
@@ -164,6 +184,7 @@ class QueuePair {
   Requester requester_;
   ReadResponder reads_;
   Responder responder_;
+  std::unique_ptr<SrHalves> sr_;  // in place of requester and responder
   cc::ReceiverHalf* receiver_half_ = nullptr;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];
   SendQueue send_queue_;

@@ -56,6 +56,7 @@ class Responder {
       : queue_(queue), completions_(completions), reads_(reads), qpn_(qpn) {}
 
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
+  CompletionRing* completions() const { return completions_; }
 
   // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);

@@ -90,6 +90,7 @@ bool IsAtomic(Opcode opcode) {
 // The rest of a post that is no plain SEND or WRITE from registered memory.
 PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r, transport::SendQueue* queue,
                        transport::SendWork* work) {
+  if (q.qp->extended() && r.opcode > Opcode::kRdmaWriteWithImm) return PostResult::kNotExtended;
   if (r.inlined) {
     const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
     if (!sends && r.opcode != Opcode::kSendWithInvalidate) return PostResult::kInvalidRequest;
@@ -117,6 +118,10 @@ PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r, transport::Send
 
 // Signals that a base RoCEv2 peer gives: round trips from its ACKs, and CNPs.
 cc::SignalSet BaseSignals() { return cc::SignalSet().Add(cc::Signal::kRtt).Add(cc::Signal::kCnp); }
+// And what the acknowledgements of the extension carry besides.
+cc::SignalSet ExtendedSignals() {
+  return BaseSignals().Add(cc::Signal::kCeBytes).Add(cc::Signal::kRemoteDelay);
+}
 
 }  // namespace
 
@@ -160,12 +165,19 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   c.cnp_dscp = o.cnp_dscp;
   c.flow_label = o.flow_label;
   c.max_rd_atomic = o.max_rd_atomic;
-  c.responder_resources = o.responder_resources;
+  const bool extended = o.reliability == Reliability::kExtended;
+  if (!extended) {
+    c.responder_resources = o.responder_resources;
+  } else if (o.tracking_window == 0) {
+    return absl::InvalidArgumentError("tracking window of 0 packets: choose a power of two");
+  } else {
+    c.tracking_window = o.tracking_window;
+  }
   absl::Status status;
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,
                                Duration::Nanoseconds(static_cast<int64_t>(o.base_rtt_ns)),
-                               BaseSignals());
+                               extended ? ExtendedSignals() : BaseSignals());
   });
   if (status.ok()) impl_->algorithm = *std::move(algorithm);
   return status;
