@@ -172,6 +172,7 @@ class QueuePair {
   const uint32_t qpn_;
   const uint32_t pd_;
   std::atomic<QpState> state_{QpState::kReset};
+  std::unique_ptr<SrHalves> sr_;  // selective repeat, in place of requester and responder
   uint32_t peer_qpn_ = 0;
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;
@@ -184,7 +185,6 @@ class QueuePair {
   Requester requester_;
   ReadResponder reads_;
   Responder responder_;
-  std::unique_ptr<SrHalves> sr_;  // in place of requester and responder
   cc::ReceiverHalf* receiver_half_ = nullptr;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];
   SendQueue send_queue_;

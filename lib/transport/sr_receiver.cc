@@ -241,8 +241,13 @@ void SrReceiver::Refuse(Context& ctx, uint64_t sequence, const wire::ExtendedDat
 bool SrReceiver::Reject(Context& ctx, Verdict check, uint64_t sequence,
                         const wire::ExtendedData& data) {
   ctx.drops.Add(check.drop);
-  // Errors are raised in order: until its turn it is as if lost.
-  if (sequence != expected_) return true;
+  // Errors are raised in order: until its turn it is as if lost, but the sender hears that it came,
+  // and what else is missing.
+  if (sequence != expected_) {
+    NoteEcho(ctx, PsnOf(sequence), data);
+    ack_pending_ = true;
+    return true;
+  }
   Refuse(ctx, sequence, data);
   if (check.drop == RxDrop::kNotReady || check.drop == RxDrop::kCompletionFull) {
     nak_syndrome_ = wire::Aeth::RnrSyndrome(config_.min_rnr_timer);

@@ -206,7 +206,7 @@ void SrSender::Next(Context& ctx, OutgoingPacket* out) {
   uint64_t sequence = next_;
   uint64_t position = current_;
   if (again) {
-    sequence = lost_ > 0 ? TakeLost() : una_;
+    sequence = probe_oldest_ ? una_ : TakeLost();
     probe_oldest_ = false;
     position = FindWork(sequence);
   }

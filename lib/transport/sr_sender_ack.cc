@@ -94,6 +94,7 @@ void SrSender::DeliverThrough(Time now, uint64_t sequence, Gain* gain) {
   for (uint64_t s = una_; s <= sequence; ++s) Deliver(now, s, blocks_.Find(s), gain);
   blocks_.Pass(una_, sequence + 1);
   una_ = sequence + 1;
+  probe_oldest_ = false;
 }
 
 void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
@@ -297,6 +298,8 @@ bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
     return Fail(Status::kRnrRetryExceeded);
   }
   if (config_.base.rnr_retry != 7) --rnr_left_;
+  // The peer is there and answers; how long it may not be ready is for the RNR retries to say.
+  retries_left_ = config_.base.retry_count;
   if ((block->delivered & mask) == 0) {
     MarkLost(una_, block);
   } else {
@@ -334,6 +337,9 @@ void SrSender::Probe(Context& ctx) {
   ++probes_;
   last_event_ = ctx.now;
   ctx.counters.Add(Count::kTailProbes);
+  // The oldest arrived and is not acknowledged: the receiver is not ready, and will say so.
+  probe_oldest_ = (blocks_.Find(una_)->delivered & MaskOf(una_)) != 0;
+  if (probe_oldest_) return;
   for (uint64_t s = next_; s-- > una_;) {
     SendBlock* block = blocks_.Find(s);
     if (((block->delivered | block->lost) & MaskOf(s)) != 0) continue;
@@ -343,20 +349,17 @@ void SrSender::Probe(Context& ctx) {
     newly_lost_packets_ = 0;
     return;
   }
-  probe_oldest_ = true;
 }
 
 bool SrSender::OnTimeout(Context& ctx) {
   ctx.counters.Add(Count::kTimeouts);
   if (!SpendRetry(ctx)) return false;
-  bool any = lost_ > 0;
+  probe_oldest_ = (blocks_.Find(una_)->delivered & MaskOf(una_)) != 0;
   for (uint64_t s = una_; s < next_; ++s) {
     SendBlock* block = blocks_.Find(s);
     if (((block->delivered | block->lost) & MaskOf(s)) != 0) continue;
     MarkLost(s, block);
-    any = true;
   }
-  if (!any) probe_oldest_ = true;
   ReportLosses(ctx, cc::LossKind::kTimeout);
   progress_ = last_event_ = ctx.now;
   return true;

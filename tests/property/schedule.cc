@@ -50,7 +50,8 @@ Schedule::Schedule(uint64_t seed, bool extended) : rng_(seed), extended_(extende
   if (Chance(0.3)) port_.receive_burst = 1 + rng_.Below(4);
   if (Chance(0.3)) port_.transmit_burst = 1 + rng_.Below(4);
   if (Chance(0.2)) {
-    port_.receive_header = 90;
+    // All headers, those of an XT_SACK or of RC.
+    port_.receive_header = extended_ ? 132 : 90;
     port_.receive_segment = 200;
   }
   if (!must_succeed_) {

@@ -28,7 +28,8 @@ struct SprayPort::Record {
   }
 };
 
-SprayPort::SprayPort(Bandwidth rate, std::vector<Duration> delays) : delays_(std::move(delays)) {
+SprayPort::SprayPort(Bandwidth rate, std::vector<Duration> delays, Time start)
+    : delays_(std::move(delays)), now_(start), free_(start) {
   capabilities_.linear_room = sizeof(Record::header);
   capabilities_.max_frame = 9216;
   capabilities_.elides_payload = true;
@@ -123,8 +124,7 @@ SprayPair::SprayPair(Bandwidth rate, const std::vector<Duration>& delays,
   clock_.Set(Time::FromPs(~uint64_t{0} - 50'000'000));  // time wraps in every test
   for (uint64_t i = 0; i < 2; ++i) {
     Side& s = sides_[i];
-    s.port = std::make_unique<SprayPort>(rate, delays);
-    s.port->SetNow(clock_.Now());
+    s.port = std::make_unique<SprayPort>(rate, delays, clock_.Now());
     verbs::DeviceParts parts;
     parts.port = s.port.get();
     parts.clock = &clock_;

@@ -21,7 +21,7 @@ namespace sluice::test {
 
 class SprayPort : public port::Port {
  public:
-  SprayPort(Bandwidth rate, std::vector<Duration> delays);
+  SprayPort(Bandwidth rate, std::vector<Duration> delays, Time start);
   ~SprayPort() override;
   static void Connect(SprayPort& a, SprayPort& b);
 
