@@ -193,6 +193,12 @@ bool SprayPair::Step() {
   return true;
 }
 
+void SprayPair::Idle(Duration time) {
+  const Time end = clock_.Now() + time;
+  while (clock_.Now() < end && Step()) {
+  }
+}
+
 bool SprayPair::RunUntil(size_t completed, Duration limit) {
   const Time end = clock_.Now() + limit;
   while (completed_ < completed) {

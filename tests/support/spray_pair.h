@@ -74,6 +74,8 @@ class SprayPair {
   void PostWrite(uint32_t length);
   // Runs until that many have completed in all, with success; false when `limit` passed before.
   bool RunUntil(size_t completed, Duration limit);
+  // Runs on for that long.
+  void Idle(Duration time);
   size_t completed() const { return completed_; }
 
  private:
