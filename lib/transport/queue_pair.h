@@ -16,9 +16,9 @@
 #include "base/time.h"
 #include "cc/receiver.h"
 #include "port/packet.h"
+#include "transport/cnp_gate.h"
 #include "transport/context.h"
 #include "transport/queues.h"
-#include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
@@ -178,8 +178,7 @@ class QueuePair {
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
-  // A receiver sends one notification per 50 us and flow; jitter may bring some together.
-  RateLimit<50, 4> cnp_rate_;
+  CnpGate cnp_gate_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;

@@ -166,7 +166,6 @@ bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t cred
     out->bth.opcode = Opcode::kRcAcknowledge;
     WriteAeth(wire::Aeth::NakSyndrome(NakCode::kRemoteAccessError), job.msn, &out->extension);
     ctx.counters.Add(Count::kNaksSent);
-    ctx.drops.Add(RxDrop::kAccess);
     return false;
   }
   const bool first = job.sent == 0;

@@ -95,7 +95,7 @@ void Requester::SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal) {
   signal->app_limited = record->app_limited;
 }
 
-void Requester::Advance(Context& ctx, Psn through, bool timed) {
+inline void Requester::Advance(Context& ctx, Psn through, bool timed) {
   const int32_t count = through - una_ + 1;
   const uint64_t before = una_offset_;
   una_ = through + 1;
@@ -132,6 +132,8 @@ void Requester::TakeCredits(const wire::Aeth& aeth) {
     credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
   }
 }
+
+void Requester::AdvanceTo(Context& ctx, Psn through, bool timed) { Advance(ctx, through, timed); }
 
 bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   const bool is_ack = aeth.IsAck();
@@ -172,8 +174,9 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
   records_.Clear();
   ask_ack_ = true;
   progress_ = rewound_at_ = ctx.now;
+  // Again to the same PSN: the old stream of responses may be running still.
+  if (!(psn == rewound_to_)) newest_response_ = max_;
   rewound_to_ = psn;
-  newest_response_ = max_;
   ctx.counters.Add(Count::kRewinds);
   flow_->OnLoss({ctx.now, kind, before - in_flight(), packets, in_flight()});
 }

@@ -120,7 +120,7 @@ bool Requester::OnGap(Context& ctx, Psn missing) {
 // An acknowledgement, or a NAK that acknowledges, of something behind a READ or an atomic whose
 // response is missing.
 bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, Psn missing) {
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   if (aeth.IsAck()) {
     ctx.counters.Add(Count::kAcksReceived);
     TakeCredits(aeth);
@@ -140,12 +140,19 @@ bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, P
 // before, has the request that was sent again lost its response too.
 bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn missing) {
   if (missing == rewound_to_) {
-    const bool anew = view.psn <= newest_response_;
+    // Back by more than half of what the stream has run: a network that reorders does not do that.
+    const bool anew =
+        view.psn <= newest_response_ && view.psn - missing <= (newest_response_ - missing) / 2 + 1;
     newest_response_ = view.psn;
-    if (!anew || ctx.now - rewound_at_ < AckPatience() / 2) return true;
+    if (!anew) {
+      // Alive, and bound to answer the new request behind the old one: not a time to give up.
+      progress_ = ctx.now;
+      return true;
+    }
+    if (ctx.now - rewound_at_ < AckPatience() / 2) return true;
   }
   // The requests before the READ are acknowledged by it all the same.
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   Retire(ctx);
   if (!OnGap(ctx, missing)) return false;
   newest_response_ = view.psn;
@@ -154,7 +161,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
 
 // What every response in order brings.
 void Requester::OnResponse(Context& ctx, const wire::FrameView& view) {
-  Advance(ctx, view.psn, true);
+  AdvanceTo(ctx, view.psn, true);
   if (view.traits->aeth) TakeCredits(view.aeth());
   Retire(ctx);
 }
@@ -171,10 +178,14 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
   const Psn missing = outstanding_psn ? reads_.FirstMissing(una_) : Psn();
   if (!outstanding_psn || view.psn > missing) {
     if (check && !payload.IcrcMatches()) return true;
-    *drop = RxDrop::kPsn;
     Psn last;
-    if (!outstanding_psn || !reads_.Find(view.psn, &last)) return true;
+    if (!outstanding_psn || !reads_.Find(view.psn, &last)) {
+      *drop = RxDrop::kPsn;
+      ctx.counters.Add(Count::kGhostAcks);
+      return true;
+    }
     *drop = RxDrop::kOutOfSequence;
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;
@@ -203,11 +214,13 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
   if (Enabled(Check::kResponseOutstanding) &&
       (view.psn < una_ || view.psn >= max_ || AnsweredBefore(view.psn))) {
     ctx.drops.Add(RxDrop::kPsn);
+    ctx.counters.Add(Count::kGhostAcks);
     return true;
   }
   const Psn missing = reads_.FirstMissing(una_);
   if (view.psn > missing) {
     ctx.drops.Add(RxDrop::kOutOfSequence);
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;

@@ -42,9 +42,11 @@ absl::Status CheckOptions(const ConnectOptions& o) {
 // Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
 // published by it.
 template <typename Work, typename Run>
-PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
-                        memory::Access access, memory::RegionTable::Hint* hint, Work* work,
-                        Run* room) {
+[[gnu::always_inline]] inline PostResult FillSegments(const QueuePair::Impl& q,
+                                                      std::span<const Segment> segments,
+                                                      memory::Access access,
+                                                      memory::RegionTable::Hint* hint, Work* work,
+                                                      Run* room) {
   uint64_t total = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
     const Segment& s = segments[i];
@@ -87,33 +89,33 @@ bool IsAtomic(Opcode opcode) {
   return opcode == Opcode::kAtomicFetchAdd || opcode == Opcode::kAtomicCompareSwap;
 }
 
+// Whether the fields fit the opcode.
+bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
+  const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
+  if (sends || r.opcode == Opcode::kSendWithInvalidate) return true;
+  if (r.inlined) return false;
+  if (r.opcode == Opcode::kLocalInvalidate) return r.segments.empty();
+  if (q.qp->max_rd_atomic() == 0) return false;
+  if (!IsAtomic(r.opcode)) return r.opcode == Opcode::kRdmaRead;
+  uint64_t total = 0;
+  for (const Segment& s : r.segments) total += s.length;
+  return total == sizeof(uint64_t) && r.remote_address % sizeof(uint64_t) == 0;
+}
+
 // The rest of a post that is no plain SEND or WRITE from registered memory.
-PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r, transport::SendQueue* queue,
-                       transport::SendWork* work) {
+[[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
+                                         transport::SendQueue* queue, transport::SendWork* work) {
   if (q.qp->extended() && r.opcode > Opcode::kRdmaWriteWithImm) return PostResult::kNotExtended;
-  if (r.inlined) {
-    const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
-    if (!sends && r.opcode != Opcode::kSendWithInvalidate) return PostResult::kInvalidRequest;
-    return FillInline(q, r.segments, queue, work);
+  if (!Consistent(q, r)) return PostResult::kInvalidRequest;
+  if (r.inlined) return FillInline(q, r.segments, queue, work);
+  if (IsAtomic(r.opcode)) {
+    const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
+    const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
+    std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
   }
-  if (r.opcode == Opcode::kSendWithInvalidate) {
-    return FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue->Room(work));
-  }
-  if (r.opcode == Opcode::kLocalInvalidate) {
-    if (!r.segments.empty()) return PostResult::kInvalidRequest;
-    return FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue->Room(work));
-  }
-  if (q.qp->max_rd_atomic() == 0) return PostResult::kInvalidRequest;
-  const PostResult filled =
-      FillSegments(q, r.segments, memory::kLocalWrite, &q.send_hint, work, queue->Room(work));
-  if (filled != PostResult::kOk || !IsAtomic(r.opcode)) return filled;
-  if (work->length != sizeof(uint64_t) || r.remote_address % sizeof(uint64_t) != 0) {
-    return PostResult::kInvalidRequest;
-  }
-  const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
-  const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
-  std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
-  return PostResult::kOk;
+  const bool fetches = r.opcode == Opcode::kRdmaRead || IsAtomic(r.opcode);
+  return FillSegments(q, r.segments, fetches ? memory::kLocalWrite : memory::kLocalRead,
+                      &q.send_hint, work, queue->Room(work));
 }
 
 // Signals that a base RoCEv2 peer gives: round trips from its ACKs, and CNPs.
