@@ -29,6 +29,10 @@ class SignalSet {
     bits_ |= Bit(s);
     return *this;
   }
+  constexpr SignalSet& Add(SignalSet o) {
+    bits_ |= o.bits_;
+    return *this;
+  }
   constexpr bool Has(Signal s) const { return (bits_ & Bit(s)) != 0; }
   constexpr bool HasAll(SignalSet o) const { return (bits_ & o.bits_) == o.bits_; }
   constexpr SignalSet Without(SignalSet o) const { return SignalSet(bits_ & ~o.bits_); }

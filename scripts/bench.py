@@ -23,7 +23,7 @@ def floor(mode):
 
 def perf(arguments, verify=False):
     """Cycles per message, or None for a run that says nothing about the engine."""
-    command = [PERF, 'loopback', '--cc', 'fixed', '--json', '-', *arguments]
+    command = [PERF, 'loopback', '--reliability', 'base', '--cc', 'fixed', '--json', '-', *arguments]
     if not verify:
         command.append('--noverify')
     run = subprocess.run(command, capture_output=True)

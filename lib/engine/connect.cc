@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "engine/engine.h"
+#include "wire/extension.h"
 
 namespace sluice::engine {
 namespace {
@@ -23,8 +24,14 @@ Bytes HeaderBytes(const Connection& c) {
   return Bytes(l2 + l3 + kUdp + kBth + kIcrc);
 }
 
-// Of the largest packet: a tag, IPv6, and 20 bytes of extension headers (WRITE with immediate).
+// Of the largest base packet: a tag, IPv6, and 20 bytes of extension headers (WRITE with
+// immediate).
 constexpr uint32_t kMostHeaderBytes = 18 + 40 + 8 + 12 + 20 + 4;
+// The longest headers between BTH and payload: those of WRITE with immediate.
+int64_t LongestExtension(const Connection& c) {
+  constexpr int64_t kRethAndImm = 20;
+  return c.tracking_window > 0 ? static_cast<int64_t>(wire::kMaxExtendedDataBytes) : kRethAndImm;
+}
 
 absl::Status Check(const Connection& c, const port::Capabilities& port) {
   if (c.mtu < 256 || c.mtu > 4096 || c.mtu % 4 != 0) {
@@ -40,8 +47,13 @@ absl::Status Check(const Connection& c, const port::Capabilities& port) {
   if (c.retry_count > 7 || c.rnr_retry > 7) {
     return absl::InvalidArgumentError("retry counts run from 0 to 7");
   }
-  // The longest frame is a WRITE ONLY with immediate: 20 bytes of extension headers.
-  const int64_t longest = HeaderBytes(c).count() + 20 + c.mtu;
+  const uint32_t window = c.tracking_window;
+  if (window > 0 && (window < transport::kLeastTrackingWindow ||
+                     window > transport::kMostTrackingWindow || (window & (window - 1)) != 0)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "tracking window of %d packets: must be a power of two from 64 to 16384", window));
+  }
+  const int64_t longest = HeaderBytes(c).count() + LongestExtension(c) + c.mtu;
   if (longest > port.max_frame || (!port.elides_payload && longest > port.linear_room)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "path MTU %d needs frames of %d bytes, the port carries %d: choose a smaller MTU", c.mtu,
@@ -95,6 +107,15 @@ uint32_t Engine::ActiveMtu() const {
   return 0;
 }
 
+void Engine::ReserveScoreboards(uint32_t window) {
+  const size_t more = size_t{2} * window / transport::kBlockPackets;
+  const auto grow = [&](auto* pool) {
+    pool->Reserve(std::min<size_t>(config_.scoreboard_blocks, pool->size() + more));
+  };
+  grow(&scoreboards_.send);
+  grow(&scoreboards_.receive);
+}
+
 absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connection,
                              const cc::Algorithm& algorithm, Duration base_rtt,
                              cc::SignalSet peer_signals) {
@@ -137,6 +158,9 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
       }
       break;
     case QpState::kSendDrain: {
+      if (qp->extended()) {
+        return absl::FailedPreconditionError("an extended queue pair does not drain");
+      }
       const bool served = qp->serves_reads();
       qp->Apply(given, connection);
       if (!served && qp->serves_reads()) responses_.Reserve();
@@ -162,6 +186,10 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   }
   absl::Status status = Check(connection, port_->capabilities());
   if (!status.ok()) return status;
+  if (connection.tracking_window > 0 && (qp->type() != QpType::kRc || qp->takes_shared())) {
+    return absl::InvalidArgumentError(
+        "reliability extended is for RC queue pairs with a receive queue of their own");
+  }
   const cc::SignalSet missing = algorithm.traits().required.Without(peer_signals);
   if (!missing.empty()) {
     const std::string_view name = algorithm.name();
@@ -173,17 +201,23 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   context.line_rate = port_->capabilities().line_rate;
   context.mtu = Bytes(connection.mtu);
   context.header_bytes = HeaderBytes(connection);
+  transport::Connection c = connection;
+  if (c.tracking_window > 0) {
+    context.header_bytes += Bytes(static_cast<int64_t>(wire::kMaxExtendedDataBytes) - 4);
+    c.scoreboards = &scoreboards_;
+    ReserveScoreboards(c.tracking_window);
+  }
   context.base_rtt = base_rtt;
   context.signals = peer_signals;
   context.seed = config_.seed ^ qp->qpn();
-  qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& c) {
-                            return static_cast<const cc::Algorithm*>(a)->MakeController(storage, c);
+  qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& f) {
+                            return static_cast<const cc::Algorithm*>(a)->MakeController(storage, f);
                           }});
-  if (qp->type() == QpType::kRc && connection.responder_resources > 0) responses_.Reserve();
+  if (qp->type() == QpType::kRc && c.responder_resources > 0) responses_.Reserve();
   qp->StartReceiving(
-      connection,
-      [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeController(storage, c); },
-      [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeReceiver(storage, c); },
+      c,
+      [&](void* storage, const cc::FlowContext& f) { return algorithm.MakeController(storage, f); },
+      [&](void* storage, const cc::FlowContext& f) { return algorithm.MakeReceiver(storage, f); },
       context, config_.pacing_credit, last_poll_, &counters_);
   return absl::OkStatus();
 }

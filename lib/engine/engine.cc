@@ -145,6 +145,7 @@ void Engine::SettleCompletions(Context& ctx) {
     const bool done = qp == last;
     const bool settled = qp->Settle(ctx);
     if (!settled || qp->state() == transport::QpState::kError) unsettled_.Append(qp);
+    if (qp->extended() && qp->HasAnswer()) answers_.Append(qp);
     if (done) break;
   }
 }

@@ -41,8 +41,11 @@ struct EngineConfig {
   uint32_t max_queue_pairs = 1024;  // at most QpTable::kMaxCapacity
   uint32_t record_blocks = 256;     // flows that can be timed at the same moment
   uint32_t response_blocks = 1024;  // queue pairs that may serve READs and atomics; made as needed
-  uint32_t burst = 32;              // packets per receive and transmit, 1 to port::kMaxBurst
-  bool icrc = true;                 // off: neither computed nor checked; both ends must agree
+  // Scoreboard blocks of 64 packets in all, per direction, that queue pairs with selective repeat
+  // share; they are made as such queue pairs connect, two windows' worth each, up to this many.
+  uint32_t scoreboard_blocks = 4096;
+  uint32_t burst = 32;  // packets per receive and transmit, 1 to port::kMaxBurst
+  bool icrc = true;     // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
   // every few microseconds needs some; virtual time, polled to the picosecond, needs none.
   Bytes pacing_credit{16384};
@@ -176,6 +179,7 @@ class Engine final : public Pollable {
   [[gnu::noinline]] void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
   void RemoveResponses(transport::QueuePair* qp);
   void ArmTimers(transport::QueuePair* qp);
+  void ReserveScoreboards(uint32_t window);
   void ArmResponses(transport::QueuePair* qp, transport::SendFlow* second);
   port::Packet* NextFree();
   void Commit() {
@@ -199,6 +203,7 @@ class Engine final : public Pollable {
   transport::FeedbackBatch feedback_;
   transport::RecordPool records_;
   transport::ResponsePool responses_;
+  transport::ScoreboardPools scoreboards_;  // before the table, whose queue pairs borrow from it
   QpTable table_;
   wheel::Wheel wheel_;
   DoorbellList doorbells_;

@@ -76,6 +76,9 @@ void Engine::WriteAnswers(Context& ctx) {
     if (answer.acknowledge) {
       qp->WriteAcknowledge(ctx, answer, first);
       Commit();
+      // Selective repeat may have more to say than one packet holds.
+      if (qp->extended() && qp->HasAnswer()) [[unlikely]]
+        answers_.Append(qp);
     }
     if (answer.cnp) {
       port::Packet* second = NextFree();

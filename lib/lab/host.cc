@@ -42,10 +42,11 @@ absl::Status Host::Register(Bytes longest) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair() {
+absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth) {
   verbs::QueuePairOptions options;
   options.send_completions = options.receive_completions = completions_.get();
-  options.send_depth = options.receive_depth = 1;
+  options.send_depth = depth;
+  options.receive_depth = 1;
   auto qp = device_->CreateQueuePair(pd_.get(), options);
   if (!qp.ok()) return qp.status();
   queue_pairs_.push_back(std::move(*qp));
@@ -53,10 +54,10 @@ absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair() {
 }
 
 absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
-                           verbs::ConnectOptions options) {
-  const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair();
+                           verbs::ConnectOptions options, uint32_t depth) {
+  const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair(depth);
   if (!from.ok()) return from.status();
-  const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair();
+  const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair(depth);
   if (!to.ok()) return to.status();
   const auto connect = [&](verbs::QueuePair* qp, const Host& peer,
                            const verbs::QueuePair& peer_qp) {
@@ -71,6 +72,14 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
   source.outgoing_.push_back({flow, spec, *from, kBase, destination.region_->rkey()});
   return absl::OkStatus();
+}
+
+void Host::AddFlow(size_t flow, const FlowSpec& spec) {
+  Outgoing next = outgoing_.back();
+  next.remote_address += static_cast<uint64_t>(next.spec.size.count());
+  next.flow = flow;
+  next.spec = spec;
+  outgoing_.push_back(next);
 }
 
 void Host::PostDue(Time now) {

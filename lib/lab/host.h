@@ -33,11 +33,13 @@ class Host final : public Pollable {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // At set-up: the region that holds the longest message, then each flow between two hosts, in the
-  // order of their starts.
+  // At set-up: the region that holds the longest message (or all of them, one behind the other),
+  // then each flow between two hosts, in the order of their starts.
   absl::Status Register(Bytes longest);
   static absl::Status Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
-                              verbs::ConnectOptions options);
+                              verbs::ConnectOptions options, uint32_t depth = 1);
+  // A further flow on the queue pair of the flow before it, into memory behind that one's.
+  void AddFlow(size_t flow, const FlowSpec& spec);
 
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
@@ -53,7 +55,7 @@ class Host final : public Pollable {
     uint32_t rkey = 0;
   };
 
-  absl::StatusOr<verbs::QueuePair*> MakeQueuePair();
+  absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth);
   void PostDue(Time now);
   void Reap(Time now);
 

@@ -86,7 +86,7 @@ absl::Status Execution::BuildHosts() {
   for (const FlowSpec& f : scenario_.flows) {
     ++flows[f.source];
     ++flows[f.destination];
-    longest = std::max(longest, f.size);
+    longest = scenario_.one_queue_pair ? longest + f.size : std::max(longest, f.size);
   }
   hosts_.resize(flows.size());
   for (sim::NodeId node = 0; node < flows.size(); ++node) {
@@ -110,8 +110,16 @@ absl::Status Execution::ConnectFlows() {
     connect.timeout = scenario_.timeout;
     connect.algorithm = options_.algorithm;
     connect.base_rtt_ns = static_cast<uint64_t>(rtt.ps() / 1000);
-    absl::Status s = Host::Connect(*hosts_[f.source], *hosts_[f.destination], i, f, connect);
-    if (!s.ok()) return s;
+    if (scenario_.extended) connect.reliability = verbs::Reliability::kExtended;
+    connect.tracking_window = scenario_.tracking_window;
+    const size_t depth = scenario_.one_queue_pair ? scenario_.flows.size() : 1;
+    if (i > 0 && scenario_.one_queue_pair) {
+      hosts_[f.source]->AddFlow(i, f);
+    } else if (absl::Status s = Host::Connect(*hosts_[f.source], *hosts_[f.destination], i, f,
+                                              connect, static_cast<uint32_t>(depth));
+               !s.ok()) {
+      return s;
+    }
     result_.flows.push_back(
         {f, false, Duration(), paths_.Ideal(f.source, f.destination, f.size, scenario_.mtu)});
   }

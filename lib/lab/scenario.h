@@ -14,7 +14,8 @@
 
 namespace sluice::lab {
 
-// One message, posted at `start`. A flow has a queue pair of its own.
+// One message, posted at `start`. A flow has a queue pair of its own, unless the scenario says
+// otherwise.
 struct FlowSpec {
   sim::NodeId source = 0;
   sim::NodeId destination = 0;
@@ -29,6 +30,11 @@ struct Scenario {
   uint32_t mtu = 1000;  // payload bytes per packet, a multiple of 4 from 256 to 4096
   // Retransmission timer, 4.096 us * 2^code. It must outlast the deepest queue: see TimeoutCode.
   uint8_t timeout = 14;
+  // All flows go from one host to another and share one queue pair, and each has memory of its own.
+  bool one_queue_pair = false;
+  // Selective repeat (docs/wire-formats.md) with this many packets outstanding.
+  bool extended = false;
+  uint32_t tracking_window = 16384;
   // The queue whose level and use are reported: the one where the flows meet.
   sim::NodeId watched_node = 0;
   sim::PortIndex watched_port = 0;

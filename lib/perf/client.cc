@@ -63,7 +63,10 @@ class Client {
       return absl::InvalidArgumentError(absl::StrFormat(
           "--to %s: the server at --control has the address %s", wanted, cli::OneLine(peer->ip)));
     }
-    return end->Connect(*peer);
+    const absl::StatusOr<bool> extended = ParseAgreement(*answer, options_);
+    if (!extended.ok()) return extended.status();
+    result_.extended = *extended;
+    return end->Connect(*peer, *extended);
   }
 
   absl::Status Run() {

@@ -70,12 +70,12 @@ EndAddress End::Address() const {
   return a;
 }
 
-absl::Status End::Connect(const EndAddress& peer) {
+absl::Status End::Connect(const EndAddress& peer, bool extended) {
   if (peer.qps.size() != qps_.size()) {
     return absl::InvalidArgumentError("the two ends do not have the same number of queue pairs");
   }
   for (uint32_t i = 0; i < options_.qps; ++i) {
-    verbs::ConnectOptions c = BaseConnectOptions(options_);
+    verbs::ConnectOptions c = BaseConnectOptions(options_, extended);
     c.peer_mac = peer.mac;
     c.peer_address = peer.ip;
     c.peer_qpn = peer.qps[i].qpn;

@@ -39,7 +39,7 @@ class End {
   // Makes everything but the connections. The target has 2 x depth slots per queue pair.
   absl::Status Open(bool target);
   EndAddress Address() const;
-  absl::Status Connect(const EndAddress& peer);
+  absl::Status Connect(const EndAddress& peer, bool extended);
 
   const Options& options() const { return options_; }
   const Pattern& pattern() const { return pattern_; }

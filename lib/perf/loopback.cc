@@ -175,8 +175,11 @@ absl::Status RunLife(Bench* b, uint64_t messages) {
   if (absl::Status s = second.Open(true); !s.ok()) return s;
   const EndAddress first_address = first.Address();
   const EndAddress second_address = second.Address();
-  if (absl::Status s = first.Connect(second_address); !s.ok()) return s;
-  if (absl::Status s = second.Connect(first_address); !s.ok()) return s;
+  const absl::StatusOr<bool> extended = AgreeOnExtension(o, o.reliability);
+  if (!extended.ok()) return extended.status();
+  b->result.extended = *extended;
+  if (absl::Status s = first.Connect(second_address, *extended); !s.ok()) return s;
+  if (absl::Status s = second.Connect(first_address, *extended); !s.ok()) return s;
   b->result.qps_created += 2 * uint64_t{o.qps};
 
   const CycleClock cycles = [source = b->source] { return source->Cycles(); };

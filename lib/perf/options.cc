@@ -12,14 +12,6 @@ constexpr int64_t kMaxMemory = int64_t{8} << 30;
 // Of an atomic.
 constexpr uint32_t kWord = 8;
 
-absl::Status CheckBuilt(const cli::Arguments& a) {
-  if (a.Text("reliability") == "extended") {
-    return absl::InvalidArgumentError(
-        "--reliability extended is not built yet; choose base or auto");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 bool SetOperation(std::string_view name, Options* o) {
@@ -56,6 +48,10 @@ absl::Status CheckOptions(const Options& o) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--cc %s: %s", o.algorithm, std::string(why.data(), why.size())));
   }
+  if (o.reliability == "extended" && o.fetch != Fetch::kNone) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--op %s: selective repeat has send and write only; leave --reliability out", o.op_name));
+  }
   if (o.faults.corrupt > 0 && !o.icrc) {
     return absl::InvalidArgumentError("--corrupt needs the iCRC: leave --icrc on");
   }
@@ -63,7 +59,6 @@ absl::Status CheckOptions(const Options& o) {
 }
 
 absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
-  if (absl::Status s = CheckBuilt(a); !s.ok()) return s;
   Options o;
   o.test = a.Text("test") == "lat" ? Test::kLatency : Test::kBandwidth;
   SetOperation(a.Text("op"), &o);
@@ -89,6 +84,7 @@ absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
   o.verify = !a.Flag("noverify");
   o.timeout = static_cast<uint8_t>(a.Given("timeout") ? a.Integer("timeout") : loopback ? 8 : 14);
   o.retry = static_cast<uint8_t>(a.Integer("retry"));
+  o.reliability = a.Text("reliability");
   if (a.Has("line-rate")) o.line_rate = a.Rate("line-rate");
   o.churn = loopback ? static_cast<uint64_t>(a.Integer("churn")) : 0;
   if (a.Has("capture")) o.capture = a.Text("capture");
@@ -96,12 +92,23 @@ absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
   return o;
 }
 
-verbs::ConnectOptions BaseConnectOptions(const Options& options) {
+absl::StatusOr<bool> AgreeOnExtension(const Options& o, std::string_view peer) {
+  const bool base = o.reliability == "base" || peer == "base";
+  const bool extended = o.reliability == "extended" || peer == "extended";
+  if (base && extended) {
+    return absl::InvalidArgumentError(
+        "--reliability: one end asks for base, the other for extended; leave it out at one");
+  }
+  return !base && o.fetch == Fetch::kNone;
+}
+
+verbs::ConnectOptions BaseConnectOptions(const Options& options, bool extended) {
   verbs::ConnectOptions c;
   c.mtu = options.mtu;
   c.timeout = options.timeout;
   c.retry_count = options.retry;
   c.algorithm = options.algorithm;
+  if (extended) c.reliability = verbs::Reliability::kExtended;
   return c;
 }
 

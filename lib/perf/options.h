@@ -39,9 +39,10 @@ struct Options {
   bool verify = true;
   uint8_t timeout = 14;
   uint8_t retry = 7;
-  Bandwidth line_rate;  // zero: the port's own
-  uint64_t churn = 0;   // messages per life of a queue pair; 0: one life
-  std::string capture;  // pcap file, or empty
+  std::string reliability = "auto";  // or base, extended: what this end asks for
+  Bandwidth line_rate;               // zero: the port's own
+  uint64_t churn = 0;                // messages per life of a queue pair; 0: one life
+  std::string capture;               // pcap file, or empty
 
   bool atomic() const { return fetch == Fetch::kAdd || fetch == Fetch::kSwap; }
   bool faulty() const {
@@ -60,8 +61,12 @@ absl::Status CheckOptions(const Options& options);
 // InvalidArgument: one line that names the option, the value and the cure.
 absl::StatusOr<Options> ReadOptions(const cli::Arguments& arguments, bool loopback);
 
+// Whether two ends use selective repeat, given what each asks for: if neither says base and the
+// operation has it. InvalidArgument if one insists on what the other refuses.
+absl::StatusOr<bool> AgreeOnExtension(const Options& options, std::string_view peer);
+
 // Connect options of one end, without the peer's part.
-verbs::ConnectOptions BaseConnectOptions(const Options& options);
+verbs::ConnectOptions BaseConnectOptions(const Options& options, bool extended);
 
 }  // namespace sluice::perf
 

@@ -94,7 +94,8 @@ std::vector<cli::Option> WireOptions() {
        .group = "Faults"},
       {.name = "reliability",
        .kind = K::kChoice,
-       .help = "base: go-back-N of IBTA 1.4; extended is not built yet",
+       .help =
+           "base: go-back-N of IBTA 1.4; extended: selective repeat; auto: extended if both can",
        .default_text = "auto",
        .group = "Transport",
        .choices = {"auto", "base", "extended"}},

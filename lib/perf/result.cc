@@ -87,7 +87,7 @@ cli::Json ToJson(const Options& o, const Result& r) {
   j["cc_params"] = params;
   j["icrc"] = o.icrc;
   j["cores"] = o.cores;
-  j["reliability"] = "base";
+  j["reliability"] = r.extended ? "extended" : "base";
   j["seed"] = o.seed;
   j["seconds"] = r.seconds;
   j["messages"] = r.completed;

@@ -30,7 +30,8 @@ struct Result {
   std::map<std::string, uint64_t> faults;    // that were injected
   uint64_t line_rate_bps = 0;
   std::string driver;
-  bool complete = true;  // not interrupted, not failed
+  bool extended = false;  // with selective repeat
+  bool complete = true;   // not interrupted, not failed
   std::string version;
 
   void Add(const verbs::Statistics& statistics);

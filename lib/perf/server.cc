@@ -58,7 +58,10 @@ class Session {
     const Pattern pattern(options_.seed, options_.size);
     End end(options_, pattern, &side_->device());
     if (absl::Status s = end.Open(true); !s.ok()) return s;
-    if (absl::Status s = end.Connect(*peer); !s.ok()) return s;
+    const absl::StatusOr<bool> extended = AgreeWithClient(options_, *shared);
+    if (!extended.ok()) return extended.status();
+    result_.extended = *extended;
+    if (absl::Status s = end.Connect(*peer, *extended); !s.ok()) return s;
     result_.qps_created = options_.qps;
     telemetry::Histogram unused(8);
     if (options_.fetch != Fetch::kNone) {
@@ -77,7 +80,8 @@ class Session {
   template <typename Second>
   absl::Status Drive(End* end, Second* target) {
     if (absl::Status s = target->Prepare(); !s.ok()) return s;
-    if (absl::Status s = control_->Send({{"end", EndJson(end->Address())}}); !s.ok()) return s;
+    const cli::Json answer = {{"end", EndJson(end->Address())}, {"extended", result_.extended}};
+    if (absl::Status s = control_->Send(answer); !s.ok()) return s;
     const uint64_t began = source_->Cycles();
     for (uint32_t step = 0;; ++step) {
       if (!target->Pump()) return absl::AbortedError(target->error());

@@ -42,6 +42,7 @@ cli::Json SharedOptionsJson(const Options& o) {
   j["qps"] = uint64_t{o.qps};
   j["depth"] = uint64_t{o.depth};
   j["mtu"] = uint64_t{o.mtu};
+  j["reliability"] = o.reliability;
   j["cc"] = o.algorithm;
   j["icrc"] = o.icrc;
   j["seed"] = o.seed;
@@ -142,6 +143,21 @@ absl::Status AddCounts(const cli::Json& json, Result* r) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ParseAgreement(const cli::Json& document, const Options& own) {
+  bool extended = false;
+  if (!Boolean(document, "extended", &extended)) return Malformed("extended");
+  // What the server decided must be what its answer to ours can be.
+  const absl::StatusOr<bool> agreed = AgreeOnExtension(own, extended ? "extended" : "base");
+  if (!agreed.ok()) return agreed.status();
+  return extended;
+}
+
+absl::StatusOr<bool> AgreeWithClient(const Options& own, const cli::Json& shared) {
+  std::string peer;
+  if (!Text(shared, "reliability", &peer)) return Malformed("reliability");
+  return AgreeOnExtension(own, peer);
 }
 
 absl::Status ErrorOf(const cli::Json& document) {

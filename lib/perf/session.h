@@ -1,7 +1,8 @@
 // Session: what a client and a server say to each other over the control connection.
 //
 //   client -> {"hello": version, "options": {...}, "end": {mac, ip, qps}}
-//   server -> {"end": {...}}                 its queue pairs are connected, receives are posted
+//   server -> {"end": {...}, "extended": whether with selective repeat}
+//                                           its queue pairs are connected, receives are posted
 //   client -> {"done": true, "end": counts}  after its final drain
 //   server -> {"counts": {...}}
 //
@@ -17,12 +18,17 @@
 
 namespace sluice::perf {
 
-inline constexpr int kSessionVersion = 2;
+inline constexpr int kSessionVersion = 3;
 
 // The part of the options on which both ends must agree.
 cli::Json SharedOptionsJson(const Options& options);
 // The server's own options with the client's shared ones; everything is checked again.
 absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& shared);
+
+// Server: whether the two use selective repeat, from its merged options and the client's shared
+// ones. Client: the same, as the server's answer says it.
+absl::StatusOr<bool> AgreeWithClient(const Options& own, const cli::Json& shared);
+absl::StatusOr<bool> ParseAgreement(const cli::Json& document, const Options& own);
 
 cli::Json EndJson(const EndAddress& address);
 absl::StatusOr<EndAddress> ParseEnd(const cli::Json& json);

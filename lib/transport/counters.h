@@ -53,6 +53,9 @@ enum class Count : uint8_t {
   kInvalidations,
   kUcSequenceGaps,
   kUcMessagesDropped,
+  kSpuriousRetransmissions,
+  kTailProbes,
+  kScoreboardPoolEmpty,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -135,6 +138,13 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"uc_messages_dropped_total", "messages",
      "Messages on unreliable connections that were begun and given up, or refused",
+     telemetry::Kind::kCounter},
+    {"spurious_retransmissions_total", "packets",
+     "Packets sent again although an earlier copy was on its way", telemetry::Kind::kCounter},
+    {"tail_loss_probes_total", "packets", "Packets sent again because nothing was heard",
+     telemetry::Kind::kCounter},
+    {"scoreboard_pool_empty_total", "events",
+     "Packets dropped or held back because no scoreboard block was free",
      telemetry::Kind::kCounter},
 }};
 

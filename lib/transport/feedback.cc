@@ -29,6 +29,10 @@ void FeedbackBatch::Deliver(const Touched& t, Time now) {
     f.acked_packets += s.packets;
     f.in_flight = s.in_flight;
     f.app_limited = s.app_limited;
+    f.present.Add(s.present);
+    f.ce_bytes += s.ce_bytes;
+    f.ce_packets += s.ce_packets;
+    if (s.active_senders > 0) f.active_senders = s.active_senders;
     if (s.delivered_rate.bps() > 0) f.delivered_rate = s.delivered_rate;
     if (s.sample.stamp != cc::StampSource::kNone) {
       timed = true;

@@ -24,6 +24,11 @@ struct AckSignal {
   Bytes in_flight;           // after it
   Bandwidth delivered_rate;  // zero: unknown
   bool app_limited = false;
+  // From peers of the extension.
+  cc::SignalSet present;  // beyond the round trip, which the sample tells
+  Bytes ce_bytes;
+  uint32_t ce_packets = 0;
+  uint32_t active_senders = 0;
 };
 
 class FeedbackBatch {

@@ -23,9 +23,9 @@ struct PayloadSpan {
   uint32_t length = 0;
 };
 
-// Extension headers, as they follow the BTH: filled by the caller, at most 28 bytes.
+// Extension headers, as they follow the BTH: filled by the caller, at most kMaxBytes (XT_SACK).
 struct Extension {
-  static constexpr uint32_t kMaxBytes = 28;
+  static constexpr uint32_t kMaxBytes = 76;
   uint8_t bytes[kMaxBytes];
   uint32_t length = 0;
 };

@@ -13,8 +13,9 @@
 namespace sluice::transport {
 namespace {
 
-bool Served(const wire::OpcodeTraits& t) {
-  return t.service == wire::Service::kRc || t.service == wire::Service::kCnp;
+bool Served(const wire::OpcodeTraits& t, bool extended) {
+  if (t.service == wire::Service::kCnp) return true;
+  return extended ? t.extended : t.service == wire::Service::kRc;
 }
 
 // The room of a slot of the send queue for data copied into it: of an atomic its operands.
@@ -53,9 +54,18 @@ void QueuePair::DestroyReceiver() {
   receiver_half_ = nullptr;
 }
 
+void QueuePair::StartExtended(const Connection& c) {
+  sr_ = std::make_unique<SrHalves>(&send_queue_, requester_.completions(), &receive_queue_,
+                                   responder_.completions(), qpn_);
+  const RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
+  sr_->sender.Start({base, c.tracking_window}, &flow_, &c.scoreboards->send);
+  sr_->receiver.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_, c.access}, c.tracking_window,
+                      receiver_half_, &c.scoreboards->receive);
+}
+
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
-  if (Enabled(Check::kService) && !Served(*view.traits)) return RxDrop::kService;
+  if (Enabled(Check::kService) && !Served(*view.traits, sr_ != nullptr)) return RxDrop::kService;
   if (Enabled(Check::kState) && (view.traits->request ? !Receives(state()) : !Sends(state()))) {
     return RxDrop::kQpState;
   }
@@ -76,11 +86,29 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
     ctx.drops.Add(drop);
     return;
   }
+  if (sr_ != nullptr) [[unlikely]]
+    return OnExtended(ctx, view, packet);
   if (view.traits->request) {
     if (!responder_.OnRequest(ctx, view, packet)) Fail(ctx);
     return;
   }
   OnResponse(ctx, view, packet);
+}
+
+void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  if (view.traits->payload_allowed) {
+    if (!sr_->receiver.OnRequest(ctx, view, packet)) Fail(ctx);
+    return;
+  }
+  if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
+    ctx.drops.Add(RxDrop::kIcrc);
+    return;
+  }
+  if (view.traits->service == wire::Service::kCnp) {
+    OnCnp(ctx);
+    return;
+  }
+  if (!sr_->OnAcknowledge(ctx, view)) Fail(ctx);
 }
 
 void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
@@ -98,7 +126,8 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
   const bool responses = reads_.Active(ctx.now);
-  if (Enabled(Check::kCnpOutstanding) && !requester_.outstanding() && !responses) {
+  const bool outstanding = sr_ == nullptr ? requester_.outstanding() : sr_->sender.outstanding();
+  if (Enabled(Check::kCnpOutstanding) && !outstanding && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);
     return;
   }
@@ -108,7 +137,8 @@ void QueuePair::OnCnp(Context& ctx) {
   }
   ctx.counters.Add(Count::kCnpsReceived);
   if (responses) reads_.flow()->OnCnp({ctx.now, Bytes(0)});
-  if (requester_.outstanding()) flow_.OnCnp({ctx.now, requester_.in_flight()});
+  if (!outstanding) return;
+  flow_.OnCnp({ctx.now, sr_ == nullptr ? requester_.in_flight() : sr_->sender.in_flight()});
 }
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
@@ -134,12 +164,12 @@ void QueuePair::OnTimers(Context& ctx) {
   if (SendFlow* second = reads_.flow(); second != nullptr) {
     if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
   }
-  if (!requester_.OnTimers(ctx)) Fail(ctx);
+  if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->sender.OnTimers(ctx))) Fail(ctx);
 }
 
 std::optional<Time> QueuePair::TimerDeadline() const {
   if (!Sends(state())) return std::nullopt;
-  std::optional<Time> d = requester_.Deadline();
+  std::optional<Time> d = sr_ == nullptr ? requester_.Deadline() : sr_->sender.Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }
@@ -148,7 +178,11 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   if (unacked_ != nullptr) [[unlikely]]
     return WriteUnacked(ctx, packet);
   OutgoingPacket out;
-  requester_.Next(ctx, &out);
+  if (sr_ == nullptr) [[likely]] {
+    requester_.Next(ctx, &out);
+  } else {
+    sr_->sender.Next(ctx, &out);
+  }
   out.bth.dest_qpn = peer_qpn_;
   out.bth.pkey = pkey_;
   ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
@@ -176,7 +210,11 @@ void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
 void QueuePair::EndBurst(Context& ctx) {
   if (unacked_ != nullptr) [[unlikely]]
     return unacked_->requester.EndBurst(ctx);
-  requester_.EndBurst(ctx, last_frame_);
+  if (sr_ == nullptr) [[likely]] {
+    requester_.EndBurst(ctx, last_frame_);
+  } else {
+    sr_->sender.EndBurst(ctx, last_frame_);
+  }
 }
 
 void QueuePair::WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const {
@@ -189,6 +227,8 @@ void QueuePair::WriteAcknowledge(Context& ctx, const Answer& answer, port::Packe
   Extension extension;
   answer.aeth.Write(extension.bytes);
   extension.length = wire::Aeth::kSize;
+  if (sr_ != nullptr) [[unlikely]]
+    sr_->WriteAcknowledge(&bth, &extension);
   ctx.framer.Write(packet, data_path_, bth, kNotEct, extension, {});
 }
 
@@ -208,6 +248,13 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
 
 bool QueuePair::Settle(Context& ctx) {
   if (unacked_ != nullptr) return SettleUnacked(ctx);
+  if (sr_ != nullptr) [[unlikely]] {
+    if (state() == QpState::kError) return sr_->Flush(ctx);
+    if (sr_->receiver.Settle(ctx)) return sr_->sender.Retire(ctx);
+    // Not for want of room: what comes next is invalid.
+    if (!sr_->receiver.HoldsCompletions()) Fail(ctx);
+    return false;
+  }
   if (state() != QpState::kError) return requester_.Retire(ctx);
   const bool sends = requester_.Flush(ctx);
   const bool receives = responder_.Flush(ctx);

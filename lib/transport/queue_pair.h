@@ -26,6 +26,7 @@
 #include "transport/responder.h"
 #include "transport/send_flow.h"
 #include "transport/shared_receive_queue.h"
+#include "transport/sr_halves.h"
 #include "transport/unacked_halves.h"
 #include "wire/address.h"
 #include "wire/frame_view.h"
@@ -70,6 +71,10 @@ struct Connection {
   uint8_t responder_resources = 0;
   uint32_t qkey = 0;      // UD
   uint8_t access = 0xff;  // memory::Access: which remote operations the peer may use
+  // Selective repeat, if both ends agreed to the extension (docs/wire-formats.md): the window in
+  // PSNs, a power of two; 0: base RC. The pools outlive the queue pair.
+  uint32_t tracking_window = 0;
+  ScoreboardPools* scoreboards = nullptr;
 };
 
 class QueuePair {
@@ -133,7 +138,7 @@ class QueuePair {
       return UnackedGate();
     const QpState s = state();
     if (s == QpState::kReadyToSend) [[likely]]
-      return requester_.Gate();
+      return sr_ == nullptr ? requester_.Gate() : sr_->sender.Gate();
     return s == QpState::kSendDrain && requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
   }
   // Executes the local operation that is next; only with Gate() == kLocal.
@@ -153,9 +158,18 @@ class QueuePair {
   bool serves_reads() const { return reads_.serves(); }
   uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
-  bool HasAnswer() const { return responder_.HasAnswer(); }
-  // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below.
-  Answer TakeAnswer(Context& ctx) { return responder_.TakeAnswer(ctx); }
+  // Selective repeat: SEND and WRITE with or without immediate only.
+  bool extended() const { return sr_ != nullptr; }
+  bool takes_shared() const { return responder_.takes_shared(); }
+
+  bool HasAnswer() const {
+    return sr_ == nullptr ? responder_.HasAnswer() : sr_->receiver.HasAnswer();
+  }
+  // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below; another one
+  // may be due after it.
+  Answer TakeAnswer(Context& ctx) {
+    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->receiver.TakeAnswer(ctx);
+  }
   void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
   void WriteCnp(Context& ctx, port::Packet* packet) const;
 
@@ -163,7 +177,8 @@ class QueuePair {
   bool Unsettled() const {
     if (unacked_ != nullptr) [[unlikely]]
       return UnackedUnsettled();
-    return state() == QpState::kError || requester_.HoldsCompletions();
+    if (state() == QpState::kError) return true;
+    return sr_ == nullptr ? requester_.HoldsCompletions() : sr_->HoldsCompletions();
   }
   // Moves held-back completions; true when nothing is left to move.
   bool Settle(Context& ctx);
@@ -197,10 +212,13 @@ class QueuePair {
   bool UnackedUnsettled() const;
   void WriteUnacked(Context& ctx, port::Packet* packet);
   bool SettleUnacked(Context& ctx);
+  void StartExtended(const Connection& connection);
+  void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
   const uint32_t qpn_;
   const uint32_t pd_;
   std::atomic<QpState> state_{QpState::kReset};
+  std::unique_ptr<SrHalves> sr_;  // selective repeat, in place of requester and responder
   uint32_t peer_qpn_ = 0;
   uint32_t last_frame_ = 0;
   uint16_t pkey_ = 0xffff;

@@ -24,6 +24,7 @@ void QueuePair::StartHalves(const Connection& c) {
   reads_.Start({c.mtu, pd_, std::min(resources, ReadWindow::kMaxDepth)}, &flow_);
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   Apply({QpAttribute::kAccess}, c);
+  if (c.tracking_window > 0) StartExtended(c);
   state_.store(QpState::kReadyToReceive, std::memory_order_release);
 }
 
@@ -70,6 +71,7 @@ void QueuePair::Reset(Context& ctx) {
   state_.store(QpState::kReset, std::memory_order_release);
   flow_.Stop();
   DestroyReceiver();
+  sr_.reset();
   requester_.Clear(ctx);
   reads_.Start({}, nullptr);
   max_rd_atomic_ = 0;

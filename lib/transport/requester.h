@@ -65,6 +65,7 @@ class Requester {
       : queue_(queue), completions_(completions), qpn_(qpn) {}
 
   void Start(const RequesterConfig& config, SendFlow* flow);
+  CompletionRing* completions() const { return completions_; }
 
   // ---- Sending.
   SendGate Gate() const;

@@ -60,7 +60,9 @@ class Responder {
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
   // Receives come from there; before Start.
   void SetShared(SharedReceiveQueue* shared) { shared_ = shared; }
+  bool takes_shared() const { return shared_ != nullptr; }
   ResponderConfig& config() { return config_; }
+  CompletionRing* completions() const { return completions_; }
 
   // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);

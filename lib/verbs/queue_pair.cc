@@ -80,6 +80,7 @@ bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
 // The rest of a post that is no plain SEND or WRITE from registered memory.
 [[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
                                          transport::SendQueue* queue, transport::SendWork* work) {
+  if (q.qp->extended() && r.opcode > Opcode::kRdmaWriteWithImm) return PostResult::kNotExtended;
   if (!Consistent(q, r)) return PostResult::kInvalidRequest;
   if (r.inlined) return FillInline(q, r.segments, queue, work);
   if (IsAtomic(r.opcode)) {
@@ -97,6 +98,13 @@ bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
   if (q.qp->type() == transport::QpType::kUc) return r.opcode <= Opcode::kRdmaWriteWithImm;
   return r.opcode <= Opcode::kSendWithImm && r.address_handle != nullptr &&
          r.remote_qpn <= 0xffffff;
+}
+
+// What the acknowledgements of the extension carry beside round trips and CNPs.
+cc::SignalSet ExtendedSignals() {
+  return BaseSignals(transport::QpType::kRc)
+      .Add(cc::Signal::kCeBytes)
+      .Add(cc::Signal::kRemoteDelay);
 }
 
 }  // namespace
@@ -177,12 +185,19 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   c.cnp_dscp = o.cnp_dscp;
   c.flow_label = o.flow_label;
   c.max_rd_atomic = o.max_rd_atomic;
-  c.responder_resources = o.responder_resources;
+  const bool extended = o.reliability == Reliability::kExtended;
+  if (!extended) {
+    c.responder_resources = o.responder_resources;
+  } else if (o.tracking_window == 0) {
+    return absl::InvalidArgumentError("tracking window of 0 packets: choose a power of two");
+  } else {
+    c.tracking_window = o.tracking_window;
+  }
   absl::Status status;
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,
                                Duration::Nanoseconds(static_cast<int64_t>(o.base_rtt_ns)),
-                               BaseSignals(type));
+                               extended ? ExtendedSignals() : BaseSignals(type));
   });
   if (!status.ok()) return status;
   impl_->algorithm = *std::move(algorithm);

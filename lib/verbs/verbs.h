@@ -165,6 +165,7 @@ enum class PostResult : uint8_t {
   kTooManySegments,
   kNotConnected,
   kInvalidRequest,  // fields that contradict the opcode, or an opcode without the depth for it
+  kNotExtended,     // an opcode that the extension does not have, on a queue pair that uses it
 };
 SLUICE_PUBLIC const char* NameOf(PostResult result);
 
@@ -264,6 +265,12 @@ struct QueuePairOptions {
   bool management = false;
 };
 
+// How a queue pair repeats what the network lost. kBase is RoCEv2 as everybody speaks it:
+// go-back-N. kExtended is selective repeat on opcodes of our own (docs/wire-formats.md): for peers
+// that said that they do the same, with the same tracking window. It serves SEND and WRITE, with or
+// without immediate; posts of anything else are refused (PostResult::kNotExtended).
+enum class Reliability : uint8_t { kBase, kExtended };
+
 // How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
 // datagram queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and
 // algorithm mean something.
@@ -287,6 +294,11 @@ struct ConnectOptions {
   // responder resources; and how many we serve of the peer's. 0 to 16; 0: none.
   uint8_t max_rd_atomic = 16;
   uint8_t responder_resources = 16;
+  // Extended needs a peer that agreed to it and to the same tracking window.
+  Reliability reliability = Reliability::kBase;
+  // Packets that may be outstanding on an extended queue pair, the same at both ends: a power of
+  // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
+  uint32_t tracking_window = 16384;
   // "name" or "name:key=value,...". Empty: dcqcn, and fixed for datagrams, whose senders nobody
   // tells of congestion. Without acknowledgements only its rate counts.
   std::string algorithm;

@@ -93,6 +93,12 @@ struct FrameView {
   AtomicAckEth atomic_ack_eth() const { return AtomicAckEth::Read(extension + Aeth::kSize); }
   Deth deth() const { return Deth::Read(extension); }
   Ieth ieth() const { return Ieth::Read(extension); }
+  ExtendedData extended_data() const { return ExtendedData::Read(extension); }
+  ExtendedTarget extended_target() const {
+    return ExtendedTarget::Read(extension + ExtendedData::kSize);
+  }
+  ExtendedAck extended_ack() const { return ExtendedAck::Read(extension); }
+  SackBlock sack_block() const { return SackBlock::Read(extension + ExtendedAck::kSize); }
   uint32_t imm() const { return LoadBe32(extension + traits->extension_bytes - ImmDt::kSize); }
 
   // IP header to payload: what IcrcOfHeaders covers.

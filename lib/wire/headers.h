@@ -4,6 +4,7 @@
 
 #include "wire/aeth.h"               // IWYU pragma: export
 #include "wire/bth.h"                // IWYU pragma: export
+#include "wire/extension.h"          // IWYU pragma: export
 #include "wire/extension_headers.h"  // IWYU pragma: export
 #include "wire/ip_headers.h"         // IWYU pragma: export
 

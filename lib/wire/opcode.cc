@@ -26,6 +26,10 @@ enum Trait : uint32_t {
   kAtomicAckEth = 1 << 15,
   kIeth = 1 << 16,
   kImm = 1 << 17,
+  kXtData = 1 << 18,
+  kXtTarget = 1 << 19,
+  kXtAnswer = 1 << 20,
+  kXtBlock = 1 << 21,
 };
 
 struct Row {
@@ -74,6 +78,12 @@ constexpr Row kRows[] = {
     {Opcode::kUdSendOnly, "UD_SEND_ONLY", kSend | kOnly | kDeth},
     {Opcode::kUdSendOnlyImm, "UD_SEND_ONLY_IMM", kSend | kOnly | kDeth | kImm},
     {Opcode::kCnp, "CNP", kNotification},
+    {Opcode::kXtSend, "XT_SEND", kXtData},
+    {Opcode::kXtSendImm, "XT_SEND_IMM", kXtData | kImm},
+    {Opcode::kXtWrite, "XT_WRITE", kXtData | kXtTarget},
+    {Opcode::kXtWriteImm, "XT_WRITE_IMM", kXtData | kXtTarget | kImm},
+    {Opcode::kXtAck, "XT_ACK", kXtAnswer},
+    {Opcode::kXtSack, "XT_SACK", kXtAnswer | kXtBlock},
 };
 
 // By the upper three bits.
@@ -87,7 +97,8 @@ constexpr OpcodeTraits Expand(const Row& row) {
   const auto is = [&row](uint32_t any) { return (row.traits & any) != 0; };
   const int extension = 8 * is(kDeth) + 16 * is(kReth) + 28 * is(kAtomicEth) + 4 * is(kAeth) +
                         8 * is(kAtomicAckEth) + 4 * is(kIeth) + 4 * is(kImm) +
-                        16 * is(kNotification);
+                        16 * is(kNotification) + 24 * is(kXtData) + 12 * is(kXtTarget) +
+                        40 * is(kXtAnswer) + 36 * is(kXtBlock);
   return {.known = true,
           .service = kServices[static_cast<uint8_t>(row.opcode) >> 5],
           .first = is(kFirst),
@@ -108,7 +119,8 @@ constexpr OpcodeTraits Expand(const Row& row) {
           .atomic_ack_eth = is(kAtomicAckEth),
           .ieth = is(kIeth),
           .imm = is(kImm),
-          .payload_allowed = is(kSend | kWrite | kResponse),
+          .payload_allowed = is(kSend | kWrite | kResponse | kXtData),
+          .extended = is(kXtData | kXtAnswer),
           .extension_bytes = static_cast<uint8_t>(extension),
           .name = row.name};
 }

@@ -2,8 +2,9 @@
 //
 // Known are all opcodes of reliable connection (RC), unreliable connection (UC) and unreliable
 // datagram (UD) of IBTA 1.4, table 38, and the CNP of its annex A17. The opcodes of reliable
-// datagram, the reserved ones and the manufacturer's range 0xC0-0xFF are unknown here; their traits
-// say the service and nothing else. Constant data, any thread.
+// datagram, the reserved ones and those of the manufacturer's range 0xC0-0xFF that the extension
+// does not use are unknown; their traits say the service and nothing else. Constant data, any
+// thread.
 #ifndef SLUICE_WIRE_OPCODE_H_
 #define SLUICE_WIRE_OPCODE_H_
 
@@ -54,6 +55,14 @@ enum class Opcode : uint8_t {
   kUdSendOnlyImm = 0x65,
 
   kCnp = 0x81,
+
+  // Sluice's own extension (wire/extension.h, docs/wire-formats.md), only after both ends agreed.
+  kXtSend = 0xc0,
+  kXtSendImm = 0xc1,
+  kXtWrite = 0xc2,
+  kXtWriteImm = 0xc3,
+  kXtAck = 0xd0,
+  kXtSack = 0xd1,
 };
 
 // The service that the upper bits of an opcode name (IBTA 1.4, table 38), known opcode or not.
@@ -88,6 +97,9 @@ struct alignas(32) OpcodeTraits {
   bool imm = false;  // always the last extension header
 
   bool payload_allowed = false;
+  // Of the extension: none of the flags of place and purpose above is set, since its header says
+  // both, and of the headers only `imm` can be.
+  bool extended = false;
   uint8_t extension_bytes = 0;  // all extension headers; of a CNP its 16 reserved bytes
   const char* name = "";        // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
 

@@ -69,6 +69,12 @@ const uint8_t* ReadExtension(const uint8_t* p, DecodedFrame* f) {
   take(t.aeth, &f->aeth);
   take(t.atomic_ack_eth, &f->atomic_ack_eth);
   take(t.ieth, &f->ieth);
+  const Opcode op = f->bth.opcode;
+  const bool target = op == Opcode::kXtWrite || op == Opcode::kXtWriteImm;
+  take(t.extended && t.payload_allowed, &f->extended_data);
+  take(target, &f->extended_target);
+  take(t.extended && !t.payload_allowed, &f->extended_ack);
+  take(op == Opcode::kXtSack, &f->sack_block);
   take(t.imm, &f->imm);
   if (f->bth.opcode == Opcode::kCnp) {
     f->cnp_reserved.emplace();
@@ -118,6 +124,10 @@ std::vector<uint8_t> EncodeCovered(const DecodedFrame& f) {
   Append(f.aeth, &out);
   Append(f.atomic_ack_eth, &out);
   Append(f.ieth, &out);
+  Append(f.extended_data, &out);
+  Append(f.extended_target, &out);
+  Append(f.extended_ack, &out);
+  Append(f.sack_block, &out);
   Append(f.imm, &out);
   if (f.cnp_reserved) AppendBytes(*f.cnp_reserved, &out);
   AppendBytes(f.payload, &out);

@@ -41,6 +41,11 @@ struct DecodedFrame {
   std::optional<Ieth> ieth;
   std::optional<ImmDt> imm;
   std::optional<std::array<uint8_t, kCnpReservedBytes>> cnp_reserved;
+  // Of the extension, in the order of the wire; `imm` comes behind them.
+  std::optional<ExtendedData> extended_data;
+  std::optional<ExtendedTarget> extended_target;
+  std::optional<ExtendedAck> extended_ack;
+  std::optional<SackBlock> sack_block;
 
   std::vector<uint8_t> payload;
   std::vector<uint8_t> pad;       // bth.pad_count bytes; any value is legal

@@ -112,6 +112,11 @@ void CompareViewWithValue(const FrameView& v, const DecodedFrame& f) {
   if (f.aeth) CheckSyndrome(*f.aeth);
   Require(v.traits->ieth == f.ieth.has_value() && (!f.ieth || v.ieth() == *f.ieth), "IETH");
   Require(v.traits->imm == f.imm.has_value() && (!f.imm || v.imm() == f.imm->value), "ImmDt");
+  Require(v.traits->extended == (f.extended_data || f.extended_ack), "headers of the extension");
+  Require(!f.extended_data || v.extended_data() == *f.extended_data, "extended data");
+  Require(!f.extended_target || v.extended_target() == *f.extended_target, "extended target");
+  Require(!f.extended_ack || v.extended_ack() == *f.extended_ack, "extended acknowledgement");
+  Require(!f.sack_block || v.sack_block() == *f.sack_block, "SACK block");
   Require(!f.atomic_eth || v.atomic_eth() == *f.atomic_eth, "AtomicETH");
   Require(!f.atomic_ack_eth || v.atomic_ack_eth() == *f.atomic_ack_eth, "AtomicAckETH");
 }

@@ -20,7 +20,7 @@ T Pick(Rng& rng, const T (&from)[N]) {
 
 }  // namespace
 
-Schedule::Schedule(uint64_t seed) : rng_(seed) {
+Schedule::Schedule(uint64_t seed, bool extended) : rng_(seed), extended_(extended) {
   const uint32_t mtu = Pick(rng_, {256u, 512u});
   max_length_ = 6 * mtu;
   source_size_ = 2 * max_length_;
@@ -50,7 +50,8 @@ Schedule::Schedule(uint64_t seed) : rng_(seed) {
   if (Chance(0.3)) port_.receive_burst = 1 + rng_.Below(4);
   if (Chance(0.3)) port_.transmit_burst = 1 + rng_.Below(4);
   if (Chance(0.2)) {
-    port_.receive_header = 90;
+    // All headers, those of an XT_SACK or of RC.
+    port_.receive_header = extended_ ? 132 : 90;
     port_.receive_segment = 200;
   }
   if (!must_succeed_) {
@@ -58,6 +59,7 @@ Schedule::Schedule(uint64_t seed) : rng_(seed) {
     if (Chance(0.15)) fails_ = static_cast<int>(rng_.Below(2));
     if (Chance(0.1)) destroys_ = static_cast<int>(rng_.Below(2));
   }
+  if (extended_) DrawExtended();
   clock_.Set(Time::FromPs(Chance(0.2) ? ~uint64_t{0} - 50'000'000 : rng_.Next()));
   for (int i = 0; i < 2; ++i) MakeSide(i);
   FakePort::Connect(*sides_[0].fake, *sides_[1].fake);
@@ -66,6 +68,11 @@ Schedule::Schedule(uint64_t seed) : rng_(seed) {
 }
 
 Schedule::~Schedule() = default;
+
+void Schedule::DrawExtended() {
+  connect_.reliability = verbs::Reliability::kExtended;
+  connect_.tracking_window = Pick(rng_, {64u, 128u, 16384u});
+}
 
 void Schedule::MakeSide(int i) {
   Side& s = sides_[static_cast<size_t>(i)];
@@ -83,6 +90,8 @@ void Schedule::MakeSide(int i) {
   parts.engine.start = clock_.Now();
   parts.engine.max_queue_pairs = 2;
   parts.engine.record_blocks = static_cast<uint32_t>(rng_.Below(2));
+  // With one block a direction of selective repeat may find its pool empty.
+  if (extended_) parts.engine.scoreboard_blocks = static_cast<uint32_t>(1 + rng_.Below(4));
   parts.engine.pacing_credit = Bytes(0);
   parts.max_regions = 4;
   s.device = verbs::MakeDevice(parts);
@@ -131,7 +140,7 @@ void Schedule::PlanMessages(int side) {
   }
   for (size_t k = 0; k < n; ++k) {
     Message m;
-    m.op = static_cast<Opcode>(rng_.Below(7));
+    m.op = static_cast<Opcode>(rng_.Below(extended_ ? 4 : 7));
     const uint32_t edge = static_cast<uint32_t>(rng_.Below(7)) * connect_.mtu;
     m.length = Chance(0.5) ? static_cast<uint32_t>(rng_.Below(max_length_ + 1))
                            : std::min(max_length_, edge + static_cast<uint32_t>(rng_.Below(2)));

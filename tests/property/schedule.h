@@ -37,7 +37,8 @@ inline bool IsWrite(verbs::Opcode op) {
 
 class Schedule {
  public:
-  explicit Schedule(uint64_t seed);
+  // `extended`: over selective repeat, with what it serves.
+  explicit Schedule(uint64_t seed, bool extended = false);
   ~Schedule();
 
   // Runs to the end; an empty string, or the first thing that the model does not allow.
@@ -136,7 +137,10 @@ class Schedule {
   void CheckSharedArea(int to);
   void CheckAtomics(int from);
 
+  void DrawExtended();
+
   Rng rng_;
+  const bool extended_;
   VirtualClock clock_;
   port::FaultRates rates_;
   verbs::ConnectOptions connect_;

@@ -1,0 +1,167 @@
+// SrSender: the sending half of a queue pair that agreed to the extension: segmentation, PSNs,
+// credits and completions in order as in RC, and recovery by selective repeat
+// (docs/wire-formats.md, "Sender"): only what is lost is sent again.
+//
+// Each outstanding packet has its entry in a scoreboard (sr_scoreboard.h). Loss is told from
+// reordering by time (sr_loss.h); a tail-loss probe brings the answer that time needs, and the
+// retransmission timer is the last resort. Lost packets leave the in-flight count and are sent
+// again before new ones, through the flow's window and pace.
+//
+// Serves SEND, SEND with immediate, WRITE and WRITE with immediate, nothing else. Sans-I/O: packets
+// are asked for one by one, answers are handed in, time comes as an argument. One thread: the core
+// that owns the queue pair.
+#ifndef SLUICE_TRANSPORT_SR_SENDER_H_
+#define SLUICE_TRANSPORT_SR_SENDER_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "base/psn.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "transport/context.h"
+#include "transport/queues.h"
+#include "transport/requester.h"
+#include "transport/send_flow.h"
+#include "transport/sr_loss.h"
+#include "transport/sr_scoreboard.h"
+#include "wire/headers.h"
+
+namespace sluice::transport {
+
+struct SrSenderConfig {
+  RequesterConfig base;
+  uint32_t window = kMostTrackingWindow;  // PSNs; a power of two
+};
+
+// What one acknowledgement packet said.
+struct SrAcknowledge {
+  Psn psn;  // last received in order
+  wire::ExtendedAck ack;
+  bool has_block = false;
+  wire::SackBlock block;
+};
+
+class SrSender {
+ public:
+  SrSender(SendQueue* queue, CompletionRing* completions, uint32_t qpn)
+      : queue_(queue), completions_(completions), qpn_(qpn) {}
+
+  void Start(const SrSenderConfig& config, SendFlow* flow, BlockPool<SendBlock>* pool);
+
+  // ---- Sending. As in Requester.
+  SendGate Gate();
+  void Next(Context& ctx, OutgoingPacket* out);
+  void EndBurst(Context& ctx, uint32_t frame_bytes);
+
+  Bytes in_flight() const { return Bytes(static_cast<int64_t>(in_flight_)); }
+  bool outstanding() const { return una_ != next_; }
+  bool HasWork() const { return current_ != queue_->tail(); }
+
+  // ---- Answers. False: the queue pair must go to the error state and be flushed.
+  bool OnAcknowledge(Context& ctx, const SrAcknowledge& answer);
+  bool OnTimers(Context& ctx);
+  std::optional<Time> Deadline() const;
+
+  // ---- Completions. As in Requester.
+  bool HoldsCompletions() const { return queue_->head() != acked_; }
+  bool Retire(Context& ctx);
+  bool Flush(Context& ctx);
+
+ private:
+  // What an acknowledgement brought.
+  struct Gain {
+    uint64_t bytes = 0;
+    uint32_t packets = 0;
+  };
+
+  void StartWork(SendWork* work);
+  uint64_t FirstOf(const SendWork& work) const;
+  uint64_t FindWork(uint64_t sequence) const;
+  bool LimitedByCredits(const SendWork& work) const;
+  bool MustWait(const SendWork& work);
+  bool Overlaps(const SendWork& work, uint64_t* position) const;
+  bool WantsAck(Time now, bool ends_message, const SendWork& work) const;
+  uint64_t TakeLost();
+  void Note(Context& ctx, uint64_t sequence, uint32_t length, bool again, uint8_t* attempt);
+  void WriteHeaders(Context& ctx, const SendWork& work, uint64_t position, uint64_t sequence,
+                    OutgoingPacket* out);
+
+  bool Fail(Status status) {
+    failure_ = status;
+    return false;
+  }
+  void Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain);
+  void DeliverThrough(Time now, uint64_t sequence, Gain* gain);
+  void DeliverBlock(Time now, const wire::SackBlock& block, Gain* gain);
+  void TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
+  void TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
+  void PassWorks();
+  void OnProgress(Time now);
+  void MarkLost(uint64_t sequence, SendBlock* block);
+  void DetectLosses(Context& ctx);
+  void ReportLosses(Context& ctx, cc::LossKind kind);
+  bool OnRnr(Context& ctx, const wire::ExtendedAck& ack);
+  bool SpendRetry(Context& ctx);
+  bool OnTimeout(Context& ctx);
+  void Probe(Context& ctx);
+  bool NothingHeard() const { return outstanding() && lost_ == 0 && !probe_oldest_; }
+  Duration ProbeAfter() const;
+  bool Complete(const SendWork& work, Status status);
+
+  SendQueue* queue_;
+  CompletionRing* completions_;
+  SendFlow* flow_ = nullptr;
+  const uint32_t qpn_;
+  SrSenderConfig config_;
+  BlockWindow<SendBlock> blocks_;
+
+  uint64_t una_ = 0;   // sequences: oldest not acknowledged in order,
+  uint64_t next_ = 0;  // next to be sent for the first time
+  uint64_t in_flight_ = 0;
+  uint64_t delivered_ = 0;  // payload, ever
+  uint32_t lost_ = 0;       // packets that wait to be sent again,
+  uint64_t lost_from_ = 0;  // none of them before this one
+  uint64_t acked_ = 0;      // queue positions, as in Requester
+  uint64_t current_ = 0;
+  uint64_t started_ = 0;
+  uint32_t packet_ = 0;  // index of the next new packet within `current_`
+
+  uint32_t next_receive_ = 0;  // messages started that take a receive
+  uint32_t credit_limit_ = 0;
+  bool credits_known_ = false;
+
+  // Order of overlapping WRITEs: a hull of the ranges outstanding, for a quick no; the request last
+  // examined, and the one that it waits for.
+  uint64_t hull_begin_ = 0, hull_end_ = 0;
+  uint64_t examined_ = ~uint64_t{0};
+  uint64_t waits_for_ = 0;  // position + 1; 0: for nothing
+
+  LossClock clock_;
+  std::optional<Time> reorder_deadline_;
+  Bytes newly_lost_;
+  uint32_t newly_lost_packets_ = 0;
+  Time progress_;
+  Time last_event_;  // sent or heard something
+  Time rnr_until_;
+  bool rnr_waiting_ = false;
+  bool probe_oldest_ = false;  // una_ arrived but is not acknowledged: ask why
+  bool pool_empty_ = false;
+  uint8_t probes_ = 0;
+  Status failure_ = Status::kFlushed;
+  uint8_t retries_left_ = 0;
+  uint8_t rnr_left_ = 0;
+  uint16_t since_ack_request_ = 0;
+
+  uint32_t ce_packets_ = 0;
+  uint32_t ce_bytes_ = 0;
+  uint32_t duplicates_ = 0;
+
+  uint32_t frame_bytes_ = 0;  // of the last packet
+  uint32_t burst_packets_ = 0;
+  Bytes burst_bytes_;
+};
+
+}  // namespace sluice::transport
+
+#endif  // SLUICE_TRANSPORT_SR_SENDER_H_

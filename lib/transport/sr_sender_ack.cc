@@ -1,0 +1,393 @@
+// The way in: acknowledgements, loss by time, probes and timers, and what they complete.
+#include <algorithm>
+
+#include "transport/sr_sender.h"
+
+namespace sluice::transport {
+namespace {
+
+// Below this a tail-loss probe would answer to the noise of a host, not to silence.
+constexpr Duration kLeastProbe = Duration::Microseconds(10);
+constexpr uint8_t kMostBackoff = 10;
+// How soon a sender without a block asks the pool again.
+constexpr Duration kPoolRetry = Duration::Microseconds(10);
+
+Status StatusOf(wire::NakCode code) {
+  switch (code) {
+    case wire::NakCode::kInvalidRequest:
+      return Status::kRemoteInvalidRequest;
+    case wire::NakCode::kRemoteAccessError:
+      return Status::kRemoteAccess;
+    default:
+      return Status::kRemoteOperation;
+  }
+}
+
+}  // namespace
+
+bool SrSender::Complete(const SendWork& work, Status status) {
+  Completion c;
+  c.wr_id = work.wr_id;
+  c.qpn = qpn_;
+  c.byte_length = work.length;
+  c.status = status;
+  c.op = work.op;
+  return completions_->Push(c);
+}
+
+bool SrSender::Retire(Context& ctx) {
+  while (queue_->head() != acked_) {
+    const SendWork& work = queue_->At(queue_->head());
+    if (work.signalled && !Complete(work, Status::kSuccess)) {
+      ctx.counters.Add(Count::kCompletionStalls);
+      return false;
+    }
+    ctx.counters.Add(Count::kMessagesSent);
+    queue_->Retire();
+  }
+  return true;
+}
+
+bool SrSender::Flush(Context& ctx) {
+  // First of all: the queue pair may be destroyed before its completions find room.
+  blocks_.ReturnAll();
+  una_ = next_;
+  in_flight_ = 0;
+  lost_ = 0;
+  rnr_waiting_ = probe_oldest_ = pool_empty_ = false;
+  reorder_deadline_.reset();
+  if (!Retire(ctx)) return false;
+  while (queue_->head() != queue_->tail()) {
+    if (!Complete(queue_->At(queue_->head()), failure_)) {
+      ctx.counters.Add(Count::kCompletionStalls);
+      return false;
+    }
+    failure_ = Status::kFlushed;
+    queue_->Retire();
+    acked_ = current_ = started_ = queue_->head();
+    packet_ = 0;
+  }
+  return true;
+}
+
+// ---- What arrived.
+
+void SrSender::Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain) {
+  const uint64_t mask = MaskOf(sequence);
+  if ((block->delivered & mask) != 0) return;
+  const uint32_t bit = BitOf(sequence);
+  block->delivered |= mask;
+  gain->bytes += block->length[bit];
+  ++gain->packets;
+  if ((block->lost & mask) != 0) {
+    block->lost &= ~mask;
+    --lost_;
+  } else {
+    in_flight_ -= block->length[bit];
+  }
+  if ((block->resent & mask) != 0) return;
+  if (clock_.Overtaken(block->sent[bit], sequence)) clock_.OnLate(now - block->sent[bit]);
+  clock_.OnDelivered(now, block->sent[bit], sequence);
+}
+
+void SrSender::DeliverThrough(Time now, uint64_t sequence, Gain* gain) {
+  for (uint64_t s = una_; s <= sequence; ++s) Deliver(now, s, blocks_.Find(s), gain);
+  blocks_.Pass(una_, sequence + 1);
+  una_ = sequence + 1;
+  probe_oldest_ = false;
+}
+
+void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
+  const uint64_t first = SequenceNear(una_, sack.first);
+  for (size_t w = 0; w < wire::SackBlock::kWords; ++w) {
+    uint64_t left = sack.words[w];
+    while (left != 0) {
+      const uint64_t s = first + 64 * w + static_cast<uint64_t>(__builtin_ctzll(left));
+      left &= left - 1;
+      // Only what is outstanding counts.
+      if (s >= una_ && s < next_) Deliver(now, s, blocks_.Find(s), gain);
+    }
+  }
+}
+
+void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
+  if (!ack.echoes()) return;
+  const uint64_t sequence = SequenceNear(una_, ack.psn);
+  if (sequence >= next_ || sequence + config_.window < una_) return;
+  Duration rtt = wire::Stamp::Of(ctx.now) - ack.sent;
+  if (sequence >= una_) {
+    const SendBlock& block = *blocks_.Find(sequence);
+    const uint32_t bit = BitOf(sequence);
+    if (block.attempt[bit] == ack.attempt) {
+      // The very transmission that is written down: exact, and its delivery can be rated.
+      rtt = ctx.now - block.sent[bit];
+      const uint32_t since = static_cast<uint32_t>(delivered_) - block.delivered_before[bit];
+      if (rtt > Duration::Zero()) signal->delivered_rate = RateOf(Bytes(since), rtt);
+      signal->app_limited = (block.app_limited & MaskOf(sequence)) != 0;
+    } else if (rtt > Duration::Zero()) {
+      // An earlier copy arrived after all: it was given up too soon.
+      clock_.OnLate(rtt);
+      ctx.counters.Add(Count::kSpuriousRetransmissions);
+    }
+  }
+  if (rtt <= Duration::Zero()) return;
+  clock_.OnDelivered(ctx.now, ctx.now - rtt, sequence);
+  clock_.OnRoundTrip(ctx.now, rtt, flow_->smoothed_rtt());
+  signal->sample.rtt = rtt;
+  signal->sample.wire_length = frame_bytes_;
+  signal->sample.stamp = cc::StampSource::kPoll;
+  const Duration remote = ack.departed - ack.arrived;
+  if (remote >= Duration::Zero()) {
+    signal->sample.remote_delay = remote;
+    signal->present.Add(cc::Signal::kRemoteDelay);
+  }
+}
+
+// Running counts; acknowledgements may overtake each other, so only growth counts.
+void SrSender::TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
+  signal->present.Add(cc::Signal::kCeBytes);
+  const auto packets = static_cast<int32_t>(ack.ce_packets - ce_packets_);
+  if (packets > 0) {
+    signal->ce_packets = static_cast<uint32_t>(packets);
+    signal->ce_bytes = Bytes(std::min<int64_t>(static_cast<uint32_t>(ack.ce_bytes - ce_bytes_),
+                                               int64_t{packets} * config_.base.mtu));
+    signal->sample.ce = true;
+    ce_packets_ = ack.ce_packets;
+    ce_bytes_ = ack.ce_bytes;
+  }
+  const auto duplicates = static_cast<int32_t>(ack.duplicates - duplicates_);
+  if (duplicates > 0) duplicates_ = ack.duplicates;
+  if (ack.active_senders > 0) {
+    signal->active_senders = ack.active_senders;
+    signal->present.Add(cc::Signal::kActiveSenders);
+  }
+  if (!credits_known_ || static_cast<int32_t>(ack.receives - credit_limit_) > 0) {
+    credits_known_ = true;
+    credit_limit_ = ack.receives;
+  }
+  ctx.counters.Add(Count::kAcksReceived);
+}
+
+void SrSender::PassWorks() {
+  while (acked_ < started_) {
+    const SendWork& work = queue_->At(acked_);
+    if (FirstOf(work) + work.packets > una_) break;
+    ++acked_;
+  }
+}
+
+void SrSender::OnProgress(Time now) {
+  progress_ = last_event_ = now;
+  retries_left_ = config_.base.retry_count;
+  rnr_left_ = config_.base.rnr_retry;
+  probes_ = 0;
+}
+
+bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
+  const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
+  if (!aeth.IsAck() && !aeth.IsRnr() && !aeth.IsNak()) {
+    ctx.drops.Add(RxDrop::kUnsupported);
+    return true;
+  }
+  const uint64_t through = SequenceNear(una_, answer.psn);
+  if (through >= next_ || through + config_.window < una_) {
+    ctx.counters.Add(Count::kGhostAcks);
+    ctx.drops.Add(RxDrop::kPsn);
+    return true;
+  }
+  AckSignal signal;
+  TakeEcho(ctx, answer.ack, &signal);
+  TakeCounts(ctx, answer.ack, &signal);
+  Gain gain;
+  if (answer.has_block) DeliverBlock(ctx.now, answer.block, &gain);
+  if (through >= una_) {
+    DeliverThrough(ctx.now, through, &gain);
+    OnProgress(ctx.now);
+    PassWorks();
+  }
+  delivered_ += gain.bytes;
+  if (gain.packets > 0) OnProgress(ctx.now);
+  signal.sample.acked = Bytes(static_cast<int64_t>(gain.bytes));
+  signal.packets = gain.packets;
+  DetectLosses(ctx);
+  ReportLosses(ctx, cc::LossKind::kSackGap);
+  signal.in_flight = in_flight();
+  if (gain.packets > 0 || signal.ce_packets > 0 || signal.sample.stamp != cc::StampSource::kNone) {
+    ctx.feedback.Add(flow_, signal);
+  }
+  if (!outstanding()) {
+    reorder_deadline_.reset();
+    if (!HasWork()) blocks_.ReturnAll();
+  }
+
+  bool ok = true;
+  if (aeth.IsRnr()) ok = OnRnr(ctx, answer.ack);
+  if (aeth.IsNak()) {
+    ctx.counters.Add(Count::kNaksReceived);
+    // Errors are raised in order, so it is the oldest packet that is at fault.
+    if (outstanding()) ok = Fail(StatusOf(aeth.nak_code()));
+  }
+  Retire(ctx);
+  return ok;
+}
+
+// ---- What did not.
+
+void SrSender::MarkLost(uint64_t sequence, SendBlock* block) {
+  const uint32_t length = block->length[BitOf(sequence)];
+  block->lost |= MaskOf(sequence);
+  lost_from_ = lost_ == 0 ? sequence : std::min(lost_from_, sequence);
+  ++lost_;
+  in_flight_ -= length;
+  newly_lost_ += Bytes(length);
+  ++newly_lost_packets_;
+}
+
+void SrSender::DetectLosses(Context& ctx) {
+  reorder_deadline_.reset();
+  const Duration smoothed = flow_->smoothed_rtt();
+  for (uint64_t from = una_; from < next_; from = (from | 63) + 1) {
+    SendBlock* block = blocks_.Find(from);
+    uint64_t left = ~(block->delivered | block->lost) & (~uint64_t{0} << BitOf(from));
+    for (; left != 0; left &= left - 1) {
+      const uint64_t s = (from & ~uint64_t{63}) + static_cast<uint64_t>(__builtin_ctzll(left));
+      if (s >= next_) return;
+      const Time sent = block->sent[BitOf(s)];
+      const bool once = (block->resent & MaskOf(s)) == 0;
+      const bool overtaken = clock_.Overtaken(sent, s);
+      const Time deadline = clock_.Deadline(sent, smoothed);
+      if (overtaken && deadline <= ctx.now) {
+        MarkLost(s, block);
+        continue;
+      }
+      if (overtaken) {
+        reorder_deadline_ = reorder_deadline_ ? Earlier(*reorder_deadline_, deadline) : deadline;
+      }
+      // Whatever follows was sent later than this, and so was every copy of it.
+      if (once) return;
+    }
+  }
+}
+
+void SrSender::ReportLosses(Context& ctx, cc::LossKind kind) {
+  if (newly_lost_packets_ == 0) return;
+  const cc::Loss loss{ctx.now, kind, newly_lost_, newly_lost_packets_, in_flight()};
+  newly_lost_ = Bytes(0);
+  newly_lost_packets_ = 0;
+  flow_->OnLoss(loss);
+}
+
+bool SrSender::SpendRetry(Context& ctx) {
+  if (retries_left_ == 0) {
+    ctx.counters.Add(Count::kRetriesExhausted);
+    return Fail(Status::kRetryExceeded);
+  }
+  --retries_left_;
+  return true;
+}
+
+bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
+  ctx.counters.Add(Count::kRnrNaksReceived);
+  if (rnr_waiting_ || !outstanding() || !(ack.psn == PsnOf(una_))) return true;
+  SendBlock* block = blocks_.Find(una_);
+  const uint64_t mask = MaskOf(una_);
+  // An answer to an earlier copy than the last one, or to one that was given up already.
+  if (block->attempt[BitOf(una_)] != ack.attempt || (block->lost & mask) != 0) return true;
+  if (rnr_left_ == 0) {
+    ctx.counters.Add(Count::kRetriesExhausted);
+    return Fail(Status::kRnrRetryExceeded);
+  }
+  if (config_.base.rnr_retry != 7) --rnr_left_;
+  // The peer is there and answers; how long it may not be ready is for the RNR retries to say.
+  retries_left_ = config_.base.retry_count;
+  if ((block->delivered & mask) == 0) {
+    MarkLost(una_, block);
+  } else {
+    probe_oldest_ = true;
+  }
+  ReportLosses(ctx, cc::LossKind::kRnr);
+  rnr_waiting_ = true;
+  rnr_until_ = ctx.now + wire::RnrTimer(wire::Aeth{ack.syndrome, ack.msn}.rnr_timer());
+  return true;
+}
+
+// ---- Time.
+
+Duration SrSender::ProbeAfter() const {
+  const Duration rtt = flow_->smoothed_rtt();
+  if (rtt <= Duration::Zero()) return Duration::Zero();
+  return std::max(kLeastProbe, rtt * 2) * (int64_t{1} << std::min(probes_, kMostBackoff));
+}
+
+std::optional<Time> SrSender::Deadline() const {
+  if (rnr_waiting_) return rnr_until_;
+  if (!outstanding()) {
+    if (pool_empty_) return last_event_ + kPoolRetry;
+    return std::nullopt;
+  }
+  std::optional<Time> d = reorder_deadline_;
+  const auto at = [&d](Time t) { d = d ? Earlier(*d, t) : t; };
+  const Duration probe = ProbeAfter();
+  if (NothingHeard() && probe > Duration::Zero()) at(last_event_ + probe);
+  if (config_.base.ack_timeout > Duration::Zero()) at(progress_ + config_.base.ack_timeout);
+  return d;
+}
+
+void SrSender::Probe(Context& ctx) {
+  ++probes_;
+  last_event_ = ctx.now;
+  ctx.counters.Add(Count::kTailProbes);
+  // The oldest arrived and is not acknowledged: the receiver is not ready, and will say so.
+  probe_oldest_ = (blocks_.Find(una_)->delivered & MaskOf(una_)) != 0;
+  if (probe_oldest_) return;
+  for (uint64_t s = next_; s-- > una_;) {
+    SendBlock* block = blocks_.Find(s);
+    if (((block->delivered | block->lost) & MaskOf(s)) != 0) continue;
+    MarkLost(s, block);
+    // A question, not a loss that anybody has seen.
+    newly_lost_ = Bytes(0);
+    newly_lost_packets_ = 0;
+    return;
+  }
+}
+
+bool SrSender::OnTimeout(Context& ctx) {
+  ctx.counters.Add(Count::kTimeouts);
+  if (!SpendRetry(ctx)) return false;
+  probe_oldest_ = (blocks_.Find(una_)->delivered & MaskOf(una_)) != 0;
+  for (uint64_t s = una_; s < next_; ++s) {
+    SendBlock* block = blocks_.Find(s);
+    if (((block->delivered | block->lost) & MaskOf(s)) != 0) continue;
+    MarkLost(s, block);
+  }
+  ReportLosses(ctx, cc::LossKind::kTimeout);
+  progress_ = last_event_ = ctx.now;
+  return true;
+}
+
+bool SrSender::OnTimers(Context& ctx) {
+  if (rnr_waiting_) {
+    if (ctx.now < rnr_until_) return true;
+    rnr_waiting_ = false;
+    progress_ = last_event_ = ctx.now;
+    return true;
+  }
+  if (!outstanding()) {
+    if (!pool_empty_ || ctx.now < last_event_ + kPoolRetry) return true;
+    ctx.counters.Add(Count::kScoreboardPoolEmpty);
+    last_event_ = ctx.now;
+    return true;
+  }
+  if (ctx.hold_timers) return true;
+  const Duration timeout = config_.base.ack_timeout;
+  if (timeout > Duration::Zero() && ctx.now >= progress_ + timeout) return OnTimeout(ctx);
+  if (reorder_deadline_ && *reorder_deadline_ <= ctx.now) {
+    DetectLosses(ctx);
+    ReportLosses(ctx, cc::LossKind::kSackGap);
+  }
+  const Duration probe = ProbeAfter();
+  if (NothingHeard() && probe > Duration::Zero() && ctx.now >= last_event_ + probe) Probe(ctx);
+  return true;
+}
+
+}  // namespace sluice::transport
