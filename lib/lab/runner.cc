@@ -160,6 +160,15 @@ absl::Status Execution::RunEvents() {
     return absl::InternalError(absl::StrFormat("host %d does not let time go on, at %d ps",
                                                simulation_->stuck_host(), simulation_->now().ps()));
   }
+  if (end == sim::Simulation::End::kDeadlock) {
+    std::string cycle;
+    for (const sim::PausedHop& hop : simulation_->deadlock()) {
+      cycle += absl::StrFormat("%snode %d port %d priority %d", cycle.empty() ? "" : " -> ",
+                               hop.node, hop.port, hop.priority);
+    }
+    return absl::InternalError(
+        absl::StrFormat("deadlock of PFC pauses at %d ps: %s", simulation_->now().ps(), cycle));
+  }
   if (end == sim::Simulation::End::kStopped && open_ > 0) {
     return absl::CancelledError("interrupted");
   }
@@ -193,6 +202,7 @@ void Execution::CollectFabric() {
   result_.busy = TransmissionTime(
       Bytes(static_cast<int64_t>(line.bytes)) + link.overhead * static_cast<int64_t>(line.frames),
       link.rate);
+  result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
   result_.ecn_marks = simulation_->ecn_marks();
   result_.packet_hops = simulation_->packet_hops();

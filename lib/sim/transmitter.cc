@@ -23,28 +23,79 @@ void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
   delay_ += extra;
 }
 
-void Transmitter::Serve(Time now) {
-  while (const switching::SwitchPacket* head = queues_.front(port_)) {
-    const Time start = Later(free_at_, head->when);
-    if (start > now) return;
-    auto* record = static_cast<Record*>(queues_.Dequeue(start, port_));
-    free_at_ = start + frame_time_.Of(record->wire_length);
-    record->arrival = free_at_ + delay_;
-    __builtin_prefetch(record->next);
-    record->next = nullptr;
-    if (first_ == nullptr) {
-      first_ = record;
-    } else {
-      last_->next = record;
-    }
-    last_ = record;
-    ++counters_.frames;
-    counters_.bytes += record->wire_length;
-    if (lossy_ && rng_.Bernoulli(loss_)) {
-      record->lost = true;
-      ++counters_.lost;
-    }
+void Transmitter::Depart(Time start, Record& record) {
+  free_at_ = start + frame_time_.Of(record.wire_length);
+  record.arrival = free_at_ + delay_;
+  record.next = nullptr;
+  if (first_ == nullptr) {
+    first_ = &record;
+  } else {
+    last_->next = &record;
   }
+  last_ = &record;
+  ++counters_.frames;
+  counters_.bytes += record.wire_length;
+  if (lossy_ && rng_.Bernoulli(loss_)) {
+    record.lost = true;
+    ++counters_.lost;
+  }
+}
+
+// A PFC frame is served before the queues: it was sent when everything that could start until then
+// had started.
+void Transmitter::Serve(Time now) {
+  serving_ = true;
+  while (true) {
+    if (control_ != nullptr) {
+      auto* record = static_cast<Record*>(control_);
+      const Time start = Later(free_at_, record->when);
+      if (start > now) break;
+      control_ = record->next;
+      Depart(start, *record);
+      continue;
+    }
+    const switching::SwitchPacket* head = queues_.front(port_);
+    if (head == nullptr) break;
+    const Time start = Later(free_at_, head->when);
+    if (start > now) break;
+    auto* record = static_cast<Record*>(queues_.Dequeue(start, port_));
+    __builtin_prefetch(record->next);
+    Depart(start, *record);
+  }
+  serving_ = false;
+}
+
+void Transmitter::SendControl(Time now, Record& record) {
+  // Within its own Serve the transmitter looks again by itself.
+  const bool serving = serving_;
+  if (!serving) Advance(now);
+  record.when = now;
+  record.next = nullptr;
+  switching::SwitchPacket** end = &control_;
+  while (*end != nullptr) end = &(*end)->next;
+  *end = &record;
+  if (serving) return;
+  Advance(now);
+  Arm();
+}
+
+void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
+  Advance(now);
+  queues_.SetPaused(now, port_, priority, paused);
+  if (paused) {
+    paused_since_[priority] = now;
+    return;
+  }
+  planned_free_ = Later(planned_free_, now);
+  Advance(now);
+  Arm();
+}
+
+void Transmitter::SetPrompt(Time now, bool prompt) {
+  prompt_ = prompt;
+  if (!prompt) return;
+  Advance(now);
+  Arm();
 }
 
 bool Transmitter::Enqueue(Time now, Record& record) {
@@ -54,7 +105,7 @@ bool Transmitter::Enqueue(Time now, Record& record) {
   last_start_ = Later(planned_free_, now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);
-  if (!armed_) Arm();
+  if (!armed_ || prompt_) Arm();
   return true;
 }
 
@@ -64,26 +115,32 @@ std::optional<Time> Transmitter::NextStart() const {
   return Later(free_at_, head->when);
 }
 
-// After Advance(now) a queue that is not empty has a packet before it on the line, which arrives no
-// sooner than the line is free: the first in flight is the next event.
+// After Advance(now) whatever may be sent has a packet before it on the line, which arrives no
+// sooner than the line is free: the first in flight is the next event, unless starts are events.
 void Transmitter::Arm() {
   armed_ = first_ != nullptr;
-  if (armed_) {
-    // The one behind is looked at when this one arrives, after much else was looked at.
-    __builtin_prefetch(first_->next);
-    __builtin_prefetch(first_->header);
-    events_.Schedule(source_, static_cast<const Record*>(first_)->arrival);
-  } else {
+  if (!armed_) {
     events_.Cancel(source_);
+    return;
   }
+  // The one behind is looked at when this one arrives, after much else was looked at.
+  __builtin_prefetch(first_->next);
+  __builtin_prefetch(first_->header);
+  Time next = static_cast<const Record*>(first_)->arrival;
+  if (prompt_ && queues_.front(port_) != nullptr) next = Earlier(next, *NextStart());
+  events_.Schedule(source_, next);
 }
 
-Record& Transmitter::TakeArrival(Time now) {
+Record* Transmitter::TakeArrival(Time now) {
   Advance(now);
   auto* record = static_cast<Record*>(first_);
-  first_ = record->next;
+  if (record != nullptr && record->arrival <= now) {
+    first_ = record->next;
+  } else {
+    record = nullptr;
+  }
   Arm();
-  return *record;
+  return record;
 }
 
 }  // namespace sluice::sim
