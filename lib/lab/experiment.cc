@@ -3,11 +3,14 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "lab/incast.h"
+#include "lab/joinleave.h"
+#include "lab/permutation.h"
 
 namespace sluice::lab {
 
 std::span<const Experiment> Experiments() {
-  static const std::vector<Experiment> table = {Incast(), IncastShallow()};
+  static const std::vector<Experiment> table = {Incast(), IncastShallow(), Permutation(),
+                                                JoinLeave()};
   return table;
 }
 

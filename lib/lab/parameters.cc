@@ -12,6 +12,7 @@ namespace {
 // One way of writing a value.
 std::string Canonical(const cli::Value& value) {
   if (const auto* v = std::get_if<int64_t>(&value)) return absl::StrFormat("%d", *v);
+  if (const auto* v = std::get_if<std::string>(&value)) return *v;
   if (const auto* v = std::get_if<double>(&value)) return NumberText(*v);
   if (const auto* v = std::get_if<Bytes>(&value)) return SizeText(*v);
   if (const auto* v = std::get_if<Duration>(&value)) return TimeText(*v);
@@ -20,7 +21,7 @@ std::string Canonical(const cli::Value& value) {
 }
 
 cli::Value MustParse(const ParameterSpec& spec, std::string_view text) {
-  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, {});
+  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, spec.choices);
   CHECK(value.ok()) << std::string(spec.name) << "=" << std::string(text) << ": " << value.status();
   return *value;
 }
@@ -72,7 +73,7 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
                                                       std::string(owner), std::string(spec.name),
                                                       cli::OneLine(text), std::string(why)));
   };
-  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, {});
+  absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, spec.choices);
   if (!value.ok()) {
     const absl::string_view why = value.status().message();
     return refuse(std::string_view(why.data(), why.size()));

@@ -30,6 +30,8 @@ struct ParameterSpec {
   std::string_view help;  // one line, lower case, no full stop
   // "auto" where a parameter may be left to the experiment, which computes it from the others.
   std::string_view word = {};
+  // Of kChoice: the names that it may have.
+  std::span<const std::string_view> choices = {};
 };
 
 class Parameters {
@@ -47,6 +49,7 @@ class Parameters {
   Bytes Size(std::string_view name) const { return Get<Bytes>(name); }
   Duration Time(std::string_view name) const { return Get<Duration>(name); }
   Bandwidth Rate(std::string_view name) const { return Get<Bandwidth>(name); }
+  const std::string& Text(std::string_view name) const { return Get<std::string>(name); }
   // The parameter is not left to the experiment.
   bool Has(std::string_view name) const { return Find(name).has_value(); }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
+constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 constexpr uint64_t kHostPurpose = 0x686f737473;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
@@ -63,6 +64,7 @@ absl::Status Execution::Build() {
   sim::SimulationConfig config;
   config.marking_seed = Rng(options_.seed, 0, kMarkPurpose).Next();
   config.loss_seed = Rng(options_.seed, 0, kLossPurpose).Next();
+  config.ecmp_seed = Rng(options_.seed, 0, kEcmpPurpose).Next();
   config.switches = scenario_.switches;
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();

@@ -73,7 +73,9 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
 Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
                        const std::vector<std::vector<PortEnd>>& ports, size_t sources,
                        uint32_t room)
-    : context_(config.start, sources, room, config.max_packets), ports_(ports) {
+    : context_(config.start, sources, room, config.max_packets),
+      ports_(ports),
+      routes_(topology, ports_, config.ecmp_seed) {
   context_.priorities = config.switches.priorities;
   context_.watch = static_cast<Source>(sources - 1);
   targets_.resize(sources);
@@ -82,7 +84,6 @@ Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
 }
 
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
-  std::vector<switching::ForwardingTable> tables = ShortestPaths(topology, ports_);
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
   Source source = 0;
@@ -103,7 +104,7 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     sharing.size = config.switches.buffer;
     switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
                                                    config.switches.scheduler, config.marking_seed,
-                                                   EntityOf(node, 0), std::move(tables[node]));
+                                                   EntityOf(node, 0), routes_, node);
     for (size_t i = 0; i < ports_[node].size(); ++i) {
       const auto port = static_cast<PortIndex>(i);
       switches_[node]->queues().SetEcn(port, config.switches.ecn);

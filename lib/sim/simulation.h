@@ -23,6 +23,7 @@
 #include "sim/deadlock.h"
 #include "sim/host_node.h"
 #include "sim/queue_probe.h"
+#include "sim/routes.h"
 #include "sim/switch_node.h"
 #include "sim/topology.h"
 #include "sim/transmitter.h"
@@ -44,9 +45,10 @@ struct SwitchConfig {
 
 struct SimulationConfig {
   Time start;
-  // The two random streams of a fabric; equal seeds do not make them alike.
+  // The random streams of a fabric; equal seeds do not make them alike.
   uint64_t marking_seed = 1;
   uint64_t loss_seed = 1;
+  uint64_t ecmp_seed = 1;  // of the keys by which switches choose among equal paths
   SwitchConfig switches;
   SimPortConfig ports;
   HostModel hosts;
@@ -141,6 +143,7 @@ class Simulation {
 
   Context context_;
   std::vector<std::vector<PortEnd>> ports_;
+  Routes routes_;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
   std::vector<std::unique_ptr<Transmitter>> transmitters_;

@@ -4,7 +4,7 @@ namespace sluice::sim {
 
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
-  const PortIndex egress = table_.Find(record.endpoint);
+  const PortIndex egress = routes_.Find(self_, record.endpoint, record.flow_key);
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);

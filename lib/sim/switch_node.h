@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "sim/context.h"
+#include "sim/routes.h"
 #include "sim/transmitter.h"
-#include "switch/forwarding.h"
 #include "switch/output_queues.h"
 
 namespace sluice::sim {
@@ -25,10 +25,11 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
  public:
   SwitchNode(Context& context, size_t ports, const switching::BufferConfig& buffer,
              const switching::SchedulerConfig& scheduler, uint64_t seed, uint64_t entity,
-             switching::ForwardingTable table)
+             Routes& routes, NodeId self)
       : context_(context),
         queues_(ports, buffer, scheduler, seed, entity),
-        table_(std::move(table)) {
+        routes_(routes),
+        self_(self) {
     queues_.SetPfcSender(this);
   }
   SwitchNode(const SwitchNode&) = delete;
@@ -47,7 +48,8 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
  private:
   Context& context_;
   switching::OutputQueues queues_;
-  switching::ForwardingTable table_;
+  Routes& routes_;
+  NodeId self_;
   std::vector<Transmitter*> transmitters_;
   bool prompt_ = false;
 };
