@@ -56,10 +56,16 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
                                                                const SimulationConfig& config) {
   if (absl::Status status = topology.Validate(); !status.ok()) return status;
   if (absl::Status status = config.Validate(); !status.ok()) return status;
+  for (const LinkEvent& event : config.link_events) {
+    if (event.link >= topology.links.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("no link ", event.link));
+    }
+    if (absl::Status status = ValidateDirection(event.config); !status.ok()) return status;
+  }
   // A source for each direction of a link, at its far end, and one for each host's wake-up.
   const auto hosts = static_cast<size_t>(
       std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
-  const size_t sources = 2 * topology.links.size() + hosts + 1;  // and the look for deadlocks
+  const size_t sources = 2 * topology.links.size() + hosts + 2;  // deadlocks, links
   const uint32_t room = config.ports.carry_payload
                             ? std::max(config.ports.linear_room, config.ports.max_frame)
                             : config.ports.linear_room;
@@ -77,10 +83,11 @@ Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
       ports_(ports),
       routes_(topology, ports_, config.ecmp_seed) {
   context_.priorities = config.switches.priorities;
-  context_.watch = static_cast<Source>(sources - 1);
+  context_.watch = static_cast<Source>(sources - 2);
   targets_.resize(sources);
   BuildNodes(topology, config);
   BuildLinks(config);
+  PlanLinkActions(topology, config);
 }
 
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
@@ -194,7 +201,8 @@ void Simulation::SetProgress(Progress progress, uint64_t events) {
 void Simulation::Handle(Source source, Time now) {
   const Target& target = targets_[source];
   if (target.transmitter == nullptr) {
-    if (target.host == nullptr) return LookForDeadlock(now);
+    if (source == context_.watch) return LookForDeadlock(now);
+    if (target.host == nullptr) return ActOnLinks(now);
     return target.host->OnWake(now);
   }
   Transmitter& transmitter = *target.transmitter;

@@ -43,6 +43,22 @@ struct SwitchConfig {
   PriorityMap priorities = {};
 };
 
+// What happens to both directions of a link at a moment.
+struct LinkEvent {
+  enum class Kind : uint8_t {
+    kDown,    // a cut: nothing arrives any more; routes avoid it after reroute_delay
+    kUp,      // repaired; routes use it after reroute_delay
+    kChange,  // rate, loss and faults of `config` from now on (degradation); not its delay
+  };
+  Time when;
+  size_t link = 0;  // of Topology::links
+  Kind kind = Kind::kDown;
+  LinkConfig config = {};
+};
+
+// Down at `first`, up after `down`, and so on, `times` times with `period` between two cuts.
+std::vector<LinkEvent> Flap(size_t link, Time first, Duration down, Duration period, int times);
+
 struct SimulationConfig {
   Time start;
   // The random streams of a fabric; equal seeds do not make them alike.
@@ -52,6 +68,8 @@ struct SimulationConfig {
   SwitchConfig switches;
   SimPortConfig ports;
   HostModel hosts;
+  std::vector<LinkEvent> link_events;  // in any order; at one moment in this order
+  Duration reroute_delay;
   size_t max_packets = size_t{1} << 24;  // in the whole fabric; Allocate gives fewer beyond
 
   absl::Status Validate() const;
@@ -106,7 +124,7 @@ class Simulation {
   uint64_t pfc_pauses() const { return context_.counters.pfc_pauses; }
   uint64_t drops() const;  // of switches, for want of buffer
   uint64_t ecn_marks() const;
-  uint64_t lost() const;  // by lossy links
+  uint64_t lost() const;  // by links: loss, faults, cuts
   uint64_t events() const { return events_; }
   uint64_t trace_hash() const { return trace_hash_; }
   NodeId stuck_host() const { return stuck_host_; }
@@ -120,7 +138,8 @@ class Simulation {
   size_t packets_in_use() const { return context_.pool.in_use(); }
 
  private:
-  // What an event source stands for: one of the two, or neither: the look for deadlocks.
+  // What an event source stands for: one of the two, or neither: the look for deadlocks, or what
+  // happens to links.
   struct Target {
     Transmitter* transmitter = nullptr;
     HostNode* host = nullptr;
@@ -137,7 +156,12 @@ class Simulation {
   End Finish(End end);
   std::vector<PausedHop> LongPaused(NodeId node, Time now) const;
   std::vector<PausedHop> WaitsOf(const PausedHop& hop, Time now) const;
+  Transmitter& transmitter_of(NodeId node, PortIndex port) {
+    return *transmitters_[first_transmitter_[node] + port];
+  }
   void LookForDeadlock(Time now);
+  void PlanLinkActions(const Topology& topology, const SimulationConfig& config);
+  void ActOnLinks(Time now);
   void Handle(Source source, Time now);
   void Settle();
 
@@ -155,6 +179,15 @@ class Simulation {
   uint64_t events_ = 0;
   uint64_t trace_hash_ = 0;
   NodeId stuck_host_ = 0;
+  // An event of a link, or its routes' turn.
+  struct LinkAction {
+    LinkEvent event;
+    bool routes = false;
+    PausedHop a;  // the two ends
+    PausedHop b;
+  };
+  std::vector<LinkAction> link_actions_;  // by time
+  size_t next_action_ = 0;
   std::vector<PausedHop> deadlock_;
   uint64_t hops_at_look_ = 0;
 };

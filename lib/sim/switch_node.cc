@@ -20,6 +20,12 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   if (!transmitter.Enqueue(now, record)) context_.pool.Put(&record);
 }
 
+void SwitchNode::OnLinkUp(Time now, PortIndex port) {
+  for (uint8_t priority = 0; priority < queues_.queues_per_port(); ++priority) {
+    if (queues_.shared().paused(port, priority)) SendPfc(now, port, priority, true);
+  }
+}
+
 void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) {
   if (pause) {
     ++context_.counters.pfc_pauses;

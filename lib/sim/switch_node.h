@@ -43,6 +43,8 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override {
     transmitters_[port]->SetPaused(now, priority, pause);
   }
+  // The link of a port works again: what is paused is paused anew, for the far end has forgotten.
+  void OnLinkUp(Time now, PortIndex port);
   void SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) override;
 
  private:

@@ -9,6 +9,8 @@ namespace {
 constexpr Bytes kMaxOverhead{1'000'000};
 constexpr size_t kMaxPorts = 4096;
 
+}  // namespace
+
 absl::Status ValidateDirection(const LinkConfig& link) {
   if (link.rate.bps() <= 0) return absl::InvalidArgumentError("rate is not positive");
   if (link.delay < Duration::Zero() || link.delay > Duration::Seconds(1)) {
@@ -21,10 +23,8 @@ absl::Status ValidateDirection(const LinkConfig& link) {
   if (!(link.loss >= 0 && link.loss <= 1)) {
     return absl::InvalidArgumentError("loss is not in 0..1");
   }
-  return absl::OkStatus();
+  return link.faults.Validate();
 }
-
-}  // namespace
 
 FrameTime::FrameTime(const LinkConfig& link) : rate_(link.rate), overhead_(link.overhead) {
   constexpr int64_t kPsPerByteAtOneBps = 8'000'000'000'000;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/time.h"
 #include "base/units.h"
+#include "sim/link_faults.h"
 #include "switch/switch_packet.h"
 
 namespace sluice::sim {
@@ -25,7 +26,11 @@ struct LinkConfig {
   Duration delay = Duration::Microseconds(1);  // propagation
   Bytes overhead = kEthernetOverhead;          // per frame, beyond Packet::frame_length
   double loss = 0;                             // probability that a frame is lost on its way
+  LinkFaults faults;                           // beside that loss
 };
+
+// What is wrong with one direction (see Topology::Validate).
+absl::Status ValidateDirection(const LinkConfig& link);
 
 // Serialisation time of a frame, exact and rounded up to a picosecond.
 class FrameTime {

@@ -11,11 +11,11 @@ Transmitter::Transmitter(switching::OutputQueues& queues, PortIndex port, const 
       delay_(link.delay),
       source_(source),
       port_(port),
-      lossy_(link.loss > 0),
-      loss_(link.loss),
       planned_free_(start),
       last_start_(start),
-      rng_(loss) {}
+      rng_(loss) {
+  Change(start, link);
+}
 
 void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
   end_ = &end;
@@ -35,10 +35,60 @@ void Transmitter::Depart(Time start, Record& record) {
   last_ = &record;
   ++counters_.frames;
   counters_.bytes += record.wire_length;
-  if (lossy_ && rng_.Bernoulli(loss_)) {
-    record.lost = true;
-    ++counters_.lost;
+  if (impaired_) Impair(record);
+}
+
+// PFC frames are lost by a link that is down only: a switch would repeat them.
+void Transmitter::Impair(Record& record) {
+  using Fate = LinkFaultState::Fate;
+  Fate fate = down_ ? Fate::kLost : Fate::kArrives;
+  if (!down_ && record.traffic != Traffic::kPfc) {
+    if (loss_ > 0 && rng_.Bernoulli(loss_)) {
+      fate = Fate::kLost;
+    } else if (faults_ != nullptr) {
+      fate = faults_->Decide(record.flow_key);
+    }
   }
+  record.lost = fate != Fate::kArrives;
+  counters_.lost += record.lost ? 1 : 0;
+  counters_.corrupt += fate == Fate::kCorrupt ? 1 : 0;
+  counters_.blackholed += fate == Fate::kBlackhole ? 1 : 0;
+}
+
+// When the line is free of all that waits.
+void Transmitter::Plan() {
+  planned_free_ = free_at_;
+  for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) {
+    for (const auto* p = queues_.head(port_, q); p != nullptr; p = p->next) {
+      planned_free_ = Later(planned_free_, p->when) + frame_time_.Of(p->wire_length);
+    }
+  }
+}
+
+void Transmitter::SetDown(Time now, bool down) {
+  Advance(now);
+  down_ = down;
+  impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
+  if (!down) return;
+  for (auto* p = first_; p != nullptr; p = p->next) {
+    auto* record = static_cast<Record*>(p);
+    counters_.lost += record->lost ? 0 : 1;
+    record->lost = true;
+  }
+  for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) SetPaused(now, q, false);
+}
+
+void Transmitter::Change(Time now, const LinkConfig& link) {
+  Advance(now);
+  frame_time_ = FrameTime(link);
+  loss_ = link.loss;
+  faults_.reset();
+  if (link.faults.any()) {
+    const uint64_t seed = rng_.Next();
+    faults_ = std::make_unique<LinkFaultState>(link.faults, Rng(seed), Mix64(seed));
+  }
+  impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
+  Plan();
 }
 
 // A PFC frame is served before the queues: it was sent when everything that could start until then
@@ -86,8 +136,8 @@ void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
     paused_since_[priority] = now;
     return;
   }
-  planned_free_ = Later(planned_free_, now);
   Advance(now);
+  Plan();
   Arm();
 }
 

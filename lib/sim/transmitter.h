@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/rng.h"
@@ -36,9 +37,11 @@ class LinkEnd {
 };
 
 struct LinkCounters {
-  uint64_t frames = 0;  // put on the line
-  uint64_t bytes = 0;   // of these frames, without the link's overhead
-  uint64_t lost = 0;    // of these frames
+  uint64_t frames = 0;      // put on the line
+  uint64_t bytes = 0;       // of these frames, without the link's overhead
+  uint64_t lost = 0;        // of these frames, for whatever reason
+  uint64_t corrupt = 0;     // of the lost
+  uint64_t blackholed = 0;  // of the lost
 };
 
 class Transmitter {
@@ -70,6 +73,11 @@ class Transmitter {
   // Whether each start of a transmission is an event of its own.
   void SetPrompt(Time now, bool prompt);
 
+  // What is in flight is lost, and what is sent while the link is down; pauses end.
+  void SetDown(Time now, bool down);
+  // Another rate, loss and faults for what starts from now on; the delay stays.
+  void Change(Time now, const LinkConfig& link);
+
   // The event of the source: takes out the record that arrives now, nullptr if it was a start, and
   // arms the next one.
   Record* TakeArrival(Time now);
@@ -88,6 +96,8 @@ class Transmitter {
  private:
   void Serve(Time now);
   void Depart(Time start, Record& record);
+  void Impair(Record& record);
+  void Plan();
   void Arm();
 
   switching::OutputQueues& queues_;
@@ -104,13 +114,15 @@ class Transmitter {
   bool armed_ = false;
   bool prompt_ = false;
   bool serving_ = false;
-  bool lossy_;
+  bool impaired_ = false;
+  bool down_ = false;
   double loss_;
   LinkEnd* end_ = nullptr;
   LinkCounters counters_;
   Time planned_free_;  // free_at_ once the whole queue has been sent
   Time last_start_;
   Rng rng_;
+  std::unique_ptr<LinkFaultState> faults_;  // null without
   std::array<Time, switching::kPriorities> paused_since_;
 };
 
