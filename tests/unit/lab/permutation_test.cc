@@ -53,7 +53,7 @@ TEST(Permutation, SaysWhichNumbersOfHostsThereAre) {
 TEST(Permutation, NobodyIsInTheWayOnAStar) {
   RunOptions options;
   options.algorithm = "fixed";
-  const auto run = Run(Make("permutation:hosts=8,topology=star,size=100KB"), options);
+  const auto run = lab::Run(Make("permutation:hosts=8,topology=star,size=100KB"), options);
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->finished.size(), 8u);
   EXPECT_EQ(run->drops, 0u);
@@ -68,8 +68,8 @@ TEST(Permutation, PfcPausesInsteadOfLosing) {
   RunOptions options;
   options.algorithm = "fixed";
   const std::string base = "permutation:hosts=16,size=300KB,buffer=500KB";
-  const auto lossy = Run(Make(base), options);
-  const auto lossless = Run(Make(base + ",pfc=on"), options);
+  const auto lossy = lab::Run(Make(base), options);
+  const auto lossless = lab::Run(Make(base + ",pfc=on"), options);
   ASSERT_TRUE(lossy.ok() && lossless.ok());
   EXPECT_EQ(lossy->pfc_pauses, 0u);
   EXPECT_GT(lossy->drops, 0u);
@@ -92,7 +92,7 @@ TEST(JoinLeave, SizesFollowFromFairShares) {
 TEST(JoinLeave, TheLineIsBusyAllTheTime) {
   RunOptions options;
   options.algorithm = "fixed";
-  const auto run = Run(Make("joinleave:flows=3,step=100us,buffer=1GB"), options);
+  const auto run = lab::Run(Make("joinleave:flows=3,step=100us,buffer=1GB"), options);
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->finished.size(), 3u);
   EXPECT_NEAR(run->end.us(), 500, 12);
