@@ -17,6 +17,9 @@ std::string RangeText(const ParameterSpec& p) {
   std::string range;
   if (!p.min.empty()) range = std::string(p.min) + ".." + std::string(p.max);
   if (p.kind == cli::Kind::kProbability) range = "0..1";
+  for (const std::string_view choice : p.choices) {
+    range.append(range.empty() ? "" : "|").append(choice);
+  }
   if (!p.word.empty()) range += "|" + std::string(p.word);
   return range;
 }

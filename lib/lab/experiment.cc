@@ -3,12 +3,15 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "lab/incast.h"
+#include "lab/joinleave.h"
 #include "lab/loss.h"
+#include "lab/permutation.h"
 
 namespace sluice::lab {
 
 std::span<const Experiment> Experiments() {
-  static const std::vector<Experiment> table = {Incast(), IncastShallow(), LossExperiment()};
+  static const std::vector<Experiment> table = {Incast(), IncastShallow(), LossExperiment(),
+                                                Permutation(), JoinLeave()};
   return table;
 }
 

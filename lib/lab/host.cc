@@ -1,5 +1,6 @@
 #include "lab/host.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::lab {
@@ -20,6 +21,9 @@ Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t
   parts.address = wire::IpAddress::FromV4(address.ipv4);
   parts.engine.seed = seed;
   parts.engine.max_queue_pairs = static_cast<uint32_t>(flows + 1);
+  // For both directions of each flow: an idle host of a large fabric stays small.
+  parts.engine.record_blocks =
+      std::min(parts.engine.record_blocks, 2 * parts.engine.max_queue_pairs);
   parts.engine.pacing_credit = Bytes(0);
   parts.engine.start = simulation.now();
   parts.max_regions = 16;

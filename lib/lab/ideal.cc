@@ -24,12 +24,12 @@ uint32_t AckFrameLength() {
 }
 
 Paths::Paths(const sim::Topology& topology)
-    : ports_(sim::PortsOf(topology)), tables_(sim::ShortestPaths(topology, ports_)) {}
+    : ports_(sim::PortsOf(topology)), routes_(topology, ports_, 0) {}
 
 std::vector<sim::LinkConfig> Paths::Between(sim::NodeId from, sim::NodeId to) const {
   std::vector<sim::LinkConfig> links = {ports_[from][0].out};
   for (sim::NodeId node = ports_[from][0].peer; node != to;) {
-    const sim::PortEnd& end = ports_[node][tables_[node].Find(to)];
+    const sim::PortEnd& end = ports_[node][routes_.PortsTo(node, to)[0]];
     links.push_back(end.out);
     node = end.peer;
   }

@@ -20,6 +20,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
+#include "sim/routes.h"
 #include "sim/topology.h"
 
 namespace sluice::lab {
@@ -28,10 +29,13 @@ namespace sluice::lab {
 uint32_t DataFrameLength(uint32_t payload, bool first);
 uint32_t AckFrameLength();
 
-// The paths that the flows of a topology take (those of the simulation). Immutable.
+// The paths that the flows of a topology take (those of the simulation; among equals the first).
+// One thread.
 class Paths {
  public:
   explicit Paths(const sim::Topology& topology);
+  Paths(const Paths&) = delete;
+  Paths& operator=(const Paths&) = delete;
 
   // The links from one host to another, in order. The host is reachable.
   std::vector<sim::LinkConfig> Between(sim::NodeId from, sim::NodeId to) const;
@@ -47,7 +51,7 @@ class Paths {
   Duration AckTime(sim::NodeId from, sim::NodeId to) const;
 
   std::vector<std::vector<sim::PortEnd>> ports_;
-  std::vector<switching::ForwardingTable> tables_;
+  mutable sim::Routes routes_;  // finds ways when somebody asks
 };
 
 }  // namespace sluice::lab

@@ -80,7 +80,7 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["queue_bytes"] = {{"max", run.queue_max.count()},
                       {"mean", run.queue_mean_bytes},
                       {"p99", run.queue_p99.count()}};
-  j["pfc_pauses"] = 0;  // the fabric has no PFC: it drops
+  j["pfc_pauses"] = run.pfc_pauses;
   j["drops"] = run.drops;
   j["ecn_marks"] = run.ecn_marks;
   j["cnps"] = run.cnps;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
+constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 constexpr uint64_t kHostPurpose = 0x686f737473;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
@@ -63,6 +64,7 @@ absl::Status Execution::Build() {
   sim::SimulationConfig config;
   config.marking_seed = Rng(options_.seed, 0, kMarkPurpose).Next();
   config.loss_seed = Rng(options_.seed, 0, kLossPurpose).Next();
+  config.ecmp_seed = Rng(options_.seed, 0, kEcmpPurpose).Next();
   config.switches = scenario_.switches;
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
@@ -169,6 +171,15 @@ absl::Status Execution::RunEvents() {
     return absl::InternalError(absl::StrFormat("host %d does not let time go on, at %d ps",
                                                simulation_->stuck_host(), simulation_->now().ps()));
   }
+  if (end == sim::Simulation::End::kDeadlock) {
+    std::string cycle;
+    for (const sim::PausedHop& hop : simulation_->deadlock()) {
+      cycle += absl::StrFormat("%snode %d port %d priority %d", cycle.empty() ? "" : " -> ",
+                               hop.node, hop.port, hop.priority);
+    }
+    return absl::InternalError(
+        absl::StrFormat("deadlock of PFC pauses at %d ps: %s", simulation_->now().ps(), cycle));
+  }
   if (end == sim::Simulation::End::kStopped && open_ > 0) {
     return absl::CancelledError("interrupted");
   }
@@ -202,6 +213,7 @@ void Execution::CollectFabric() {
   result_.busy = TransmissionTime(
       Bytes(static_cast<int64_t>(line.bytes)) + link.overhead * static_cast<int64_t>(line.frames),
       link.rate);
+  result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
   result_.ecn_marks = simulation_->ecn_marks();
   result_.packet_hops = simulation_->packet_hops();

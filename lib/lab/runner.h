@@ -46,6 +46,7 @@ struct RunResult {
   Bytes queue_p99;
   Duration busy;  // the watched line, from the first post to the end
 
+  uint64_t pfc_pauses = 0;
   uint64_t drops = 0;
   uint64_t ecn_marks = 0;
   uint64_t cnps = 0;
@@ -70,7 +71,8 @@ struct RunOptions {
   std::function<bool(double)> progress;
 };
 
-// InvalidArgument: the algorithm is unknown or does not fit; Internal: an engine got stuck.
+// InvalidArgument: the algorithm is unknown or does not fit; Internal: an engine got stuck, or the
+// pauses of the fabric are a deadlock.
 absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options);
 
 }  // namespace sluice::lab

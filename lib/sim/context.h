@@ -10,6 +10,7 @@
 #include "sim/event_queue.h"
 #include "sim/record.h"
 #include "switch/forwarding.h"
+#include "switch/scheduler.h"
 
 namespace sluice::sim {
 
@@ -24,9 +25,13 @@ class VirtualClock : public Clock {
   Time now_;
 };
 
+// Which queue a packet asks for, by its DSCP; what is no IP asks for queue 0.
+using PriorityMap = std::array<uint8_t, 64>;
+
 struct FabricCounters {
   // Links crossed, by kind of packet; a lost packet has not crossed.
   std::array<uint64_t, kTrafficKinds> hops = {};
+  uint64_t pfc_pauses = 0;     // pause frames sent by switches; resumptions do not count
   uint64_t no_route = 0;       // dropped by a switch: nobody owns the destination
   uint64_t malformed = 0;      // dropped by a host's port: longer than max_frame, or no record's
   uint64_t receive_drops = 0;  // dropped by a host's port: its receive queue was full
@@ -41,6 +46,10 @@ struct Context {
   RecordPool pool;
   switching::AddressTable addresses;
   FabricCounters counters;
+  PriorityMap priorities = {};
+  // The event that looks for deadlocks; pending while `watching`.
+  Source watch = 0;
+  bool watching = false;
   bool stop = false;  // the run ends after the event that is being handled
 };
 

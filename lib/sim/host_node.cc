@@ -42,6 +42,11 @@ void HostNode::OnArrival(Time now, Record& record, PortIndex port) {
   }
 }
 
+void HostNode::OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) {
+  ports_[port]->SetPaused(now, priority, pause);
+  if (!pause) WakeSoon(now);  // there may be room for what was refused
+}
+
 // Returns whether there is more to do at `now`; else `next` says when.
 bool HostNode::PollOnce(Time now, std::optional<Time>& next) {
   for (auto& port : ports_) port->ClearRefused();

@@ -29,6 +29,7 @@ class HostNode final : public LinkEnd {
   void Attach(Pollable* pollable) { pollables_.push_back(pollable); }
 
   void OnArrival(Time now, Record& record, PortIndex port) override;
+  void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override;
   // The event of the wake-up source.
   void OnWake(Time now) { Poll(now); }
   // The host is polled next at `now`, or as soon after it as it polls at all.

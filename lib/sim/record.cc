@@ -43,9 +43,9 @@ RecordPool::RecordPool(uint32_t room, size_t limit) : room_((room + 63) / 64 * 6
 
 void RecordPool::Free::operator()(uint8_t* block) const { operator delete(block, kAlignment); }
 
-bool RecordPool::Grow() {
-  const size_t count = std::min(kRecordsPerBlock, limit_ - allocated_);
-  if (count == 0) return false;
+bool RecordPool::Grow(size_t limit) {
+  if (allocated_ >= limit) return false;
+  const size_t count = std::min(kRecordsPerBlock, limit - allocated_);
   const size_t stride = sizeof(Record) + room_;
   auto* block = static_cast<uint8_t*>(operator new(count* stride, kAlignment));
   blocks_.emplace_back(block);
@@ -59,13 +59,18 @@ bool RecordPool::Grow() {
 }
 
 Record* RecordPool::Take() {
-  if (free_ == nullptr && !Grow()) return nullptr;
+  if (free_ == nullptr && !Grow(limit_)) return nullptr;
   auto* record = static_cast<Record*>(free_);
   free_ = record->next;
   ++in_use_;
   *record = Record();
   record->header = record->bytes();
   return record;
+}
+
+Record* RecordPool::TakeReserved() {
+  if (free_ == nullptr) Grow(allocated_ + kRecordsPerBlock);
+  return Take();
 }
 
 void RecordPool::Put(Record* record) {

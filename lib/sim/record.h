@@ -16,8 +16,8 @@
 namespace sluice::sim {
 
 // What the accounting of hops tells apart, by the opcode of the RoCEv2 packet.
-enum class Traffic : uint8_t { kData, kAck, kCnp, kOther };
-inline constexpr size_t kTrafficKinds = 4;
+enum class Traffic : uint8_t { kData, kAck, kCnp, kOther, kPfc };
+inline constexpr size_t kTrafficKinds = 5;
 
 // kOther for what is not UDP to port 4791 with a whole BTH. network_offset as
 // switching::FindNetworkHeader gave it.
@@ -27,7 +27,8 @@ struct alignas(64) Record : switching::SwitchPacket {
   Time arrival;                // at the far end of the link that it is on
   uint32_t elided_length = 0;  // bytes of the frame that are accounted for but not carried
   Traffic traffic = Traffic::kOther;
-  bool lost = false;  // the link that it is on loses it
+  bool lost = false;   // the link that it is on loses it
+  bool pause = false;  // of a PFC frame: stop `priority`, or go on
 
   uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
 };
@@ -44,6 +45,8 @@ class RecordPool {
 
   // nullptr at the limit. Its bookkeeping is fresh, its bytes are not.
   Record* Take();
+  // Beyond the limit if need be: for the few frames that the fabric itself sends.
+  Record* TakeReserved();
   void Put(Record* record);
 
   uint32_t room() const { return room_; }
@@ -54,7 +57,7 @@ class RecordPool {
   struct Free {
     void operator()(uint8_t* block) const;
   };
-  bool Grow();
+  bool Grow(size_t limit);
 
   uint32_t room_;
   size_t limit_;

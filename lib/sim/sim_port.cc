@@ -12,8 +12,11 @@ constexpr Bytes kUnlimited{std::numeric_limits<int64_t>::max() / 2};
 }  // namespace
 
 SimPort::SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
-                 const LinkConfig& link)
-    : context_(context), config_(config), model_(model), queue_(1, kUnlimited, 0, 0) {
+                 const switching::SchedulerConfig& scheduler, const LinkConfig& link)
+    : context_(context),
+      config_(config),
+      model_(model),
+      queue_(1, switching::BufferConfig{.size = kUnlimited}, scheduler, 0, 0) {
   capabilities_.linear_room = context.pool.room();
   capabilities_.max_frame = config.max_frame;
   capabilities_.segments = config.carry_payload;
@@ -108,16 +111,31 @@ bool SimPort::Load(const port::Packet& packet, Record& record) const {
   return true;
 }
 
+uint8_t SimPort::PriorityOf(const port::Packet& packet) const {
+  if (queue_.queues_per_port() == 1) return 0;
+  const std::span<const uint8_t> header(packet.header, packet.header_length);
+  const uint8_t offset = switching::FindNetworkHeader(header);
+  return offset == 0 ? uint8_t{0} : context_.priorities[switching::DscpOf(header, offset)];
+}
+
+bool SimPort::HasRoom(uint8_t priority) const {
+  if (queue_.queues_per_port() == 1) return queue_.packets(0) < config_.transmit_queue;
+  uint32_t waiting = 0;
+  for (const auto* p = queue_.head(0, priority); p != nullptr; p = p->next) ++waiting;
+  return waiting < config_.transmit_queue;
+}
+
 size_t SimPort::Transmit(std::span<port::Packet> burst) {
   const Time now = context_.clock.now();
   transmitter_->Advance(now);
   size_t count = 0;
   for (; count < burst.size(); ++count) {
-    if (queue_.packets(0) >= config_.transmit_queue) {
+    port::Packet& packet = burst[count];
+    const uint8_t priority = PriorityOf(packet);
+    if (!HasRoom(priority)) {
       refused_ = true;
       break;
     }
-    port::Packet& packet = burst[count];
     auto* record = static_cast<Record*>(packet.handle);
     if (!Load(packet, *record)) {
       ++context_.counters.malformed;
@@ -125,6 +143,7 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
       continue;
     }
     switching::Classify(context_.addresses, *record);
+    record->priority = priority;
     record->traffic = TrafficOf(record->header_span(), record->network_offset);
     transmitter_->Enqueue(now, *record);
     packet.stamp = transmitter_->last_start() + model_.transmit_delay;

@@ -8,8 +8,11 @@
 // Transmit takes packets while fewer than `transmit_queue` wait for the line, so that pacing and
 // not the port holds the backlog; a host whose packet was refused is polled again at the moment
 // when a waiting one starts. Transmit writes into Packet::stamp of each packet that it takes the
-// exact moment when its first bit leaves; it can, because nothing overtakes on this line. The stamp
-// of a received packet is the exact arrival of its last bit.
+// exact moment when its first bit leaves; it can, because nothing overtakes on this line. Where the
+// line has several queues or is paused by PFC, the stamp is the moment that a single queue without
+// pauses would give, so that a round trip holds the pause. The stamp of a received packet is the
+// exact arrival of its last bit. With several queues `transmit_queue` packets may wait in each; a
+// refused packet holds up those behind it in its burst, whatever their queue.
 // A received packet may be given to Transmit again instead of Release.
 #ifndef SLUICE_SIM_SIM_PORT_H_
 #define SLUICE_SIM_SIM_PORT_H_
@@ -42,7 +45,7 @@ struct HostModel {
 class SimPort final : public port::Port {
  public:
   SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
-          const LinkConfig& link);
+          const switching::SchedulerConfig& scheduler, const LinkConfig& link);
 
   size_t Receive(std::span<port::Packet> burst) override;
   size_t Allocate(std::span<port::Packet> burst) override;
@@ -59,9 +62,14 @@ class SimPort final : public port::Port {
   // Since the last ClearRefused a packet was refused for want of room; when there is room again.
   bool refused() const { return refused_; }
   void ClearRefused() { refused_ = false; }
+  void SetPaused(Time now, uint8_t priority, bool paused) {
+    transmitter_->SetPaused(now, priority, paused);
+  }
   std::optional<Time> RoomAt() const { return transmitter_->NextStart(); }
 
  private:
+  uint8_t PriorityOf(const port::Packet& packet) const;
+  bool HasRoom(uint8_t priority) const;
   bool Load(const port::Packet& packet, Record& record) const;
 
   Context& context_;

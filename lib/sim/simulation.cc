@@ -13,11 +13,29 @@ constexpr uint64_t kLossPurpose = 0x6c6f7373;
 // Names a port of the whole fabric in random streams, whatever else the topology holds.
 uint64_t EntityOf(NodeId node, PortIndex port) { return uint64_t{node} << 16 | port; }
 
+// See SwitchConfig::sharing; both directions are taken to be alike.
+Bytes Headroom(const LinkConfig& link, uint32_t max_frame) {
+  const double line = 2 * link.delay.seconds() * static_cast<double>(link.rate.bps()) / 8;
+  return Bytes(static_cast<int64_t>(line)) + (Bytes(max_frame) + link.overhead) * 2 +
+         Bytes(kPfcFrameBytes) + link.overhead;
+}
+
 }  // namespace
 
 absl::Status SimulationConfig::Validate() const {
-  if (switches.buffer <= Bytes(0)) return absl::InvalidArgumentError("buffer is not positive");
+  switching::BufferConfig sharing = switches.sharing;
+  sharing.size = switches.buffer;
+  if (absl::Status status = sharing.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
+  if (absl::Status status = switches.scheduler.Validate(); !status.ok()) return status;
+  if (sharing.lossless >> switches.scheduler.queues != 0) {
+    return absl::InvalidArgumentError("PFC of a priority that has no queue");
+  }
+  for (const uint8_t priority : switches.priorities) {
+    if (priority >= switches.scheduler.queues) {
+      return absl::InvalidArgumentError("a DSCP asks for a queue that does not exist");
+    }
+  }
   if (ports.transmit_queue == 0) return absl::InvalidArgumentError("transmit_queue is 0");
   if (ports.receive_queue == 0) return absl::InvalidArgumentError("receive_queue is 0");
   if (ports.max_frame == 0 || ports.max_frame > 65535) {
@@ -38,15 +56,22 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
                                                                const SimulationConfig& config) {
   if (absl::Status status = topology.Validate(); !status.ok()) return status;
   if (absl::Status status = config.Validate(); !status.ok()) return status;
+  for (const LinkEvent& event : config.link_events) {
+    if (event.link >= topology.links.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("no link ", event.link));
+    }
+    if (absl::Status status = ValidateDirection(event.config); !status.ok()) return status;
+  }
   // A source for each direction of a link, at its far end, and one for each host's wake-up.
   const auto hosts = static_cast<size_t>(
       std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
-  const size_t sources = 2 * topology.links.size() + hosts;
+  const size_t sources = 2 * topology.links.size() + hosts + 2;  // deadlocks, links
   const uint32_t room = config.ports.carry_payload
                             ? std::max(config.ports.linear_room, config.ports.max_frame)
                             : config.ports.linear_room;
   std::unique_ptr<Simulation> sim(
       new Simulation(topology, config, PortsOf(topology), sources, room));
+  if (absl::Status status = sim->CheckPools(); !status.ok()) return status;
   if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
   return sim;
 }
@@ -54,14 +79,18 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
 Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
                        const std::vector<std::vector<PortEnd>>& ports, size_t sources,
                        uint32_t room)
-    : context_(config.start, sources, room, config.max_packets), ports_(ports) {
+    : context_(config.start, sources, room, config.max_packets),
+      ports_(ports),
+      routes_(topology, ports_, config.ecmp_seed) {
+  context_.priorities = config.switches.priorities;
+  context_.watch = static_cast<Source>(sources - 2);
   targets_.resize(sources);
   BuildNodes(topology, config);
   BuildLinks(config);
+  PlanLinkActions(topology, config);
 }
 
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
-  std::vector<switching::ForwardingTable> tables = ShortestPaths(topology, ports_);
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
   Source source = 0;
@@ -73,17 +102,22 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
       hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
       targets_[source++].host = hosts_[node].get();
       for (const PortEnd& end : ports_[node]) {
-        hosts_[node]->AddPort(
-            std::make_unique<SimPort>(context_, config.ports, config.hosts, end.out));
+        hosts_[node]->AddPort(std::make_unique<SimPort>(context_, config.ports, config.hosts,
+                                                        config.switches.scheduler, end.out));
       }
       continue;
     }
-    switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(),
-                                                   config.switches.buffer, config.marking_seed,
-                                                   EntityOf(node, 0), std::move(tables[node]));
+    switching::BufferConfig sharing = config.switches.sharing;
+    sharing.size = config.switches.buffer;
+    switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
+                                                   config.switches.scheduler, config.marking_seed,
+                                                   EntityOf(node, 0), routes_, node);
     for (size_t i = 0; i < ports_[node].size(); ++i) {
       const auto port = static_cast<PortIndex>(i);
       switches_[node]->queues().SetEcn(port, config.switches.ecn);
+      if (sharing.lossless == 0 || sharing.headroom >= Bytes(0)) continue;
+      switches_[node]->queues().SetHeadroom(port,
+                                            Headroom(ports_[node][i].out, config.ports.max_frame));
     }
   }
 }
@@ -128,6 +162,16 @@ void Simulation::BuildLinks(const SimulationConfig& config) {
   }
 }
 
+absl::Status Simulation::CheckPools() const {
+  for (NodeId node = 0; node < switches_.size(); ++node) {
+    if (switches_[node] == nullptr) continue;
+    if (switches_[node]->queues().shared().free_pool() > Bytes(0)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("the buffer of switch ", node, " does not hold its PFC headroom and reserve"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Simulation::AddAddresses() {
   using switching::Destination;
   for (NodeId node = 0; node < hosts_.size(); ++node) {
@@ -157,17 +201,78 @@ void Simulation::SetProgress(Progress progress, uint64_t events) {
 void Simulation::Handle(Source source, Time now) {
   const Target& target = targets_[source];
   if (target.transmitter == nullptr) {
-    target.host->OnWake(now);
-  } else {
-    Transmitter& transmitter = *target.transmitter;
-    Record& record = transmitter.TakeArrival(now);
-    if (record.lost) {
-      context_.pool.Put(&record);
-      return;
-    }
-    ++context_.counters.hops[static_cast<size_t>(record.traffic)];
-    transmitter.end().OnArrival(now, record, transmitter.end_port());
+    if (source == context_.watch) return LookForDeadlock(now);
+    if (target.host == nullptr) return ActOnLinks(now);
+    return target.host->OnWake(now);
   }
+  Transmitter& transmitter = *target.transmitter;
+  Record* const record = transmitter.TakeArrival(now);
+  if (record == nullptr) return;
+  if (record->lost) {
+    context_.pool.Put(record);
+    return;
+  }
+  ++context_.counters.hops[static_cast<size_t>(record->traffic)];
+  if (record->traffic != Traffic::kPfc) {
+    transmitter.end().OnArrival(now, *record, transmitter.end_port());
+    return;
+  }
+  const uint8_t priority = record->priority;
+  const bool pause = record->pause;
+  context_.pool.Put(record);
+  transmitter.end().OnPfc(now, transmitter.end_port(), priority, pause);
+}
+
+// The sending ports of a node that have waited for the end of a pause for at least kDeadlockTime.
+std::vector<PausedHop> Simulation::LongPaused(NodeId node, Time now) const {
+  std::vector<PausedHop> hops;
+  for (size_t i = 0; i < ports_[node].size(); ++i) {
+    const auto port = static_cast<PortIndex>(i);
+    const Transmitter& t = transmitter(node, port);
+    for (uint8_t priority = 0; t.queues().paused(t.port()) >> priority != 0; ++priority) {
+      if ((t.queues().paused(t.port()) >> priority & 1) == 0) continue;
+      if (t.queues().head(t.port(), priority) == nullptr) continue;
+      if (now - t.paused_since(priority) >= kDeadlockTime) hops.push_back({node, port, priority});
+    }
+  }
+  return hops;
+}
+
+std::vector<PausedHop> Simulation::WaitsOf(const PausedHop& hop, Time now) const {
+  const PortEnd& end = ports_[hop.node][hop.port];
+  std::vector<PausedHop> waits;
+  if (switches_[end.peer] == nullptr) return waits;
+  for (const PausedHop& next : LongPaused(end.peer, now)) {
+    if (next.priority != hop.priority) continue;
+    const Transmitter& t = transmitter(next.node, next.port);
+    for (const auto* p = t.queues().head(t.port(), next.priority); p != nullptr; p = p->next) {
+      if (p->ingress != end.peer_port) continue;
+      waits.push_back(next);
+      break;
+    }
+  }
+  return waits;
+}
+
+void Simulation::LookForDeadlock(Time now) {
+  context_.watching = false;
+  context_.events.Cancel(context_.watch);
+  for (auto& transmitter : transmitters_) transmitter->Advance(now);
+  bool pausing = false;
+  for (const auto& node : switches_) pausing |= node != nullptr && node->queues().pausing();
+  if (!pausing) return;
+  std::vector<PausedHop> paused;
+  for (NodeId node = 0; node < ports_.size(); ++node) {
+    for (const PausedHop& hop : LongPaused(node, now)) paused.push_back(hop);
+  }
+  deadlock_ = FindPauseCycle(paused, [&](const PausedHop& hop) { return WaitsOf(hop, now); });
+  uint64_t hops = 0;
+  for (const uint64_t n : context_.counters.hops) hops += n;
+  if (deadlock_.empty() && hops == hops_at_look_) deadlock_ = paused;
+  hops_at_look_ = hops;
+  if (!deadlock_.empty()) context_.stop = true;
+  context_.watching = true;
+  context_.events.Schedule(context_.watch, now + kDeadlockTime);
 }
 
 Simulation::End Simulation::Run(Time until) {
@@ -186,6 +291,7 @@ Simulation::End Simulation::Run(Time until) {
     trace_hash_ = (trace_hash_ ^ now.ps()) * 0x9e3779b97f4a7c15ULL + source;
     Handle(source, now);
     if (context_.stop) {
+      if (!deadlock_.empty()) return Finish(End::kDeadlock);
       const NodeId node = targets_[source].node;
       const bool stuck = hosts_[node] != nullptr && hosts_[node]->stuck();
       if (stuck) stuck_host_ = node;
@@ -195,6 +301,10 @@ Simulation::End Simulation::Run(Time until) {
     if (progress_events_ != 0 && events_ % progress_events_ == 0) progress_(now, events_);
   }
   if (end == End::kUntil && until > now()) context_.clock.Set(until);
+  return Finish(end);
+}
+
+Simulation::End Simulation::Finish(End end) {
   Settle();
   return end;
 }
@@ -206,12 +316,25 @@ void Simulation::Settle() {
 }
 
 absl::Status Simulation::SetEcn(NodeId node, PortIndex port, const switching::EcnProfile& profile) {
-  if (absl::Status status = profile.Validate(); !status.ok()) return status;
-  if (node >= switches_.size() || switches_[node] == nullptr || port >= ports_[node].size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("node ", node, " port ", port, " is no port of a switch"));
+  for (uint8_t priority = 0; priority == 0 || HasQueue(node, priority); ++priority) {
+    if (absl::Status status = SetEcn(node, port, priority, profile); !status.ok()) return status;
   }
-  switches_[node]->queues().SetEcn(port, profile);
+  return absl::OkStatus();
+}
+
+bool Simulation::HasQueue(NodeId node, uint8_t priority) const {
+  return priority < switches_[node]->queues().queues_per_port();
+}
+
+absl::Status Simulation::SetEcn(NodeId node, PortIndex port, uint8_t priority,
+                                const switching::EcnProfile& profile) {
+  if (absl::Status status = profile.Validate(); !status.ok()) return status;
+  if (node >= switches_.size() || switches_[node] == nullptr || port >= ports_[node].size() ||
+      !HasQueue(node, priority)) {
+    return absl::InvalidArgumentError(absl::StrCat("node ", node, " port ", port, " priority ",
+                                                   priority, " is no queue of a switch"));
+  }
+  switches_[node]->queues().SetEcn(port, priority, profile);
   return absl::OkStatus();
 }
 

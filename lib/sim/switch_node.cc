@@ -4,7 +4,7 @@ namespace sluice::sim {
 
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
-  const PortIndex egress = table_.Find(record.endpoint);
+  const PortIndex egress = routes_.Find(self_, record.endpoint, record.flow_key);
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);
@@ -13,11 +13,35 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   Transmitter& transmitter = *transmitters_[egress];
   transmitter.Advance(now);
   // What left the other queues since somebody last looked is still counted as used: look before
-  // refusing.
-  if (!queues_.Fits(record)) {
+  // refusing or pausing.
+  if (!queues_.Easy(record, egress)) {
     for (Transmitter* other : transmitters_) other->Advance(now);
   }
   if (!transmitter.Enqueue(now, record)) context_.pool.Put(&record);
+}
+
+void SwitchNode::OnLinkUp(Time now, PortIndex port) {
+  for (uint8_t priority = 0; priority < queues_.queues_per_port(); ++priority) {
+    if (queues_.shared().paused(port, priority)) SendPfc(now, port, priority, true);
+  }
+}
+
+void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) {
+  if (pause) {
+    ++context_.counters.pfc_pauses;
+    if (!context_.watching) context_.events.Schedule(context_.watch, now + kDeadlockTime);
+    context_.watching = true;
+  }
+  Record* record = context_.pool.TakeReserved();
+  record->wire_length = kPfcFrameBytes;
+  record->traffic = Traffic::kPfc;
+  record->priority = priority;
+  record->pause = pause;
+  transmitters_[ingress]->SendControl(now, *record);
+  // After the frame is on its way: a transmitter that looks now may already let the sender go on.
+  if (prompt_ == queues_.pausing()) return;
+  prompt_ = queues_.pausing();
+  for (Transmitter* transmitter : transmitters_) transmitter->SetPrompt(now, prompt_);
 }
 
 }  // namespace sluice::sim

@@ -1,8 +1,5 @@
 #include "sim/topology.h"
 
-#include <deque>
-#include <limits>
-
 #include "absl/strings/str_cat.h"
 #include "base/be.h"
 
@@ -11,6 +8,8 @@ namespace {
 
 constexpr Bytes kMaxOverhead{1'000'000};
 constexpr size_t kMaxPorts = 4096;
+
+}  // namespace
 
 absl::Status ValidateDirection(const LinkConfig& link) {
   if (link.rate.bps() <= 0) return absl::InvalidArgumentError("rate is not positive");
@@ -24,10 +23,8 @@ absl::Status ValidateDirection(const LinkConfig& link) {
   if (!(link.loss >= 0 && link.loss <= 1)) {
     return absl::InvalidArgumentError("loss is not in 0..1");
   }
-  return absl::OkStatus();
+  return link.faults.Validate();
 }
-
-}  // namespace
 
 FrameTime::FrameTime(const LinkConfig& link) : rate_(link.rate), overhead_(link.overhead) {
   constexpr int64_t kPsPerByteAtOneBps = 8'000'000'000'000;
@@ -90,37 +87,6 @@ std::vector<std::vector<PortEnd>> PortsOf(const Topology& topology) {
     ports[link.b].push_back({link.a, a_port, link.backward});
   }
   return ports;
-}
-
-std::vector<switching::ForwardingTable> ShortestPaths(
-    const Topology& topology, const std::vector<std::vector<PortEnd>>& ports) {
-  constexpr uint32_t kFar = std::numeric_limits<uint32_t>::max();
-  const size_t nodes = topology.nodes.size();
-  std::vector<switching::ForwardingTable> tables(nodes);
-  std::vector<uint32_t> hops(nodes);
-  std::deque<NodeId> todo;
-  for (NodeId host = 0; host < nodes; ++host) {
-    if (topology.nodes[host] != NodeKind::kHost) continue;
-    hops.assign(nodes, kFar);
-    hops[host] = 0;
-    todo.assign(1, host);
-    while (!todo.empty()) {
-      const NodeId node = todo.front();
-      todo.pop_front();
-      for (const PortEnd& end : ports[node]) {
-        if (hops[end.peer] != kFar || topology.nodes[end.peer] == NodeKind::kHost) continue;
-        hops[end.peer] = hops[node] + 1;
-        todo.push_back(end.peer);
-      }
-    }
-    for (NodeId node = 0; node < nodes; ++node) {
-      if (topology.nodes[node] == NodeKind::kHost || hops[node] == kFar) continue;
-      PortIndex port = 0;
-      while (hops[ports[node][port].peer] != hops[node] - 1) ++port;
-      tables[node].Set(host, port);
-    }
-  }
-  return tables;
 }
 
 HostAddress AddressOf(NodeId host) {

@@ -10,7 +10,8 @@
 #include "absl/status/status.h"
 #include "base/time.h"
 #include "base/units.h"
-#include "switch/forwarding.h"
+#include "sim/link_faults.h"
+#include "switch/switch_packet.h"
 
 namespace sluice::sim {
 
@@ -25,7 +26,11 @@ struct LinkConfig {
   Duration delay = Duration::Microseconds(1);  // propagation
   Bytes overhead = kEthernetOverhead;          // per frame, beyond Packet::frame_length
   double loss = 0;                             // probability that a frame is lost on its way
+  LinkFaults faults;                           // beside that loss
 };
+
+// What is wrong with one direction (see Topology::Validate).
+absl::Status ValidateDirection(const LinkConfig& link);
 
 // Serialisation time of a frame, exact and rounded up to a picosecond.
 class FrameTime {
@@ -74,11 +79,6 @@ struct PortEnd {
   LinkConfig out;  // from this node to the peer
 };
 std::vector<std::vector<PortEnd>> PortsOf(const Topology& topology);
-
-// Per node (empty for hosts) the next port towards each host on a path with the fewest hops; among
-// equals the lowest port. Hosts do not forward. Endpoint = NodeId of the host.
-std::vector<switching::ForwardingTable> ShortestPaths(
-    const Topology& topology, const std::vector<std::vector<PortEnd>>& ports);
 
 // The addresses that every simulated host answers to. The IPv4 scheme is that of the HPCC
 // simulator: 11.x.y.1 with id = 256 x + y.

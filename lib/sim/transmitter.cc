@@ -11,11 +11,11 @@ Transmitter::Transmitter(switching::OutputQueues& queues, PortIndex port, const 
       delay_(link.delay),
       source_(source),
       port_(port),
-      lossy_(link.loss > 0),
-      loss_(link.loss),
       planned_free_(start),
       last_start_(start),
-      rng_(loss) {}
+      rng_(loss) {
+  Change(start, link);
+}
 
 void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
   end_ = &end;
@@ -23,28 +23,129 @@ void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
   delay_ += extra;
 }
 
-void Transmitter::Serve(Time now) {
-  while (const switching::SwitchPacket* head = queues_.front(port_)) {
-    const Time start = Later(free_at_, head->when);
-    if (start > now) return;
-    auto* record = static_cast<Record*>(queues_.Dequeue(start, port_));
-    free_at_ = start + frame_time_.Of(record->wire_length);
-    record->arrival = free_at_ + delay_;
-    __builtin_prefetch(record->next);
-    record->next = nullptr;
-    if (first_ == nullptr) {
-      first_ = record;
-    } else {
-      last_->next = record;
-    }
-    last_ = record;
-    ++counters_.frames;
-    counters_.bytes += record->wire_length;
-    if (lossy_ && rng_.Bernoulli(loss_)) {
-      record->lost = true;
-      ++counters_.lost;
+void Transmitter::Depart(Time start, Record& record) {
+  free_at_ = start + frame_time_.Of(record.wire_length);
+  record.arrival = free_at_ + delay_;
+  record.next = nullptr;
+  if (first_ == nullptr) {
+    first_ = &record;
+  } else {
+    last_->next = &record;
+  }
+  last_ = &record;
+  ++counters_.frames;
+  counters_.bytes += record.wire_length;
+  if (impaired_) Impair(record);
+}
+
+// PFC frames are lost by a link that is down only: a switch would repeat them.
+void Transmitter::Impair(Record& record) {
+  using Fate = LinkFaultState::Fate;
+  Fate fate = down_ ? Fate::kLost : Fate::kArrives;
+  if (!down_ && record.traffic != Traffic::kPfc) {
+    if (loss_ > 0 && rng_.Bernoulli(loss_)) {
+      fate = Fate::kLost;
+    } else if (faults_ != nullptr) {
+      fate = faults_->Decide(record.flow_key);
     }
   }
+  record.lost = fate != Fate::kArrives;
+  counters_.lost += record.lost ? 1 : 0;
+  counters_.corrupt += fate == Fate::kCorrupt ? 1 : 0;
+  counters_.blackholed += fate == Fate::kBlackhole ? 1 : 0;
+}
+
+// When the line is free of all that waits.
+void Transmitter::Plan() {
+  planned_free_ = free_at_;
+  for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) {
+    for (const auto* p = queues_.head(port_, q); p != nullptr; p = p->next) {
+      planned_free_ = Later(planned_free_, p->when) + frame_time_.Of(p->wire_length);
+    }
+  }
+}
+
+void Transmitter::SetDown(Time now, bool down) {
+  Advance(now);
+  down_ = down;
+  impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
+  if (!down) return;
+  for (auto* p = first_; p != nullptr; p = p->next) {
+    auto* record = static_cast<Record*>(p);
+    counters_.lost += record->lost ? 0 : 1;
+    record->lost = true;
+  }
+  for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) SetPaused(now, q, false);
+}
+
+void Transmitter::Change(Time now, const LinkConfig& link) {
+  Advance(now);
+  frame_time_ = FrameTime(link);
+  loss_ = link.loss;
+  faults_.reset();
+  if (link.faults.any()) {
+    const uint64_t seed = rng_.Next();
+    faults_ = std::make_unique<LinkFaultState>(link.faults, Rng(seed), Mix64(seed));
+  }
+  impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
+  Plan();
+}
+
+// A PFC frame is served before the queues: it was sent when everything that could start until then
+// had started.
+void Transmitter::Serve(Time now) {
+  serving_ = true;
+  while (true) {
+    if (control_ != nullptr) {
+      auto* record = static_cast<Record*>(control_);
+      const Time start = Later(free_at_, record->when);
+      if (start > now) break;
+      control_ = record->next;
+      Depart(start, *record);
+      continue;
+    }
+    const switching::SwitchPacket* head = queues_.front(port_);
+    if (head == nullptr) break;
+    const Time start = Later(free_at_, head->when);
+    if (start > now) break;
+    auto* record = static_cast<Record*>(queues_.Dequeue(start, port_));
+    __builtin_prefetch(record->next);
+    Depart(start, *record);
+  }
+  serving_ = false;
+}
+
+void Transmitter::SendControl(Time now, Record& record) {
+  // Within its own Serve the transmitter looks again by itself.
+  const bool serving = serving_;
+  if (!serving) Advance(now);
+  record.when = now;
+  record.next = nullptr;
+  switching::SwitchPacket** end = &control_;
+  while (*end != nullptr) end = &(*end)->next;
+  *end = &record;
+  if (serving) return;
+  Advance(now);
+  Arm();
+}
+
+void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
+  Advance(now);
+  queues_.SetPaused(now, port_, priority, paused);
+  if (paused) {
+    paused_since_[priority] = now;
+    return;
+  }
+  Advance(now);
+  Plan();
+  Arm();
+}
+
+void Transmitter::SetPrompt(Time now, bool prompt) {
+  prompt_ = prompt;
+  if (!prompt) return;
+  Advance(now);
+  Arm();
 }
 
 bool Transmitter::Enqueue(Time now, Record& record) {
@@ -54,7 +155,7 @@ bool Transmitter::Enqueue(Time now, Record& record) {
   last_start_ = Later(planned_free_, now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);
-  if (!armed_) Arm();
+  if (!armed_ || prompt_) Arm();
   return true;
 }
 
@@ -64,26 +165,32 @@ std::optional<Time> Transmitter::NextStart() const {
   return Later(free_at_, head->when);
 }
 
-// After Advance(now) a queue that is not empty has a packet before it on the line, which arrives no
-// sooner than the line is free: the first in flight is the next event.
+// After Advance(now) whatever may be sent has a packet before it on the line, which arrives no
+// sooner than the line is free: the first in flight is the next event, unless starts are events.
 void Transmitter::Arm() {
   armed_ = first_ != nullptr;
-  if (armed_) {
-    // The one behind is looked at when this one arrives, after much else was looked at.
-    __builtin_prefetch(first_->next);
-    __builtin_prefetch(first_->header);
-    events_.Schedule(source_, static_cast<const Record*>(first_)->arrival);
-  } else {
+  if (!armed_) {
     events_.Cancel(source_);
+    return;
   }
+  // The one behind is looked at when this one arrives, after much else was looked at.
+  __builtin_prefetch(first_->next);
+  __builtin_prefetch(first_->header);
+  Time next = static_cast<const Record*>(first_)->arrival;
+  if (prompt_ && queues_.front(port_) != nullptr) next = Earlier(next, *NextStart());
+  events_.Schedule(source_, next);
 }
 
-Record& Transmitter::TakeArrival(Time now) {
+Record* Transmitter::TakeArrival(Time now) {
   Advance(now);
   auto* record = static_cast<Record*>(first_);
-  first_ = record->next;
+  if (record != nullptr && record->arrival <= now) {
+    first_ = record->next;
+  } else {
+    record = nullptr;
+  }
   Arm();
-  return *record;
+  return record;
 }
 
 }  // namespace sluice::sim

@@ -3,13 +3,18 @@
 //
 // A packet costs one event, its arrival at the far end. The start of its transmission is no event:
 // it is computed as max(line free, joined the queue) when somebody next looks (Advance), which is
-// exact because the queue is a FIFO and everything that could change it looks first. So the ECN
-// test of a departing packet sees the queue as it was at that moment.
+// exact because everything that could change the choice looks first. So the ECN test of a departing
+// packet, and a scheduler that picks among several queues, sees them as they were at that moment.
+// Only while somebody must know of a start when it happens (set_prompt) is the start an event too.
+//
+// PFC frames pass all queues: one goes out as soon as the line is free.
 // One thread.
 #ifndef SLUICE_SIM_TRANSMITTER_H_
 #define SLUICE_SIM_TRANSMITTER_H_
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/rng.h"
@@ -27,12 +32,16 @@ class LinkEnd {
   virtual ~LinkEnd() = default;
   // The last bit of the record has arrived on `port`; the record is the callee's.
   virtual void OnArrival(Time now, Record& record, PortIndex port) = 0;
+  // A PFC frame has arrived on `port`: stop sending `priority` there, or go on.
+  virtual void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) = 0;
 };
 
 struct LinkCounters {
-  uint64_t frames = 0;  // put on the line
-  uint64_t bytes = 0;   // of these frames, without the link's overhead
-  uint64_t lost = 0;    // of these frames
+  uint64_t frames = 0;      // put on the line
+  uint64_t bytes = 0;       // of these frames, without the link's overhead
+  uint64_t lost = 0;        // of these frames, for whatever reason
+  uint64_t corrupt = 0;     // of the lost
+  uint64_t blackholed = 0;  // of the lost
 };
 
 class Transmitter {
@@ -55,8 +64,23 @@ class Transmitter {
   // was called.
   bool Enqueue(Time now, Record& record);
 
-  // The event of the source: takes out the record that arrives now and arms the next one.
-  Record& TakeArrival(Time now);
+  // Sends a PFC frame, which is the transmitter's from now on, before everything that waits.
+  void SendControl(Time now, Record& record);
+  // The far end pauses a priority, or lets it go on.
+  void SetPaused(Time now, uint8_t priority, bool paused);
+  // Since when the priority is paused; only while it is (queues().paused()).
+  Time paused_since(uint8_t priority) const { return paused_since_[priority]; }
+  // Whether each start of a transmission is an event of its own.
+  void SetPrompt(Time now, bool prompt);
+
+  // What is in flight is lost, and what is sent while the link is down; pauses end.
+  void SetDown(Time now, bool down);
+  // Another rate, loss and faults for what starts from now on; the delay stays.
+  void Change(Time now, const LinkConfig& link);
+
+  // The event of the source: takes out the record that arrives now, nullptr if it was a start, and
+  // arms the next one.
+  Record* TakeArrival(Time now);
 
   LinkEnd& end() const { return *end_; }
   PortIndex end_port() const { return end_port_; }
@@ -71,6 +95,9 @@ class Transmitter {
 
  private:
   void Serve(Time now);
+  void Depart(Time start, Record& record);
+  void Impair(Record& record);
+  void Plan();
   void Arm();
 
   switching::OutputQueues& queues_;
@@ -78,19 +105,25 @@ class Transmitter {
   Time free_at_;                              // the line is busy until then
   switching::SwitchPacket* first_ = nullptr;  // in flight, in the order of arrival
   switching::SwitchPacket* last_ = nullptr;
+  switching::SwitchPacket* control_ = nullptr;  // PFC frames that wait, in order
   FrameTime frame_time_;
   Duration delay_;
   Source source_;
   PortIndex port_;
   PortIndex end_port_ = 0;
   bool armed_ = false;
-  bool lossy_;
+  bool prompt_ = false;
+  bool serving_ = false;
+  bool impaired_ = false;
+  bool down_ = false;
   double loss_;
   LinkEnd* end_ = nullptr;
   LinkCounters counters_;
   Time planned_free_;  // free_at_ once the whole queue has been sent
   Time last_start_;
   Rng rng_;
+  std::unique_ptr<LinkFaultState> faults_;  // null without
+  std::array<Time, switching::kPriorities> paused_since_;
 };
 
 }  // namespace sluice::sim

@@ -1,7 +1,9 @@
 #include "switch/forwarding.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/be.h"
 #include "base/rng.h"
 
 namespace sluice::switching {
@@ -42,14 +44,43 @@ Endpoint AddressTable::Find(const Destination& address) const {
   return slots_[SlotOf(address)].endpoint;
 }
 
-void ForwardingTable::Set(Endpoint endpoint, PortIndex port) {
-  if (endpoint >= ports_.size()) ports_.resize(endpoint + size_t{1}, kNoPort);
-  ports_[endpoint] = port;
+void ForwardingTable::Set(uint32_t group, std::span<const PortIndex> ports) {
+  if (group >= set_of_.size()) set_of_.resize(group + size_t{1}, kUnknown);
+  const auto known = std::find_if(sets_.begin(), sets_.end(), [&](const auto& set) {
+    return std::equal(set.begin(), set.end(), ports.begin(), ports.end());
+  });
+  set_of_[group] = static_cast<uint32_t>(known - sets_.begin());
+  if (known == sets_.end()) sets_.emplace_back(ports.begin(), ports.end());
+}
+
+// The upper bits of a product instead of a remainder: no bias worth naming, no division.
+size_t ForwardingTable::PickEqual(uint32_t flow_key, size_t n) const {
+  return (Mix64(seed_ ^ flow_key) >> 32) * n >> 32;
+}
+
+uint32_t FlowKeyOf(std::span<const uint8_t> header, uint8_t network_offset) {
+  const bool ip = network_offset != 0;
+  const uint8_t* const at = header.data() + network_offset;
+  const bool v4 = ip && at[0] >> 4 == 4;
+  // Addresses: of IPv4 8 B, of IPv6 32 B, else the two MACs and the type.
+  const size_t begin = ip ? network_offset + (v4 ? 12u : 8u) : 0u;
+  const size_t end = std::min(header.size(), begin + (ip ? (v4 ? 8u : 32u) : 14u));
+  uint64_t hash = ip ? at[v4 ? 9 : 6] : 0;
+  size_t i = begin;
+  for (; i + 4 <= end; i += 4) hash = Mix64(hash ^ LoadBe32(header.data() + i));
+  for (; i < end; ++i) hash = Mix64(hash ^ header[i]);
+  const size_t ports = network_offset + (v4 ? (at[0] & 15) * size_t{4} : 40u);
+  const bool fragment = v4 && (LoadBe16(at + 6) & 0x3fff) != 0;
+  if (ip && !fragment && ports + 4 <= header.size()) {
+    hash = Mix64(hash ^ LoadBe32(header.data() + ports));
+  }
+  return static_cast<uint32_t>(hash >> 32);
 }
 
 void Classify(const AddressTable& addresses, SwitchPacket& packet) {
   packet.network_offset = FindNetworkHeader(packet.header_span());
   packet.endpoint = addresses.Find(DestinationOf(packet.header_span(), packet.network_offset));
+  packet.flow_key = FlowKeyOf(packet.header_span(), packet.network_offset);
 }
 
 }  // namespace sluice::switching

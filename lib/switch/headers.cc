@@ -66,6 +66,11 @@ Ecn EcnOf(std::span<const uint8_t> header, uint8_t network_offset) {
   return static_cast<Ecn>(IsIpv4(header, network_offset) ? field & 3 : (field >> 4) & 3);
 }
 
+uint8_t DscpOf(std::span<const uint8_t> header, uint8_t network_offset) {
+  const uint16_t word = LoadBe16(header.data() + network_offset);
+  return static_cast<uint8_t>(IsIpv4(header, network_offset) ? (word >> 2) & 63 : (word >> 6) & 63);
+}
+
 bool MarkCe(std::span<uint8_t> header, uint8_t network_offset) {
   if (network_offset == 0) return false;
   const Ecn ecn = EcnOf(header, network_offset);

@@ -39,6 +39,9 @@ enum class Ecn : uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };
 // network_offset != 0.
 Ecn EcnOf(std::span<const uint8_t> header, uint8_t network_offset);
 
+// The six bits of the Differentiated Services field (RFC 2474). network_offset != 0.
+uint8_t DscpOf(std::span<const uint8_t> header, uint8_t network_offset);
+
 // Sets Congestion Experienced in a packet that is ECN-capable and mends the IPv4 header checksum;
 // a RoCEv2 iCRC stays right because it masks the field (IBTA 1.4, annex A17.3.3). True if the
 // packet was ECT before. Touches neither a Not-ECT packet nor one that is no IP.

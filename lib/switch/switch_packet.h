@@ -30,6 +30,7 @@ struct SwitchPacket {
   Time when;                     // since when it may leave: written by the queue that holds it
   uint32_t wire_length = 0;      // bytes that it takes in a buffer: the frame without FCS
   Endpoint endpoint = kNoEndpoint;
+  uint32_t flow_key = 0;  // of its 5-tuple (switch/forwarding.h)
   uint16_t header_length = 0;
   PortIndex ingress = 0;       // where it came in; PFC accounts for it there
   uint8_t priority = 0;        // the queue that it asks for

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/simulation.h"
+#include "sim/topologies.h"
 #include "support/roce_frame.h"
 
 namespace sluice {
@@ -90,23 +91,6 @@ double CpuSeconds() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-// Leaf-spine with `leaves` leaves of `leaves` hosts and as many spines, all links alike.
-sim::Topology LeafSpine(sim::NodeId leaves) {
-  sim::Topology topology;
-  for (sim::NodeId i = 0; i < leaves * leaves; ++i) topology.AddHost();
-  for (sim::NodeId i = 0; i < 2 * leaves; ++i) topology.AddSwitch();
-  const sim::NodeId first_leaf = leaves * leaves;
-  for (sim::NodeId i = 0; i < leaves * leaves; ++i) {
-    topology.AddLink(i, first_leaf + i / leaves, {});
-  }
-  for (sim::NodeId leaf = 0; leaf < leaves; ++leaf) {
-    for (sim::NodeId spine = 0; spine < leaves; ++spine) {
-      topology.AddLink(first_leaf + leaf, first_leaf + leaves + (leaf + spine) % leaves, {});
-    }
-  }
-  return topology;
-}
-
 enum class Pattern { kIncast, kPermutation };
 
 void Measure(const char* name, const sim::Topology& topology, sim::NodeId hosts, Pattern pattern,
@@ -149,8 +133,8 @@ int main(int argc, char** argv) {
   sluice::Measure("star 9, 8:1", Star(9, {}), 9, Pattern::kIncast, 60, length);
   sluice::Measure("star 65, 64:1, deep queue", Star(65, {}), 65, Pattern::kIncast, 400, length);
   sluice::Measure("star 64, permutation", Star(64, {}), 64, Pattern::kPermutation, 60, length / 8);
-  sluice::Measure("leaf-spine 64, permutation", sluice::LeafSpine(8), 64, Pattern::kPermutation,
-                  120, length / 8);
-  sluice::Measure("leaf-spine 1024, permutation", sluice::LeafSpine(32), 1024,
+  sluice::Measure("leaf-spine 64, permutation", sluice::sim::LeafSpine(8, 8, 8, {}, {}), 64,
+                  Pattern::kPermutation, 120, length / 8);
+  sluice::Measure("leaf-spine 1024, permutation", sluice::sim::LeafSpine(32, 32, 32, {}, {}), 1024,
                   Pattern::kPermutation, 120, length / 64);
 }

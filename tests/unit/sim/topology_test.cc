@@ -67,47 +67,6 @@ TEST(Topology, ValidateRefusesWhatCannotBe) {
   EXPECT_NE(status.message().find("link 1"), std::string::npos);
 }
 
-// Host 0 - switch 2 - switch 3 - host 1, a longer way 2 - 4 - 3, and a host 5 on switch 4 that must
-// not be a way through.
-TEST(ShortestPaths, TakesTheFewestHopsAndNoHost) {
-  Topology t;
-  t.AddHost();
-  t.AddHost();
-  t.AddSwitch();
-  t.AddSwitch();
-  t.AddSwitch();
-  t.AddHost();
-  t.AddLink(2, 4, {});
-  t.AddLink(2, 3, {});
-  t.AddLink(4, 3, {});
-  t.AddLink(0, 2, {});
-  t.AddLink(1, 3, {});
-  t.AddLink(5, 4, {});
-  t.AddLink(5, 2, {});
-  ASSERT_TRUE(t.Validate().ok());
-  const auto tables = ShortestPaths(t, PortsOf(t));
-  // Ports of 2: 4, 3, host 0, host 5. Of 3: 2, 4, host 1. Of 4: 2, 3, host 5.
-  EXPECT_EQ(tables[2].Find(0), 2);
-  EXPECT_EQ(tables[2].Find(1), 1);
-  EXPECT_EQ(tables[2].Find(5), 3);
-  EXPECT_EQ(tables[3].Find(0), 0);
-  EXPECT_EQ(tables[3].Find(1), 2);
-  EXPECT_EQ(tables[3].Find(5), 0);  // two ways of two hops: the lower port
-  EXPECT_EQ(tables[4].Find(0), 0);
-  EXPECT_EQ(tables[4].Find(1), 1);
-  EXPECT_EQ(tables[0].Find(1), switching::kNoPort);
-}
-
-TEST(ShortestPaths, KnowsWhenThereIsNoWay) {
-  Topology t = Star(2, {});
-  const NodeId island = t.AddSwitch();
-  t.AddLink(t.AddHost(), island, {});
-  const auto tables = ShortestPaths(t, PortsOf(t));
-  EXPECT_EQ(tables[island].Find(0), switching::kNoPort);
-  EXPECT_EQ(tables[2].Find(4), switching::kNoPort);
-  EXPECT_EQ(tables[2].Find(1), 1);
-}
-
 // The scheme of the HPCC simulator: id = (address >> 8) & 0xffff.
 TEST(AddressOf, NamesEachHostOnce) {
   EXPECT_EQ(AddressOf(0).ipv4, 0x0b000001u);

@@ -43,12 +43,33 @@ TEST(AddressTable, RefusesASecondOwner) {
 
 TEST(ForwardingTable, KnowsOnlyWhatWasSet) {
   ForwardingTable table;
-  EXPECT_EQ(table.Find(0), kNoPort);
-  table.Set(3, 17);
-  EXPECT_EQ(table.Find(3), 17);
-  EXPECT_EQ(table.Find(2), kNoPort);
-  EXPECT_EQ(table.Find(4), kNoPort);
-  EXPECT_EQ(table.Find(kNoEndpoint), kNoPort);
+  EXPECT_EQ(table.Find(0, 0), kNoPort);
+  table.Set(3, std::vector<PortIndex>{17});
+  table.Set(4, std::vector<PortIndex>{});
+  EXPECT_EQ(table.Find(3, 99), 17);
+  EXPECT_FALSE(table.Knows(2));
+  EXPECT_EQ(table.Find(2, 0), kNoPort);
+  EXPECT_TRUE(table.Knows(4));
+  EXPECT_EQ(table.Find(4, 0), kNoPort);
+  EXPECT_EQ(table.Find(kNoEndpoint, 0), kNoPort);
+  table.Clear();
+  EXPECT_EQ(table.Find(3, 99), kNoPort);
+}
+
+// The key depends on addresses, protocol and ports, and on nothing else.
+TEST(FlowKeyOf, IsAFunctionOfTheFiveTuple) {
+  std::vector<uint8_t> frame(support::kRoceHeaderBytes);
+  support::WriteRoceHeader({.source = 1, .destination = 2, .frame_length = 1058}, frame.data());
+  const uint32_t key = FlowKeyOf(frame, 14);
+  for (size_t i = 0; i < frame.size(); ++i) {
+    std::vector<uint8_t> other = frame;
+    other[i] ^= 0x40;
+    if (i == 14 || i == 20 || i == 21) continue;  // version; fragment fields
+    const bool in_tuple = i == 14 + 9 || (i >= 14 + 12 && i < 14 + 24);
+    EXPECT_EQ(FlowKeyOf(other, 14) != key, in_tuple) << i;
+  }
+  for (size_t length = 0; length <= 14; ++length) FlowKeyOf({frame.data(), length}, 0);
+  FlowKeyOf({frame.data(), 34}, 14);  // no ports
 }
 
 TEST(Classify, FillsOffsetAndEndpoint) {
