@@ -1,4 +1,7 @@
-// Engine::Connect: checks what the application says of a connection before a packet may flow.
+// Engine::Connect and Modify: check what the application says of a connection before a packet may
+// flow.
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "engine/engine.h"
@@ -7,6 +10,10 @@ namespace sluice::engine {
 namespace {
 
 using transport::Connection;
+using transport::QpAttribute;
+using transport::QpAttributeSet;
+using transport::QpState;
+using transport::QpType;
 
 // Frame bytes of a middle packet beyond its payload.
 Bytes HeaderBytes(const Connection& c) {
@@ -15,6 +22,9 @@ Bytes HeaderBytes(const Connection& c) {
   constexpr int64_t kUdp = 8, kBth = 12, kIcrc = 4;
   return Bytes(l2 + l3 + kUdp + kBth + kIcrc);
 }
+
+// Of the largest packet: a tag, IPv6, and 20 bytes of extension headers (WRITE with immediate).
+constexpr uint32_t kMostHeaderBytes = 18 + 40 + 8 + 12 + 20 + 4;
 
 absl::Status Check(const Connection& c, const port::Capabilities& port) {
   if (c.mtu < 256 || c.mtu > 4096 || c.mtu % 4 != 0) {
@@ -40,13 +50,115 @@ absl::Status Check(const Connection& c, const port::Capabilities& port) {
   return absl::OkStatus();
 }
 
+absl::Status CheckTransition(const transport::QueuePair& qp, QpState to, QpAttributeSet given) {
+  const transport::QpTransition t = transport::TransitionOf(qp.type(), qp.state(), to);
+  if (!t.allowed) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "a queue pair of this type does not go from %s to %s", NameOf(qp.state()), NameOf(to)));
+  }
+  const QpAttributeSet missing = t.required.Without(given);
+  const QpAttributeSet extra = given.Without(t.required.With(t.optional));
+  for (size_t i = 0; i < transport::kQpAttributes; ++i) {
+    const auto a = static_cast<QpAttribute>(i);
+    if (missing.Has(a)) {
+      return absl::InvalidArgumentError(absl::StrFormat("the way from %s to %s needs %s",
+                                                        NameOf(qp.state()), NameOf(to), NameOf(a)));
+    }
+    if (extra.Has(a)) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s may not be set on the way from %s to %s", NameOf(a), NameOf(qp.state()), NameOf(to)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Values that take effect at once; StartReceiving looks at those of a new connection.
+absl::Status CheckValues(const transport::QueuePair& qp, QpAttributeSet given, const Connection& c,
+                         const port::Capabilities& port) {
+  if (c.retry_count > 7 || c.rnr_retry > 7) {
+    return absl::InvalidArgumentError("retry counts run from 0 to 7");
+  }
+  const bool moves = given.Has(QpAttribute::kPath) && qp.type() != QpType::kUd;
+  return moves ? Check(c, port) : absl::OkStatus();
+}
+
 }  // namespace
+
+uint32_t Engine::ActiveMtu() const {
+  const port::Capabilities& port = port_->capabilities();
+  for (const uint32_t mtu : {4096u, 2048u, 1024u, 512u, 256u}) {
+    const uint32_t longest = kMostHeaderBytes + mtu;
+    if (longest <= port.max_frame && (port.elides_payload || longest <= port.linear_room)) {
+      return mtu;
+    }
+  }
+  return 0;
+}
 
 absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connection,
                              const cc::Algorithm& algorithm, Duration base_rtt,
                              cc::SignalSet peer_signals) {
-  if (qp->state() != transport::QpState::kReset) {
+  if (qp->state() != QpState::kReset && qp->state() != QpState::kInit) {
     return absl::FailedPreconditionError("the queue pair is connected already");
+  }
+  absl::Status status = StartReceiving(qp, connection, algorithm, base_rtt, peer_signals);
+  if (!status.ok()) return status;
+  qp->StartSending(connection);
+  AfterInput(qp);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet given,
+                            const Connection& connection, const cc::Algorithm* algorithm,
+                            Duration base_rtt, cc::SignalSet peer_signals) {
+  absl::Status status = CheckTransition(*qp, to, given);
+  if (status.ok()) status = CheckValues(*qp, given, connection, port_->capabilities());
+  if (!status.ok()) return status;
+  const QpState from = qp->state();
+  switch (to) {
+    case QpState::kReset: {
+      transport::Context ctx = MakeContext(last_poll_);
+      Unlist(qp);
+      qp->Reset(ctx);
+      return absl::OkStatus();
+    }
+    case QpState::kInit:
+      qp->Initialise(connection);
+      return absl::OkStatus();
+    case QpState::kReadyToReceive:
+      status = StartReceiving(qp, connection, *algorithm, base_rtt, peer_signals);
+      break;
+    case QpState::kReadyToSend:
+      qp->Apply(given, connection);
+      if (from == QpState::kReadyToReceive) {
+        qp->StartSending(connection);
+      } else {
+        qp->Resume();
+      }
+      break;
+    case QpState::kSendDrain: {
+      const bool served = qp->serves_reads();
+      qp->Apply(given, connection);
+      if (!served && qp->serves_reads()) responses_.Reserve();
+      if (served && !qp->serves_reads()) responses_.Release();
+      qp->Drain();
+      break;
+    }
+    case QpState::kSendError:
+      break;  // only a failed send leads there
+    case QpState::kError:
+      Fail(qp);
+      break;
+  }
+  AfterInput(qp);
+  return status;
+}
+
+absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connection,
+                                    const cc::Algorithm& algorithm, Duration base_rtt,
+                                    cc::SignalSet peer_signals) {
+  if (qp->type() == QpType::kUd) {
+    connection.mtu = std::min(connection.mtu, ActiveMtu());
   }
   absl::Status status = Check(connection, port_->capabilities());
   if (!status.ok()) return status;
@@ -67,13 +179,12 @@ absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connect
   qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& c) {
                             return static_cast<const cc::Algorithm*>(a)->MakeController(storage, c);
                           }});
-  if (connection.responder_resources > 0) responses_.Reserve();
-  qp->Connect(
+  if (qp->type() == QpType::kRc && connection.responder_resources > 0) responses_.Reserve();
+  qp->StartReceiving(
       connection,
       [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeController(storage, c); },
       [&](void* storage, const cc::FlowContext& c) { return algorithm.MakeReceiver(storage, c); },
       context, config_.pacing_credit, last_poll_, &counters_);
-  AfterInput(qp);
   return absl::OkStatus();
 }
 

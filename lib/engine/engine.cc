@@ -117,8 +117,7 @@ void Engine::ArmTimers(QueuePair* qp) {
   const std::optional<Time> deadline = qp->TimerDeadline();
   if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
   SendFlow* second = qp->response_flow();
-  if (second != nullptr && second->has_deadline() &&
-      qp->state() == transport::QpState::kReadyToSend) {
+  if (second != nullptr && second->has_deadline() && Sends(qp->state())) {
     wheel_.ArmEarlier(&second->timer, second->deadline());
   }
 }
@@ -168,6 +167,7 @@ void Engine::NormaliseFlows(Time now) {
 absl::StatusOr<QueuePair*> Engine::Create(const transport::QueuePairConfig& config) {
   QueuePair* qp = table_.Create(config);
   if (qp == nullptr) {
+    if (config.management) return absl::AlreadyExistsError("QPN 1 is in use already");
     return absl::ResourceExhaustedError("all queue pairs of this engine are in use");
   }
   return qp;
@@ -181,14 +181,18 @@ void Engine::Fail(QueuePair* qp) {
 
 void Engine::Destroy(QueuePair* qp) {
   Context ctx = MakeContext(last_poll_);
-  doorbells_.Drain([this](QueuePair* rung) { AfterInput(rung); });
+  Unlist(qp);
   qp->Fail(ctx);
+  table_.Destroy(qp);
+}
+
+void Engine::Unlist(QueuePair* qp) {
+  doorbells_.Drain([this](QueuePair* rung) { AfterInput(rung); });
   wheel_.Cancel(&qp->flow().timer);
   ready_.Remove(&qp->flow());
   answers_.Remove(qp);
   unsettled_.Remove(qp);
   RemoveResponses(qp);
-  table_.Destroy(qp);
 }
 
 void Engine::RemoveResponses(QueuePair* qp) {

@@ -63,14 +63,28 @@ class Engine final : public Pollable {
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
 
-  // ResourceExhausted when the table is full. The queue pair belongs to the engine.
+  // ResourceExhausted when the table is full, AlreadyExists for a second one for management. The
+  // queue pair belongs to the engine.
   absl::StatusOr<transport::QueuePair*> Create(const transport::QueuePairConfig& config);
 
-  // Brings a queue pair from reset to ready-to-send. InvalidArgument names the value that is wrong;
-  // FailedPrecondition: wrong state, or the algorithm needs a signal that the peer cannot give.
+  // Brings a queue pair from RESET or INIT to RTS at once. InvalidArgument names the value that is
+  // wrong; FailedPrecondition: wrong state, or the algorithm needs a signal that the peer cannot
+  // give. The MTU of datagrams is at most that of the port.
   absl::Status Connect(transport::QueuePair* qp, const transport::Connection& connection,
                        const cc::Algorithm& algorithm, Duration base_rtt,
                        cc::SignalSet peer_signals);
+
+  // One transition of IBTA 1.4, 10.3.1, with the attributes in `given`; `connection` holds their
+  // values and those of the transitions before. The last three count only on the way to RTR, the
+  // algorithm may be null elsewhere.
+  // FailedPrecondition: no such transition; InvalidArgument names the attribute that is missing,
+  // not allowed, or wrong. Nothing changes on an error.
+  absl::Status Modify(transport::QueuePair* qp, transport::QpState to,
+                      transport::QpAttributeSet given, const transport::Connection& connection,
+                      const cc::Algorithm* algorithm, Duration base_rtt,
+                      cc::SignalSet peer_signals);
+  // The payload of the largest packet of IBTA's sizes (256 to 4096) that the port carries, or 0.
+  uint32_t ActiveMtu() const;
 
   // Flushes what is posted (completions arrive as far as their rings have room) and frees the
   // queue pair. Frames that are still on their way to it will be counted as unknown_qp.
@@ -133,6 +147,11 @@ class Engine final : public Pollable {
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
+  absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
+                              const cc::Algorithm& algorithm, Duration base_rtt,
+                              cc::SignalSet peer_signals);
+  // Out of every list and of the wheel.
+  void Unlist(transport::QueuePair* qp);
   void DrainDoorbells(transport::Context& ctx);
   void RunTimers(transport::Context& ctx);
   void SettleCompletions(transport::Context& ctx);

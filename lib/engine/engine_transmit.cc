@@ -135,6 +135,9 @@ void Engine::ServeRequests(Context& ctx, SendFlow* flow) {
   if (bytes > 0) {
     qp->EndBurst(ctx);
     ArmTimers(qp);
+    // Without acknowledgements what was sent is complete.
+    if (qp->Unsettled()) [[unlikely]]
+      unsettled_.Append(qp);
   }
   if (again) ready_.Append(flow);
 }

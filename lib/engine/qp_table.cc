@@ -24,6 +24,12 @@ QpTable::QpTable(uint64_t seed, uint32_t capacity)
 }
 
 transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) {
+  if (config.management) {
+    if (management_ != nullptr) return nullptr;
+    management_ = std::make_unique<transport::QueuePair>(kManagementQpn, config);
+    ++size_;
+    return management_.get();
+  }
   if (free_.empty()) return nullptr;
   const uint32_t slot = free_.front();
   free_.pop_front();
@@ -38,6 +44,11 @@ transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) 
 }
 
 void QpTable::Destroy(transport::QueuePair* qp) {
+  if (qp->qpn() == kManagementQpn) {
+    management_.reset();
+    --size_;
+    return;
+  }
   const uint32_t slot = SlotOf(qp->qpn());
   slots_[slot].qp.reset();
   // The slot freed longest ago is used first, so that a QPN stays dead as long as possible.

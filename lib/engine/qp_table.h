@@ -27,15 +27,18 @@ class QpTable {
  public:
   // Leaves seven bits of generation.
   static constexpr uint32_t kMaxCapacity = 1 << 17;
+  static constexpr uint32_t kManagementQpn = 1;
 
   QpTable(uint64_t seed, uint32_t capacity);
 
-  // Null when full.
+  // Null when full, or when there is a queue pair for management already.
   transport::QueuePair* Create(const transport::QueuePairConfig& config);
   void Destroy(transport::QueuePair* qp);
 
   transport::QueuePair* Find(uint32_t qpn) const {
     if (qpn != last_.qpn) last_ = {qpn, SlotOf(qpn)};
+    if (qpn == kManagementQpn) [[unlikely]]
+      return management_.get();
     if (last_.slot >= slots_.size()) return nullptr;
     transport::QueuePair* qp = slots_[last_.slot].qp.get();
     if (qp == nullptr || (Enabled(Check::kQpn) && qp->qpn() != qpn)) return nullptr;
@@ -43,9 +46,10 @@ class QpTable {
   }
 
   size_t size() const { return size_; }
-  // In slot order.
+  // QPN 1, then in slot order.
   template <typename Each>
   void ForEach(const Each& each) const {
+    if (management_ != nullptr) each(management_.get());
     for (const Slot& s : slots_) {
       if (s.qp != nullptr) each(s.qp.get());
     }
@@ -71,6 +75,7 @@ class QpTable {
   };
   mutable Hint last_;
   std::vector<Slot> slots_;
+  std::unique_ptr<transport::QueuePair> management_;
   std::deque<uint32_t> free_;
   size_t size_ = 0;
 };

@@ -51,6 +51,8 @@ enum class Count : uint8_t {
   kImpliedNaks,
   kResponsePoolEmpty,
   kInvalidations,
+  kUcSequenceGaps,
+  kUcMessagesDropped,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -127,6 +129,12 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      "READ and atomic requests put off because no response block was free",
      telemetry::Kind::kCounter},
     {"invalidations_total", "events", "Keys that a peer or a work request invalidated",
+     telemetry::Kind::kCounter},
+    {"uc_sequence_gaps_total", "events",
+     "Packets on unreliable connections whose PSN was not the expected one",
+     telemetry::Kind::kCounter},
+    {"uc_messages_dropped_total", "messages",
+     "Messages on unreliable connections that were begun and given up, or refused",
      telemetry::Kind::kCounter},
 }};
 

@@ -40,6 +40,10 @@ const char* NameOf(RxDrop cause) {
       return "destination_address";
     case RxDrop::kBadResponse:
       return "bad_response";
+    case RxDrop::kQkey:
+      return "qkey";
+    case RxDrop::kTooLong:
+      return "receive_too_short";
     case RxDrop::kCount:
       break;
   }

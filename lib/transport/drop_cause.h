@@ -1,5 +1,6 @@
 // Why a received frame was dropped by the transport, beyond what the wire parser already refuses.
-// Every cause is a counter of the engine; none of them is ever answered, unless it says so.
+// Every cause is a counter of the engine; none of them is ever answered, unless it says so, and
+// what it says of answers and failing is of RC only.
 #ifndef SLUICE_TRANSPORT_DROP_CAUSE_H_
 #define SLUICE_TRANSPORT_DROP_CAUSE_H_
 
@@ -26,6 +27,8 @@ enum class RxDrop : uint8_t {
   kPsnWindow,           // a PSN far from the expected one: nothing that the peer can have in flight
   kDestinationAddress,  // not the queue pair's own address
   kBadResponse,         // READ or atomic response that does not fit what was asked for
+  kQkey,                // datagram with another Q_Key than the queue pair's
+  kTooLong,             // UC, UD: longer than the posted receive
   kCount,
 };
 

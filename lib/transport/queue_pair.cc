@@ -5,30 +5,13 @@
 
 #include "base/be.h"
 #include "base/checks.h"
-#include "transport/payload.h"
+#include "transport/admission.h"
 #include "wire/icrc.h"
 #include "wire/opcode.h"
 #include "wire/source_port.h"
 
 namespace sluice::transport {
 namespace {
-
-// Data may be marked by the fabric; ACKs and CNPs must not be (design decision on the receiver
-// half: data is ECT(0), ACK and CNP Not-ECT).
-constexpr uint8_t kEct0 = 2;
-constexpr uint8_t kNotEct = 0;
-
-// The lower 15 bits name the partition; two limited members may not talk (IBTA 1.4, 10.9.3).
-bool SamePartition(uint16_t a, uint16_t b) {
-  return ((a ^ b) & 0x7fff) == 0 && ((a | b) & 0x8000) != 0;
-}
-
-bool IcrcAccepted(const Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (packet.rx.icrc != port::IcrcState::kUnknown) {
-    return packet.rx.icrc == port::IcrcState::kGood;
-  }
-  return !ctx.check_icrc || ReceivedPayload(packet, view).IcrcMatches();
-}
 
 bool Served(const wire::OpcodeTraits& t) {
   return t.service == wire::Service::kRc || t.service == wire::Service::kCnp;
@@ -44,13 +27,23 @@ size_t InlineRoom(uint32_t max_inline) {
 QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
     : qpn_(qpn),
       pd_(config.pd),
+      type_(config.type),
       requester_(&send_queue_, config.send_completions, qpn),
       reads_(this),
       responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
       send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline)),
-      receive_queue_(config.receive_depth, config.max_segments) {
+      // With shared receives it only holds the one that is bound to the message under way.
+      receive_queue_(config.shared_receives != nullptr ? 1 : config.receive_depth,
+                     config.shared_receives != nullptr ? config.shared_receives->max_segments()
+                                                       : config.max_segments) {
   flow_.owner = this;
   flow_.timer.order = qpn;
+  responder_.SetShared(config.shared_receives);
+  if (type_ != QpType::kRc) {
+    unacked_ = std::make_unique<UnackedHalves>(type_, &send_queue_, &receive_queue_,
+                                               config.shared_receives, config.send_completions,
+                                               config.receive_completions, qpn);
+  }
 }
 
 QueuePair::~QueuePair() { DestroyReceiver(); }
@@ -60,26 +53,12 @@ void QueuePair::DestroyReceiver() {
   receiver_half_ = nullptr;
 }
 
-void QueuePair::StartHalves(const Connection& c) {
-  peer_qpn_ = c.peer_qpn;
-  pkey_ = c.pkey;
-  wire::PathHeader path = c.path;
-  path.flow_label = c.flow_label;
-  path.source_port = wire::ConnectedSourcePort(c.flow_label, qpn_, c.peer_qpn);
-  data_path_ = wire::HeaderTemplate(path);
-  cnp_dscp_ = c.cnp_dscp;
-  max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
-  requester_.Start(
-      {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_}, &flow_);
-  reads_.Start({c.mtu, pd_, std::min(c.responder_resources, ReadWindow::kMaxDepth)}, &flow_);
-  responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
-  state_.store(QpState::kReadyToSend, std::memory_order_release);
-}
-
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
   if (Enabled(Check::kService) && !Served(*view.traits)) return RxDrop::kService;
-  if (Enabled(Check::kState) && state() != QpState::kReadyToSend) return RxDrop::kQpState;
+  if (Enabled(Check::kState) && (view.traits->request ? !Receives(state()) : !Sends(state()))) {
+    return RxDrop::kQpState;
+  }
   if (Enabled(Check::kSourceAddress) && !data_path_.ComesBack(view.l3, view.ipv6)) {
     return RxDrop::kSourceAddress;
   }
@@ -90,6 +69,8 @@ RxDrop QueuePair::Admit(const wire::FrameView& view) const {
 }
 
 void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return OnUnacked(ctx, view, packet);
   const RxDrop drop = Admit(view);
   if (drop != RxDrop::kNone) {
     ctx.drops.Add(drop);
@@ -132,7 +113,7 @@ void QueuePair::OnCnp(Context& ctx) {
 
 void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   if (view.traits->read_response) return OnReadResponse(ctx, view, packet);
-  if (Enabled(Check::kResponseIcrc) && !IcrcAccepted(ctx, view, packet)) {
+  if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
     ctx.drops.Add(RxDrop::kIcrc);
     return;
   }
@@ -148,7 +129,7 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
 }
 
 void QueuePair::OnTimers(Context& ctx) {
-  if (state() != QpState::kReadyToSend) return;
+  if (!Sends(state())) return;
   if (flow_.has_deadline() && flow_.deadline() <= ctx.now) flow_.OnDeadline(ctx.now);
   if (SendFlow* second = reads_.flow(); second != nullptr) {
     if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
@@ -157,13 +138,15 @@ void QueuePair::OnTimers(Context& ctx) {
 }
 
 std::optional<Time> QueuePair::TimerDeadline() const {
-  if (state() != QpState::kReadyToSend) return std::nullopt;
+  if (!Sends(state())) return std::nullopt;
   std::optional<Time> d = requester_.Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }
 
 void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return WriteUnacked(ctx, packet);
   OutgoingPacket out;
   requester_.Next(ctx, &out);
   out.bth.dest_qpn = peer_qpn_;
@@ -190,7 +173,11 @@ void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
   if (!ok) Fail(ctx);
 }
 
-void QueuePair::EndBurst(Context& ctx) { requester_.EndBurst(ctx, last_frame_); }
+void QueuePair::EndBurst(Context& ctx) {
+  if (unacked_ != nullptr) [[unlikely]]
+    return unacked_->requester.EndBurst(ctx);
+  requester_.EndBurst(ctx, last_frame_);
+}
 
 void QueuePair::WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const {
   wire::Bth bth;
@@ -220,6 +207,7 @@ void QueuePair::WriteCnp(Context& ctx, port::Packet* packet) const {
 }
 
 bool QueuePair::Settle(Context& ctx) {
+  if (unacked_ != nullptr) return SettleUnacked(ctx);
   if (state() != QpState::kError) return requester_.Retire(ctx);
   const bool sends = requester_.Flush(ctx);
   const bool receives = responder_.Flush(ctx);

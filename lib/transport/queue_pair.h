@@ -1,5 +1,6 @@
-// QueuePair: an RC queue pair (IBTA 1.4, chapters 9 and 10) as its engine sees it: the two halves,
-// the send flow, the headers, the state. Each duty lives in its own class; this one only routes.
+// QueuePair: a queue pair (IBTA 1.4, chapters 9 and 10) as its engine sees it: the two halves, the
+// send flow, the headers, the state. Each duty lives in its own class; this one only routes. The
+// halves of RC are part of it; those of UC and UD lie behind a pointer (unacked_halves.h).
 //
 // Threads: the core that polls the engine owns everything here. The application's thread reaches
 // the three rings (send queue, receive queue, completions) and the doorbell flag, nothing else.
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/psn.h"
@@ -16,20 +18,20 @@
 #include "cc/receiver.h"
 #include "port/packet.h"
 #include "transport/context.h"
+#include "transport/qp_states.h"
 #include "transport/queues.h"
 #include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
 #include "transport/send_flow.h"
+#include "transport/shared_receive_queue.h"
+#include "transport/unacked_halves.h"
 #include "wire/address.h"
 #include "wire/frame_view.h"
 #include "wire/header_template.h"
 
 namespace sluice::transport {
-
-// The states of IBTA 1.4, 10.3.1 that this build has; SQD and SQE come with their verbs.
-enum class QpState : uint8_t { kReset, kReadyToSend, kError };
 
 struct QueuePairConfig {
   uint32_t pd = 0;
@@ -40,9 +42,15 @@ struct QueuePairConfig {
   // Owned by the completion queue, which outlives the queue pair.
   CompletionRing* send_completions = nullptr;
   CompletionRing* receive_completions = nullptr;
+  QpType type = QpType::kRc;
+  // Instead of an own receive queue; outlives the queue pair.
+  SharedReceiveQueue* shared_receives = nullptr;
+  // UD: takes QPN 1, the general service interface (IBTA 1.4, 3.9.2 and 13.5.1); one per engine.
+  bool management = false;
 };
 
-// Everything that has to be known of the peer and the path before data may flow.
+// Everything that has to be known of the peer and the path before data may flow. Of a datagram
+// queue pair only mtu (its longest message), send_psn, pkey and qkey mean something.
 struct Connection {
   wire::PathHeader path;  // from us to the peer; ecn and source_port are set by Connect
   uint32_t peer_qpn = 0;
@@ -60,6 +68,8 @@ struct Connection {
   // (responder resources); at most ReadWindow::kMaxDepth each, 0: none.
   uint8_t max_rd_atomic = 0;
   uint8_t responder_resources = 0;
+  uint32_t qkey = 0;      // UD
+  uint8_t access = 0xff;  // memory::Access: which remote operations the peer may use
 };
 
 class QueuePair {
@@ -76,18 +86,38 @@ class QueuePair {
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
 
-  // How the flow of READ responses gets its controller; before Connect.
+  // How the flow of READ responses gets its controller; before StartReceiving.
   void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
-  // Reset to ready-to-send: the flow is started by `make_controller`, the receiver half by
-  // `make_receiver` (each constructs into the storage that it is given).
+  // The transitions of IBTA 1.4, 10.3.1; which of them is allowed when is the caller's to know
+  // (TransitionOf). RESET to INIT:
+  void Initialise(const Connection& connection);
+  // INIT to RTR: the flow is started by `make_controller`, the receiver half by `make_receiver`
+  // (each constructs into the storage that it is given).
   template <typename MakeController, typename MakeReceiver>
-  void Connect(const Connection& connection, const MakeController& make_controller,
-               const MakeReceiver& make_receiver, const cc::FlowContext& context,
-               Bytes pacing_credit, Time now, Counters* counters) {
+  void StartReceiving(const Connection& connection, const MakeController& make_controller,
+                      const MakeReceiver& make_receiver, const cc::FlowContext& context,
+                      Bytes pacing_credit, Time now, Counters* counters) {
     flow_.Start(make_controller, context, pacing_credit, now, counters);
     DestroyReceiver();
-    receiver_half_ = make_receiver(static_cast<void*>(receiver_storage_), context);
+    // Whom a notification of a datagram's mark would have to go to is not kept.
+    if (type_ != QpType::kUd) {
+      receiver_half_ = make_receiver(static_cast<void*>(receiver_storage_), context);
+    }
     StartHalves(connection);
+  }
+  // RTR to RTS.
+  void StartSending(const Connection& connection);
+  // RTS to SQD, and from SQD and SQE back to RTS.
+  void Drain() { state_.store(QpState::kSendDrain, std::memory_order_release); }
+  void Resume() { state_.store(QpState::kReadyToSend, std::memory_order_release); }
+  // What changes without a change of state; values are taken from `connection`.
+  void Apply(QpAttributeSet given, const Connection& connection);
+  // To RESET: everything posted is forgotten without completions. Its timer must be cancelled and
+  // the queue pair in no list of the engine.
+  void Reset(Context& ctx);
+  // In SQD: whether everything that was begun is finished.
+  bool drained() const {
+    return unacked_ != nullptr ? unacked_->requester.drained() : requester_.drained();
   }
 
   // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
@@ -99,7 +129,12 @@ class QueuePair {
 
   // Whether a data packet may go now.
   SendGate Gate() const {
-    return state() == QpState::kReadyToSend ? requester_.Gate() : SendGate::kNoWork;
+    if (unacked_ != nullptr) [[unlikely]]
+      return UnackedGate();
+    const QpState s = state();
+    if (s == QpState::kReadyToSend) [[likely]]
+      return requester_.Gate();
+    return s == QpState::kSendDrain && requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
   }
   // Executes the local operation that is next; only with Gate() == kLocal.
   void RunLocal(Context& ctx);
@@ -109,7 +144,7 @@ class QueuePair {
 
   // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
   // before the first one was asked for. EndResponses closes a run of them.
-  bool HasResponse() const { return reads_.pending() && state() == QpState::kReadyToSend; }
+  bool HasResponse() const { return reads_.pending() && Receives(state()); }
   void WriteResponse(Context& ctx, port::Packet* packet);
   void EndResponses(Context& ctx) { reads_.EndBurst(ctx); }
   SendFlow* response_flow() { return reads_.flow(); }
@@ -125,13 +160,20 @@ class QueuePair {
   void WriteCnp(Context& ctx, port::Packet* packet) const;
 
   // Whether completions are held back, or posted work is to be flushed.
-  bool Unsettled() const { return state() == QpState::kError || requester_.HoldsCompletions(); }
+  bool Unsettled() const {
+    if (unacked_ != nullptr) [[unlikely]]
+      return UnackedUnsettled();
+    return state() == QpState::kError || requester_.HoldsCompletions();
+  }
   // Moves held-back completions; true when nothing is left to move.
   bool Settle(Context& ctx);
   // To the error state: everything posted completes flushed.
   void Fail(Context& ctx);
 
   SendFlow& flow() { return flow_; }
+  QpType type() const { return type_; }
+  // The application's thread, of a slot of the send queue that it claimed: where the datagram goes.
+  DatagramTarget& TargetOf(const SendWork* work) { return unacked_->requester.TargetOf(work); }
 
   // The engine's bookkeeping.
   std::atomic<bool> doorbell{false};
@@ -148,6 +190,13 @@ class QueuePair {
   void OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   void OnReadResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   void OnCnp(Context& ctx);
+  // The same routes for UC and UD (queue_pair_unacked.cc).
+  RxDrop AdmitUnacked(const wire::FrameView& view) const;
+  void OnUnacked(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  SendGate UnackedGate() const;
+  bool UnackedUnsettled() const;
+  void WriteUnacked(Context& ctx, port::Packet* packet);
+  bool SettleUnacked(Context& ctx);
 
   const uint32_t qpn_;
   const uint32_t pd_;
@@ -157,6 +206,8 @@ class QueuePair {
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
+  const QpType type_;
+  std::unique_ptr<UnackedHalves> unacked_;  // null for RC
   // A receiver sends one notification per 50 us and flow; jitter may bring some together.
   RateLimit<50, 4> cnp_rate_;
   wire::HeaderTemplate data_path_;

@@ -69,6 +69,8 @@ class WorkQueue {
     return inline_.data() + static_cast<size_t>(work - works_.data()) * inline_bytes_;
   }
   size_t inline_bytes() const { return inline_bytes_; }
+  // Which of the depth() slots it is.
+  size_t IndexOf(const Work* work) const { return static_cast<size_t>(work - works_.data()); }
   void Publish() {
     tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }

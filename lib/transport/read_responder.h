@@ -49,6 +49,7 @@ class ReadResponder {
     first_flow_ = first_flow;
   }
   void SetMaker(const ControllerMaker& maker) { maker_ = maker; }
+  void SetResources(uint8_t resources) { config_.resources = resources; }
   bool serves() const { return config_.resources > 0; }
 
   // PSNs that a READ or atomic request takes: one for each packet of its response.

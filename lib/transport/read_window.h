@@ -27,6 +27,8 @@ class ReadWindow {
     Clear();
   }
   void Clear() { head_ = count_ = 0; }
+  // For requests that are still to come.
+  void SetDepth(uint8_t depth) { depth_ = std::min(depth, kMaxDepth); }
 
   uint8_t depth() const { return depth_; }
   bool empty() const { return count_ == 0; }

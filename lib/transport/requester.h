@@ -77,6 +77,18 @@ class Requester {
   Bytes in_flight() const { return Bytes(static_cast<int64_t>(next_offset_ - una_offset_)); }
   bool outstanding() const { return !(next_ == una_); }
   bool HasWork() const { return current_ != queue_->tail(); }
+  // Whether what is to be sent next belongs to a request that was begun.
+  bool Begun() const { return current_ < started_; }
+  // Everything that was begun is acknowledged and completed.
+  bool drained() const { return !outstanding() && !Begun() && !HoldsCompletions(); }
+  // Timers and retry counts may change while the queue pair drains.
+  void SetAckTimeout(Duration timeout) { config_.ack_timeout = timeout; }
+  void SetReadDepth(uint8_t depth) {
+    config_.read_depth = depth;
+    reads_.SetDepth(depth);
+  }
+  void SetRetryCount(uint8_t count) { config_.retry_count = retries_left_ = count; }
+  void SetRnrRetry(uint8_t count) { config_.rnr_retry = rnr_left_ = count; }
 
   // Executes the local operation that is next; only with Gate() == kLocal. False as below.
   bool RunLocal(Context& ctx);
@@ -101,6 +113,8 @@ class Requester {
   // Completes everything that is left, as far as the completion ring has room: the request at
   // fault with its status, the others with kFlushed.
   bool Flush(Context& ctx);
+  // As newly made, with an empty queue: what was posted is forgotten without completions.
+  void Clear(Context& ctx);
 
  private:
   // How far `psn` lies behind `first`, which is not after it. Unsigned: a message of 2^31 bytes may

@@ -1,5 +1,6 @@
 // The requester's way in: acknowledgements, NAKs, timers, and what they complete or rewind.
 #include <algorithm>
+#include <memory>
 
 #include "base/checks.h"
 #include "transport/requester.h"
@@ -62,6 +63,17 @@ bool Requester::Flush(Context& ctx) {
   rnr_waiting_ = false;
   reads_.Clear();
   return true;
+}
+
+void Requester::Clear(Context& ctx) {
+  ctx.records.GiveBack(records_.Return());
+  SendQueue* queue = queue_;
+  CompletionRing* completions = completions_;
+  const uint32_t qpn = qpn_;
+  while (queue->head() != queue->tail()) queue->Retire();
+  std::destroy_at(this);
+  std::construct_at(this, queue, completions, qpn);
+  acked_ = current_ = started_ = queue->head();
 }
 
 void Requester::SeekTo(Psn psn) {

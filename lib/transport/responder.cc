@@ -1,6 +1,7 @@
 #include "transport/responder.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/checks.h"
 #include "wire/opcode.h"
@@ -16,6 +17,8 @@ void Responder::Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_
 Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   const wire::OpcodeTraits& t = *view.traits;
   const Check invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  // Not enabled for this queue pair: as if there were no such request (IBTA 1.4, 9.7.4.1.4).
+  if (t.write && (config_.access & memory::kRemoteWrite) == 0) return invalid;
   const bool starts = t.first || t.only;
   if (Enabled(sluice::Check::kOpcodeSequence)) {
     if (starts != (message_ == Message::kNone)) return invalid;
@@ -30,12 +33,15 @@ Responder::Check Responder::CheckSequence(const wire::FrameView& view) const {
   return {};
 }
 
-bool Responder::ReceiverReady(const wire::FrameView& view) const {
+bool Responder::ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload,
+                              bool check) const {
   const wire::OpcodeTraits& t = *view.traits;
   const bool starts_send = t.send && (t.first || t.only);
   const bool ends_write_imm = t.write && t.imm;
   if (!starts_send && !ends_write_imm) return true;
-  return queue_->head() != queue_->tail();
+  if (queue_->head() != queue_->tail()) return true;
+  // Nothing is taken from a shared queue on behalf of a packet that may be forged.
+  return shared_ != nullptr && (!check || payload.IcrcMatches()) && shared_->Bind(queue_);
 }
 
 Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
@@ -117,7 +123,8 @@ Responder::Check Responder::Place(Context& ctx, const wire::FrameView& view,
   // Bytes that are missing can neither be checked nor placed, whoever vouches for them.
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole()) return {RxDrop::kIcrc, {}};
   const Check sequence = CheckSequence(view);
-  const bool ready = !Enabled(sluice::Check::kReceiverReady) || ReceiverReady(view);
+  const bool ready = !Enabled(sluice::Check::kReceiverReady) ||
+                     (sequence.drop == RxDrop::kNone && ReceiverReady(view, payload, check));
   const bool ends = view.traits->last || view.traits->only;
   const bool completes = ends && (view.traits->send || view.traits->imm);
   const bool room =
@@ -216,7 +223,9 @@ bool Responder::OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
     return Reject(ctx, {RxDrop::kIcrc, {}});
   }
   Check check{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
-  if (message_ == Message::kNone) check = reads_->Accept(ctx, view, (msn_ + 1).value());
+  const uint8_t right = view.traits->atomic ? memory::kRemoteAtomic : memory::kRemoteRead;
+  const bool enabled = (config_.access & right) != 0;
+  if (enabled && message_ == Message::kNone) check = reads_->Accept(ctx, view, (msn_ + 1).value());
   if (check.drop != RxDrop::kNone) return Reject(ctx, check);
   ++msn_;
   ctx.counters.Add(Count::kMessagesReceived);
@@ -309,6 +318,8 @@ bool Responder::TellReceiverHalf(Context& ctx, const wire::FrameView& view,
 }
 
 uint8_t Responder::CreditCodeNow() const {
+  // The receives of a shared queue cannot be promised to one peer (IBTA 1.4, 9.7.7.2).
+  if (shared_ != nullptr) return wire::Aeth::kCreditUnlimited;
   // Counts the receive that a SEND under way holds: the requester adds the credits to our MSN, and
   // that does not count the message yet. Without it the message would go packet by packet.
   return wire::CreditCode(static_cast<uint32_t>(queue_->tail() - queue_->head()));
@@ -338,6 +349,18 @@ void Responder::OnResponsesSent(Psn last) {
   held_ = false;
   // The response said as much.
   if (last == expected_ - 1) ack_pending_ = false;
+}
+
+void Responder::Clear() {
+  ReceiveQueue* queue = queue_;
+  SharedReceiveQueue* shared = shared_;
+  CompletionRing* completions = completions_;
+  ReadResponder* reads = reads_;
+  const uint32_t qpn = qpn_;
+  while (queue->head() != queue->tail()) queue->Retire();
+  std::destroy_at(this);
+  std::construct_at(this, queue, completions, reads, qpn);
+  shared_ = shared;
 }
 
 bool Responder::Flush(Context& ctx) {

@@ -25,6 +25,7 @@
 #include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/request_check.h"
+#include "transport/shared_receive_queue.h"
 #include "wire/frame_view.h"
 #include "wire/headers.h"
 
@@ -35,6 +36,7 @@ struct ResponderConfig {
   Psn expected_psn;
   uint8_t min_rnr_timer = 12;  // code of IBTA table 46: 0.64 ms
   uint32_t pd = 0;             // whose regions a peer may reach
+  uint8_t access = 0xff;       // memory::Access: what it may do there
 };
 
 // What the engine has to send for this responder.
@@ -56,6 +58,9 @@ class Responder {
       : queue_(queue), completions_(completions), reads_(reads), qpn_(qpn) {}
 
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
+  // Receives come from there; before Start.
+  void SetShared(SharedReceiveQueue* shared) { shared_ = shared; }
+  ResponderConfig& config() { return config_; }
 
   // Handles a request packet. False: the queue pair must go to the error state (a NAK is pending).
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
@@ -77,6 +82,8 @@ class Responder {
   // Completes posted receives, the one at fault with its status and the others with kFlushed, as
   // far as the completion ring has room; true when none is left.
   bool Flush(Context& ctx);
+  // As newly made, with an empty queue: what was posted is forgotten without completions.
+  void Clear();
 
  private:
   enum class Message : uint8_t { kNone, kSend, kWrite };
@@ -93,11 +100,12 @@ class Responder {
                   bool check);
   Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                    bool check);
-  bool ReceiverReady(const wire::FrameView& view) const;
+  bool ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload, bool check) const;
   void Finish(Context& ctx, const wire::FrameView& view);
   bool Reject(Context& ctx, Check check);
 
   ReceiveQueue* queue_;
+  SharedReceiveQueue* shared_ = nullptr;
   CompletionRing* completions_;
   ReadResponder* const reads_;
   cc::ReceiverHalf* receiver_half_ = nullptr;

@@ -7,6 +7,7 @@
 
 #include "base/psn.h"
 #include "port/packet.h"
+#include "wire/address.h"
 
 namespace sluice::transport {
 
@@ -104,6 +105,10 @@ struct Completion {
   bool has_imm = false;
   bool solicited = false;
   bool invalidated = false;
+  // Of a datagram that was received: its first 40 bytes are the header area; who sent it.
+  bool grh = false;
+  uint32_t source_qpn = 0;
+  wire::MacAddress source_mac;
 };
 
 }  // namespace sluice::transport

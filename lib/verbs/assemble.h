@@ -41,6 +41,7 @@ struct Device::Impl {
   engine::Engine engine;
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;
+  std::vector<SharedReceiveQueue::Impl*> shared_receives;
   uint32_t next_pd = 1;
   uint32_t next_psn = 0;
 };

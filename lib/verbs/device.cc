@@ -54,6 +54,7 @@ std::string Device::address() const { return impl_->parts.address.ToString(); }
 uint64_t Device::line_rate_bps() const {
   return static_cast<uint64_t>(impl_->parts.port->capabilities().line_rate.bps());
 }
+uint32_t Device::active_mtu() const { return impl_->engine.ActiveMtu(); }
 size_t Device::Poll() { return impl_->worker.RunOnce(); }
 size_t Device::queue_pairs() const { return impl_->engine.queue_pairs(); }
 
@@ -101,6 +102,9 @@ absl::Status MemoryRegion::Deregister() {
       naming += CountNaming(q->qp->send_queue(), impl_->base, impl_->length);
       naming += CountNaming(q->qp->receive_queue(), impl_->base, impl_->length);
     }
+    for (SharedReceiveQueue::Impl* s : d->shared_receives) {
+      if (s->pd == impl_->pd) naming += CountNaming(s->shared.queue(), impl_->base, impl_->length);
+    }
     if (naming == 0) (void)d->regions.Deregister(impl_->keys.lkey);
   });
   if (naming > 0) {
@@ -139,6 +143,12 @@ size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
                 c.solicited,
                 c.invalidated,
                 c.invalidated ? c.imm : 0};
+    if (c.grh) {
+      WorkCompletion& w = out[n - 1];
+      w.has_grh = true;
+      w.source_qpn = c.source_qpn;
+      w.source_mac = c.source_mac.bytes;
+    }
   }
   return n;
 }
@@ -160,6 +170,12 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
     return absl::InvalidArgumentError(
         absl::StrFormat("inline data per request must be at most %d bytes", kMaxInline));
   }
+  if (options.management && options.type != QueuePairType::kUd) {
+    return absl::InvalidArgumentError("the queue pair for management is one of datagrams");
+  }
+  if (options.shared_receives != nullptr && options.shared_receives->impl_->device != impl_.get()) {
+    return absl::InvalidArgumentError("the shared receive queue is another device's");
+  }
   transport::QueuePairConfig config;
   config.pd = pd->id_;
   config.send_depth = options.send_depth;
@@ -168,6 +184,11 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   config.max_inline = options.max_inline;
   config.send_completions = &options.send_completions->impl_->ring;
   config.receive_completions = &options.receive_completions->impl_->ring;
+  config.type = static_cast<transport::QpType>(options.type);
+  config.management = options.management;
+  if (options.shared_receives != nullptr) {
+    config.shared_receives = &options.shared_receives->impl_->shared;
+  }
   absl::StatusOr<transport::QueuePair*> qp = absl::UnknownError("");
   impl_->worker.Execute([&] { qp = impl_->engine.Create(config); });
   if (!qp.ok()) return qp.status();
@@ -175,6 +196,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
                                                 !options.single_threaded);
   impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
   impl->max_inline = options.max_inline;
+  impl->shared = options.shared_receives != nullptr;
   impl_->queue_pairs.push_back(impl.get());
   return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
 }

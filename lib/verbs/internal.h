@@ -9,6 +9,7 @@
 #include "cc/registry.h"
 #include "transport/queue_pair.h"
 #include "transport/queues.h"
+#include "transport/shared_receive_queue.h"
 #include "verbs/assemble.h"
 #include "verbs/verbs.h"
 
@@ -26,6 +27,20 @@ struct MemoryRegion::Impl {
 struct CompletionQueue::Impl {
   explicit Impl(size_t capacity) : ring(capacity) {}
   transport::CompletionRing ring;
+};
+
+struct AddressHandle::Impl {
+  wire::HeaderTemplate path;  // without a source port, which is the sender's
+};
+
+struct SharedReceiveQueue::Impl {
+  Impl(Device::Impl* d, uint32_t pd_id, size_t depth, size_t max_segments)
+      : device(d), pd(pd_id), shared(depth, max_segments) {}
+
+  Device::Impl* device;
+  uint32_t pd;
+  transport::SharedReceiveQueue shared;
+  memory::RegionTable::Hint hint;
 };
 
 // A lock for posts from several threads; free while the queue pair is single-threaded.
@@ -61,6 +76,9 @@ struct QueuePair::Impl {
   uint32_t max_segments;
   uint32_t max_inline = 0;
   uint32_t initial_psn = 0;
+  bool shared = false;  // receives are not posted here
+  // What the steps of Modify brought so far.
+  transport::Connection connection;
   // Controller and receiver half read their parameters from it for as long as they live.
   std::shared_ptr<const cc::Algorithm> algorithm;
   PostLock send_lock;
@@ -69,6 +87,49 @@ struct QueuePair::Impl {
   memory::RegionTable::Hint send_hint;
   memory::RegionTable::Hint receive_hint;
 };
+
+// 4.096 us * 2^timeout (IBTA 1.4, 9.7.6.1.3).
+inline Duration AckTimeout(uint8_t code) {
+  if (code == 0) return Duration::Zero();
+  return Duration::Nanoseconds(4096) * (int64_t{1} << code);
+}
+
+// The path to a peer; errors name the text that is no address.
+absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::string& mac,
+                                        const std::string& address);
+// To nobody else: by it a datagram queue pair knows its own address.
+wire::PathHeader OwnPath(const Device::Impl& device);
+// What Connect and Modify say of congestion control, with the default of the type for "".
+absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
+                                                                  const std::string& name);
+// Signals that a base RoCEv2 peer of that type gives: of RC round trips from its ACKs, and CNPs.
+cc::SignalSet BaseSignals(transport::QpType type);
+
+// Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
+// published by it.
+template <typename Work, typename Run>
+PostResult ResolveSegments(const Device::Impl& device, uint32_t pd,
+                           std::span<const Segment> segments, memory::Access access,
+                           memory::RegionTable::Hint* hint, Work* work, Run* room) {
+  // IBTA 1.4, 9.7.2: the longest message.
+  constexpr uint64_t kMaxMessage = uint64_t{1} << 31;
+  uint64_t total = 0;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Segment& s = segments[i];
+    const auto va = reinterpret_cast<uintptr_t>(s.address);
+    const memory::Resolution m =
+        device.regions.Resolve(s.lkey, pd, va, Bytes(s.length), access, hint);
+    if (m.fault != memory::Fault::kNone) return PostResult::kBadKey;
+    room[i].data = static_cast<uint8_t*>(s.address);
+    room[i].length = s.length;
+    total += s.length;
+  }
+  if (total > kMaxMessage) return PostResult::kTooLong;
+  work->segments = room;
+  work->segment_count = static_cast<uint16_t>(segments.size());
+  work->length = static_cast<uint32_t>(total);
+  return PostResult::kOk;
+}
 
 }  // namespace sluice::verbs
 

@@ -6,18 +6,10 @@
 
 #include "absl/strings/str_format.h"
 #include "verbs/internal.h"
+#include "wire/source_port.h"
 
 namespace sluice::verbs {
 namespace {
-
-// 4.096 us * 2^timeout (IBTA 1.4, 9.7.6.1.3).
-Duration AckTimeout(uint8_t code) {
-  if (code == 0) return Duration::Zero();
-  return Duration::Nanoseconds(4096) * (int64_t{1} << code);
-}
-
-// IBTA 1.4, 9.7.2: the longest message.
-constexpr uint64_t kMaxMessage = uint64_t{1} << 31;
 
 bool IsIbMtu(uint32_t mtu) {
   return mtu == 256 || mtu == 512 || mtu == 1024 || mtu == 2048 || mtu == 4096;
@@ -39,28 +31,11 @@ absl::Status CheckOptions(const ConnectOptions& o) {
   return absl::OkStatus();
 }
 
-// Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
-// published by it.
 template <typename Work, typename Run>
 PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
                         memory::Access access, memory::RegionTable::Hint* hint, Work* work,
                         Run* room) {
-  uint64_t total = 0;
-  for (size_t i = 0; i < segments.size(); ++i) {
-    const Segment& s = segments[i];
-    const auto va = reinterpret_cast<uintptr_t>(s.address);
-    const memory::Resolution m =
-        q.device->regions.Resolve(s.lkey, q.pd, va, Bytes(s.length), access, hint);
-    if (m.fault != memory::Fault::kNone) return PostResult::kBadKey;
-    room[i].data = static_cast<uint8_t*>(s.address);
-    room[i].length = s.length;
-    total += s.length;
-  }
-  if (total > kMaxMessage) return PostResult::kTooLong;
-  work->segments = room;
-  work->segment_count = static_cast<uint16_t>(segments.size());
-  work->length = static_cast<uint32_t>(total);
-  return PostResult::kOk;
+  return ResolveSegments(*q.device, q.pd, segments, access, hint, work, room);
 }
 
 // Copies the segments' bytes into the slot's room for them.
@@ -115,10 +90,48 @@ PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r, transport::Send
   return PostResult::kOk;
 }
 
-// Signals that a base RoCEv2 peer gives: round trips from its ACKs, and CNPs.
-cc::SignalSet BaseSignals() { return cc::SignalSet().Add(cc::Signal::kRtt).Add(cc::Signal::kCnp); }
+// What UC and UD cannot do (IBTA 1.4, table 36).
+bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
+  if (q.qp->type() == transport::QpType::kUc) return r.opcode <= Opcode::kRdmaWriteWithImm;
+  return r.opcode <= Opcode::kSendWithImm && r.address_handle != nullptr &&
+         r.remote_qpn <= 0xffffff;
+}
 
 }  // namespace
+
+absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::string& mac,
+                                        const std::string& address) {
+  absl::StatusOr<wire::MacAddress> to = wire::MacAddress::Parse(mac);
+  if (!to.ok()) return to.status();
+  absl::StatusOr<wire::IpAddress> ip = wire::IpAddress::Parse(address);
+  if (!ip.ok()) return ip.status();
+  wire::PathHeader path;
+  path.source = device.parts.mac;
+  path.destination = *to;
+  path.source_ip = device.parts.address;
+  path.destination_ip = *ip;
+  return path;
+}
+
+wire::PathHeader OwnPath(const Device::Impl& device) {
+  wire::PathHeader path;
+  path.source = path.destination = device.parts.mac;
+  path.source_ip = path.destination_ip = device.parts.address;
+  return path;
+}
+
+absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
+                                                                  const std::string& name) {
+  if (!name.empty()) return cc::MakeAlgorithm(name);
+  return cc::MakeAlgorithm(type == transport::QpType::kUd ? "fixed" : "dcqcn");
+}
+
+cc::SignalSet BaseSignals(transport::QpType type) {
+  cc::SignalSet s;
+  if (type == transport::QpType::kRc) s.Add(cc::Signal::kRtt);
+  if (type != transport::QpType::kUd) s.Add(cc::Signal::kCnp);
+  return s;
+}
 
 QueuePair::QueuePair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -134,20 +147,22 @@ bool QueuePair::in_error() const { return impl_->qp->state() == transport::QpSta
 
 absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (absl::Status s = CheckOptions(o); !s.ok()) return s;
-  absl::StatusOr<wire::MacAddress> mac = wire::MacAddress::Parse(o.peer_mac);
-  if (!mac.ok()) return mac.status();
-  absl::StatusOr<wire::IpAddress> ip = wire::IpAddress::Parse(o.peer_address);
-  if (!ip.ok()) return ip.status();
-  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = cc::MakeAlgorithm(o.algorithm);
-  if (!algorithm.ok()) return algorithm.status();
-
   Device::Impl* d = impl_->device;
+  const transport::QpType type = impl_->qp->type();
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = AlgorithmFor(type, o.algorithm);
+  if (!algorithm.ok()) return algorithm.status();
   transport::Connection c;
-  c.path.source = d->parts.mac;
-  c.path.destination = *mac;
-  c.path.source_ip = d->parts.address;
-  c.path.destination_ip = *ip;
+  if (type != transport::QpType::kUd) {
+    absl::StatusOr<wire::PathHeader> path = PathTo(*d, o.peer_mac, o.peer_address);
+    if (!path.ok()) return path.status();
+    c.path = *path;
+  } else {
+    c.path = OwnPath(*d);
+  }
   c.path.dscp = o.dscp;
+  c.path.hop_limit = o.hop_limit;
+  c.qkey = o.qkey;
+  c.access = static_cast<uint8_t>(o.access);
   c.peer_qpn = o.peer_qpn;
   c.send_psn = Psn(o.send_psn);
   c.receive_psn = Psn(o.receive_psn);
@@ -165,9 +180,11 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,
                                Duration::Nanoseconds(static_cast<int64_t>(o.base_rtt_ns)),
-                               BaseSignals());
+                               BaseSignals(type));
   });
-  if (status.ok()) impl_->algorithm = *std::move(algorithm);
+  if (!status.ok()) return status;
+  impl_->algorithm = *std::move(algorithm);
+  impl_->connection = c;
   return status;
 }
 
@@ -181,7 +198,9 @@ void QueuePair::Fail() {
 PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
   Impl& q = *impl_;
   if (r.segments.size() > q.max_segments) return PostResult::kTooManySegments;
-  if (q.qp->state() == transport::QpState::kReset) return PostResult::kNotConnected;
+  if (q.qp->state() < transport::QpState::kReadyToSend) return PostResult::kNotConnected;
+  if (q.qp->type() != transport::QpType::kRc && !UnackedMay(q, r)) [[unlikely]]
+    return PostResult::kInvalidRequest;
   const std::lock_guard<PostLock> guard(q.send_lock);
   transport::SendQueue& queue = q.qp->send_queue();
   transport::SendWork* work = queue.Claim();
@@ -200,6 +219,11 @@ PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
   work->imm = r.imm;
   work->remote_address = r.remote_address;
   work->rkey = r.rkey;
+  if (r.address_handle != nullptr && q.qp->type() == transport::QpType::kUd) [[unlikely]] {
+    const uint16_t port = wire::DatagramSourcePort(q.qp->qpn());
+    q.qp->TargetOf(work) = {r.address_handle->impl_->path.WithSourcePort(port), r.remote_qpn,
+                            r.remote_qkey};
+  }
   queue.Publish();
   if (!more) q.device->engine.Ring(q.qp);
   return PostResult::kOk;
@@ -207,6 +231,7 @@ PostResult QueuePair::PostSend(const SendRequest& r, bool more) {
 
 PostResult QueuePair::PostReceive(const ReceiveRequest& r) {
   Impl& q = *impl_;
+  if (q.shared) return PostResult::kInvalidRequest;
   if (r.segments.size() > q.max_segments) return PostResult::kTooManySegments;
   const std::lock_guard<PostLock> guard(q.receive_lock);
   transport::ReceiveQueue& queue = q.qp->receive_queue();

@@ -48,6 +48,10 @@ const char* NameOf(PostResult result) {
   return "unknown";
 }
 
+const char* NameOf(QueuePairState state) {
+  return transport::NameOf(static_cast<transport::QpState>(state));
+}
+
 uint64_t Statistics::Value(std::string_view name) const {
   for (const auto& [key, value] : counters) {
     if (key == name) return value;

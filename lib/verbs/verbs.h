@@ -13,9 +13,11 @@
 #ifndef SLUICE_VERBS_VERBS_H_
 #define SLUICE_VERBS_VERBS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,12 +68,31 @@ enum class Opcode : uint8_t {
   kLocalInvalidate,
 };
 
+// Services (IBTA 1.4, 3.2.2): reliable connection; unreliable connection (SEND and WRITE, nothing
+// is acknowledged, a message with a packet missing is lost); unreliable datagram (SEND of one
+// packet to and from anybody).
+enum class QueuePairType : uint8_t { kRc, kUc, kUd };
+
+// IBTA 1.4, 10.3.1.
+enum class QueuePairState : uint8_t {
+  kReset,
+  kInit,
+  kReadyToReceive,
+  kReadyToSend,
+  kSendDrain,  // SQD: what was begun is finished, nothing else begins
+  kSendError,  // SQE (UC, UD): a send failed, sends complete flushed, receiving goes on
+  kError,
+};
+SLUICE_PUBLIC const char* NameOf(QueuePairState state);
+
 // One run of local memory, inside the region that `lkey` names.
 struct Segment {
   void* address = nullptr;
   uint32_t length = 0;
   uint32_t lkey = 0;
 };
+
+class AddressHandle;
 
 struct SendRequest {
   uint64_t wr_id = 0;
@@ -91,8 +112,15 @@ struct SendRequest {
   uint64_t compare = 0;  // atomics
   uint64_t swap = 0;
   uint64_t add = 0;
+  // Datagrams only: to whom. The handle is copied by the post. Bit 31 of the Q_Key set: the queue
+  // pair's own is sent in its place.
+  const AddressHandle* address_handle = nullptr;
+  uint32_t remote_qpn = 0;
+  uint32_t remote_qkey = 0;
 };
 
+// Of a datagram the first 40 bytes are the header area: the IPv6 header, or 20 zero bytes and the
+// IPv4 header; the memory must have room for them.
 struct ReceiveRequest {
   uint64_t wr_id = 0;
   std::span<const Segment> segments;
@@ -123,6 +151,10 @@ struct WorkCompletion {
   bool solicited = false;
   bool invalidated = false;       // a SEND with invalidate arrived
   uint32_t invalidated_rkey = 0;  // our key that it made unknown
+  // Of a datagram that was received: byte_length counts the header area (has_grh).
+  bool has_grh = false;
+  uint32_t source_qpn = 0;
+  std::array<uint8_t, 6> source_mac = {};
 };
 
 enum class PostResult : uint8_t {
@@ -169,6 +201,54 @@ class SLUICE_PUBLIC CompletionQueue {
   std::unique_ptr<Impl> impl_;
 };
 
+// How to reach the receiver of datagrams.
+struct AddressOptions {
+  std::string peer_mac;      // "02:00:00:00:00:01"
+  std::string peer_address;  // IPv4 or IPv6
+  uint8_t dscp = 26;
+  uint8_t hop_limit = 64;
+  uint32_t flow_label = 0;  // IPv6
+};
+
+// An address vector; any queue pair of the device may send by it, from any thread.
+class SLUICE_PUBLIC AddressHandle {
+ public:
+  ~AddressHandle();
+
+ private:
+  friend class Device;
+  friend class QueuePair;
+  struct Impl;
+  explicit AddressHandle(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Receives for several queue pairs of a device, taken in the order in which they were posted, each
+// at the first packet of a message (IBTA 1.4, 10.2.9). When a queue pair fails, the receive that
+// was taken for it completes flushed, the others stay. Must be destroyed after its queue pairs.
+class SLUICE_PUBLIC SharedReceiveQueue {
+ public:
+  struct Impl;
+  ~SharedReceiveQueue();
+  // From one thread at a time. A receive that is posted wakes nobody: peers ask again.
+  PostResult PostReceive(const ReceiveRequest& request);
+  // An event as soon as fewer than `limit` receives are left, also if it is so now; then the limit
+  // has to be armed anew. 0 disarms. Any thread.
+  void ArmLimit(uint32_t limit);
+  // Whether the event came since the last call.
+  bool PollLimitEvent();
+
+ private:
+  friend class Device;
+  explicit SharedReceiveQueue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct SharedReceiveQueueOptions {
+  uint32_t depth = 64;
+  uint32_t max_segments = 1;  // per request, at most 16
+};
+
 struct QueuePairOptions {
   CompletionQueue* send_completions = nullptr;
   CompletionQueue* receive_completions = nullptr;
@@ -177,9 +257,16 @@ struct QueuePairOptions {
   uint32_t max_segments = 1;    // per request, at most 16
   uint32_t max_inline = 0;      // bytes of data copied by a post, at most 256
   bool single_threaded = true;  // the application posts from one thread
+  QueuePairType type = QueuePairType::kRc;
+  // Receives come from there; receive_depth then means nothing.
+  SharedReceiveQueue* shared_receives = nullptr;
+  // UD: the queue pair with the number 1, where connection managers meet; one per device.
+  bool management = false;
 };
 
-// How to reach the peer, and how to treat what is lost. Codes as in the specification.
+// How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
+// datagram queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and
+// algorithm mean something.
 struct ConnectOptions {
   uint32_t peer_qpn = 0;
   std::string peer_mac;      // "02:00:00:00:00:01"
@@ -200,8 +287,42 @@ struct ConnectOptions {
   // responder resources; and how many we serve of the peer's. 0 to 16; 0: none.
   uint8_t max_rd_atomic = 16;
   uint8_t responder_resources = 16;
-  std::string algorithm = "dcqcn";  // "name" or "name:key=value,..."
-  uint64_t base_rtt_ns = 0;         // 0: the algorithm learns it
+  // "name" or "name:key=value,...". Empty: dcqcn, and fixed for datagrams, whose senders nobody
+  // tells of congestion. Without acknowledgements only its rate counts.
+  std::string algorithm;
+  uint64_t base_rtt_ns = 0;  // 0: the algorithm learns it
+  uint32_t qkey = 0;         // UD: of datagrams that are taken; bit 31 is for privileged programs
+  uint8_t hop_limit = 64;
+  int access = kRemoteWrite | kRemoteRead | kRemoteAtomic;  // what the peer may do
+};
+
+// What a step of Modify may bring. IBTA 1.4, 11.2.5.2 says which step needs and takes which; the
+// algorithm (with base_rtt_ns) may come with the step to RTR.
+struct QueuePairAttributes {
+  struct Path {
+    std::string peer_mac;
+    std::string peer_address;
+    uint8_t dscp = 26;
+    uint8_t cnp_dscp = 48;
+    uint8_t hop_limit = 64;
+    uint32_t flow_label = 0;
+  };
+  std::optional<uint16_t> pkey;
+  std::optional<uint32_t> qkey;
+  std::optional<int> access;
+  std::optional<Path> path;
+  std::optional<uint32_t> mtu;
+  std::optional<uint32_t> peer_qpn;
+  std::optional<uint32_t> receive_psn;
+  std::optional<uint8_t> min_rnr_timer;
+  std::optional<uint8_t> responder_resources;
+  std::optional<uint8_t> timeout;
+  std::optional<uint8_t> retry_count;
+  std::optional<uint8_t> rnr_retry;
+  std::optional<uint32_t> send_psn;
+  std::optional<uint8_t> max_rd_atomic;
+  std::optional<std::string> algorithm;
+  uint64_t base_rtt_ns = 0;
 };
 
 class SLUICE_PUBLIC QueuePair {
@@ -211,8 +332,17 @@ class SLUICE_PUBLIC QueuePair {
   // The PSN drawn for this queue pair; tell it the peer.
   uint32_t initial_psn() const;
 
-  // From reset to ready-to-send. Errors name the value and the cure.
+  // From RESET or INIT to RTS at once. Errors name the value and the cure.
   absl::Status Connect(const ConnectOptions& options);
+  // One step of the specification's own way. FailedPrecondition: no such step; InvalidArgument
+  // names the attribute that is missing, too many or wrong; nothing changes on an error. To RESET:
+  // everything posted is forgotten without completions, and the queue pair may be connected anew.
+  // A set-up call: nothing may be posted meanwhile.
+  absl::Status Modify(QueuePairState to, const QueuePairAttributes& attributes);
+  QueuePairState state() const;
+  QueuePairType type() const;
+  // In SQD: everything that was begun is finished.
+  bool send_queue_drained() const;
   bool in_error() const;
 
   // Copies the request; nothing is changed unless kOk. Doorbell tells the engine of everything
@@ -257,11 +387,19 @@ class SLUICE_PUBLIC Device {
   std::string mac() const;
   std::string address() const;
   uint64_t line_rate_bps() const;
+  // Payload bytes of the largest packet of the sizes 256 to 4096 that the port carries.
+  uint32_t active_mtu() const;
 
   std::unique_ptr<ProtectionDomain> AllocateProtectionDomain();
   absl::StatusOr<std::unique_ptr<MemoryRegion>> Register(ProtectionDomain* pd, void* base,
                                                          size_t length, int access);
   absl::StatusOr<std::unique_ptr<CompletionQueue>> CreateCompletionQueue(size_t capacity);
+  absl::StatusOr<std::unique_ptr<SharedReceiveQueue>> CreateSharedReceiveQueue(
+      ProtectionDomain* pd, const SharedReceiveQueueOptions& options);
+  absl::StatusOr<std::unique_ptr<AddressHandle>> CreateAddressHandle(const AddressOptions& options);
+  // Back to the sender of a datagram: `grh` are the first 40 bytes of the receive's memory.
+  absl::StatusOr<std::unique_ptr<AddressHandle>> CreateAddressHandle(
+      const WorkCompletion& completion, const void* grh);
   absl::StatusOr<std::unique_ptr<QueuePair>> CreateQueuePair(ProtectionDomain* pd,
                                                              const QueuePairOptions& options);
 

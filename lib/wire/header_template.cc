@@ -72,6 +72,12 @@ HeaderTemplate HeaderTemplate::WithDscp(uint8_t dscp) const {
   return t;
 }
 
+HeaderTemplate HeaderTemplate::WithSourcePort(uint16_t port) const {
+  HeaderTemplate t = *this;
+  StoreBe16(t.bytes_.data() + size_ - UdpHeader::kSize, port);
+  return t;
+}
+
 void HeaderTemplate::Write(uint8_t* out, uint32_t transport_bytes, uint8_t ecn) const {
   const uint32_t udp_length = transport_bytes + static_cast<uint32_t>(UdpHeader::kSize);
   if (!ipv6_) [[likely]] {

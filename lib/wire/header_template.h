@@ -52,6 +52,8 @@ class HeaderTemplate {
 
   // The same path under another DSCP (6 bits).
   HeaderTemplate WithDscp(uint8_t dscp) const;
+  // The same path from another UDP source port.
+  HeaderTemplate WithSourcePort(uint16_t port) const;
 
   size_t size() const { return size_; }            // 42, 46 (tagged), 62 or 66
   size_t l3_offset() const { return l3_offset_; }  // 14 or 18
