@@ -18,9 +18,6 @@ def cell(verdicts):
     if not verdicts:
         return "-"
     passed = sum(v.result == "passed" for v in verdicts)
-    skipped = sum(v.result == "skipped" for v in verdicts)
-    if skipped == len(verdicts):
-        return "not built"
     return f"{passed} of {len(verdicts)}" if passed < len(verdicts) else f"{passed}"
 
 
