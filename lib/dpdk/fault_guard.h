@@ -4,7 +4,7 @@
 // while the poll core may stand in the middle of a burst (DPDK 22.11, memif_disconnect: the flag
 // that the burst looks at is cleared first, but nothing waits for a burst under way). The access
 // fault is then the only news of it. A guarded call that faults comes to an end as if the link had
-// gone down; docs/decisions/0015-a-peer-that-takes-its-memory-along.md says what is lost by it.
+// gone down; docs/decisions/0016-a-peer-that-takes-its-memory-along.md says what is lost by it.
 //
 // Costs 10 to 20 ns per call, so a port guards its bursts only where the driver needs it.
 //

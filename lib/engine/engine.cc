@@ -87,14 +87,10 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   const wire::DropCause cause =
       wire::ParseFrame({packet.header, packet.header_length}, packet.frame_length, &view);
   if (cause != wire::DropCause::kNone) {
-    wire_drops_[static_cast<size_t>(cause)].Add(1);
-    return;
+    return OnRefused(ctx.now, cause, packet);
   }
   QueuePair* qp = table_.Find(view.dest_qpn);
-  if (qp == nullptr) {
-    drops_.Add(RxDrop::kUnknownQp);
-    return;
-  }
+  if (qp == nullptr) return OnUnknownQp(ctx, view, packet);
   qp->OnPacket(ctx, view, packet);
   AfterInput(qp);
 }
@@ -104,9 +100,11 @@ void Engine::AfterInput(QueuePair* qp) {
   if (qp->Unsettled()) unsettled_.Append(qp);
   const SendGate gate = qp->Gate();
   if (gate == SendGate::kOpen || gate == SendGate::kLocal) ready_.Append(&qp->flow());
-  if (qp->HasResponse()) [[unlikely]]
-    ready_.Append(qp->response_flow());
   ArmTimers(qp);
+  if (SendFlow* second = qp->response_flow(); second != nullptr) [[unlikely]] {
+    if (qp->HasResponse()) ready_.Append(second);
+    ArmResponses(qp, second);
+  }
 }
 
 void Engine::DrainDoorbells(Context&) {
@@ -116,13 +114,16 @@ void Engine::DrainDoorbells(Context&) {
 void Engine::ArmTimers(QueuePair* qp) {
   const std::optional<Time> deadline = qp->TimerDeadline();
   if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
-  SendFlow* second = qp->response_flow();
-  if (second != nullptr && second->has_deadline() && Sends(qp->state())) {
+}
+
+void Engine::ArmResponses(QueuePair* qp, SendFlow* second) {
+  if (second->has_deadline() && Sends(qp->state())) {
     wheel_.ArmEarlier(&second->timer, second->deadline());
   }
 }
 
 void Engine::RunTimers(Context& ctx) {
+  if (control_ != nullptr) control_->OnTimers(ctx.now);
   std::array<wheel::Entry*, port::kMaxBurst> due;
   size_t n;
   do {

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "cc/registry.h"
+#include "engine/control_plane.h"
 #include "engine/doorbell.h"
 #include "engine/qp_table.h"
 #include "memory/region_table.h"
@@ -93,6 +94,14 @@ class Engine final : public Pollable {
   // To the error state: everything posted completes flushed.
   void Fail(transport::QueuePair* qp);
 
+  // From here on the engine answers for its address (ARP, neighbour discovery, echo) and speaks
+  // connection management on queue pair 1. FailedPrecondition: it does already, or the port carries
+  // no payload bytes. The port's limit on the MTU, icrc and start are filled in.
+  absl::Status EnableControl(ControlConfig config);
+  // Null until then. Call Update on it after its parts were called from outside.
+  ControlPlane* control() { return control_.get(); }
+  const ControlPlane* control() const { return control_.get(); }
+
   // Any thread: work was posted.
   void Ring(transport::QueuePair* qp) { doorbells_.Ring(qp); }
 
@@ -146,6 +155,9 @@ class Engine final : public Pollable {
   transport::Context MakeContext(Time now);
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
+  void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
+  void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
+                   const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
   absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
                               const cc::Algorithm& algorithm, Duration base_rtt,
@@ -157,17 +169,21 @@ class Engine final : public Pollable {
   void SettleCompletions(transport::Context& ctx);
   size_t TransmitBurst(transport::Context& ctx);
   void WriteAnswers(transport::Context& ctx);
+  void WriteControl();
   void WriteData(transport::Context& ctx);
   void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
   void ServeRequests(transport::Context& ctx, transport::SendFlow* flow);
-  void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
+  [[gnu::noinline]] void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
   void RemoveResponses(transport::QueuePair* qp);
   void ArmTimers(transport::QueuePair* qp);
+  void ArmResponses(transport::QueuePair* qp, transport::SendFlow* second);
   port::Packet* NextFree();
   void Commit() {
     ++written_;
     --spare_count_;
   }
+  bool ControlWaits() const { return control_ != nullptr && control_->HasFrame(); }
+  std::optional<Time> NextTimer() const;
   bool OutOfPackets() const { return starved_ || written_ == out_.size(); }
   size_t SendPending();
   void AccountPacing(Time now, bool sent);
@@ -186,6 +202,7 @@ class Engine final : public Pollable {
   QpTable table_;
   wheel::Wheel wheel_;
   DoorbellList doorbells_;
+  std::unique_ptr<ControlPlane> control_;
 
   List<transport::SendFlow, &transport::SendFlow::next_ready, &transport::SendFlow::in_ready_list>
       ready_;

@@ -20,8 +20,8 @@ constexpr Duration kStarvedRetry = Duration::Microseconds(1);
 }  // namespace
 
 std::optional<Time> Engine::NextDeadline() const {
-  const std::optional<Time> timer = wheel_.NextDeadline();
-  const bool waiting = ready_.head != nullptr || answers_.head != nullptr;
+  const std::optional<Time> timer = NextTimer();
+  const bool waiting = ready_.head != nullptr || answers_.head != nullptr || ControlWaits();
   // With written frames the port is full: room in it is input, not time.
   if (!waiting || written_ > 0) return timer;
   const Time again = starved_ ? last_poll_ + kStarvedRetry : last_poll_;
@@ -60,6 +60,7 @@ size_t Engine::TransmitBurst(Context& ctx) {
   if (written_ > 0) return sent;
   waits_for_pace_ = false;
   WriteAnswers(ctx);
+  if (control_ != nullptr) WriteControl();
   WriteData(ctx);
   sent += SendPending();
   return sent;
@@ -166,7 +167,7 @@ void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
   }
   if (bytes > 0) {
     qp->EndResponses(ctx);
-    ArmTimers(qp);
+    ArmResponses(qp, flow);
     // Acknowledgements waited for these, and completions if the queue pair failed.
     if (qp->HasAnswer()) answers_.Append(qp);
     if (qp->Unsettled()) unsettled_.Append(qp);

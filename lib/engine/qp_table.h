@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/checks.h"
-#include "memory/key_permutation.h"
+#include "base/key_permutation.h"
 #include "transport/queue_pair.h"
 
 namespace sluice::engine {
@@ -66,7 +66,7 @@ class QpTable {
     return permutation_.Decrypt(qpn) & ((1u << slot_bits_) - 1);
   }
 
-  const memory::NumberPermutation permutation_;
+  const NumberPermutation permutation_;
   const int slot_bits_;
   // The slot of the number that was looked up last; where it lies does not change.
   struct Hint {

@@ -104,6 +104,7 @@ absl::Status Execution::ConnectFlows() {
     const FlowSpec& f = scenario_.flows[i];
     const Duration rtt = paths_.BaseRtt(f.source, f.destination, scenario_.mtu);
     verbs::ConnectOptions connect;
+    connect.max_rd_atomic = connect.responder_resources = 0;  // workloads only send
     connect.mtu = scenario_.mtu;
     connect.any_mtu = true;
     connect.timeout = scenario_.timeout;

@@ -15,8 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/key_permutation.h"
 #include "base/units.h"
-#include "memory/key_permutation.h"
 
 namespace sluice::memory {
 

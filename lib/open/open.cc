@@ -13,6 +13,7 @@
 #include "dpdk/tsc_clock.h"
 #include "open/device.h"
 #include "verbs/assemble.h"
+#include "verbs/cm.h"
 
 namespace sluice::open {
 namespace {
@@ -85,7 +86,10 @@ std::unique_ptr<verbs::Device> Assemble(const OpenOptions& o, Machine* machine,
   parts.engine.icrc = o.icrc;
   parts.engine.stall = Duration::Microseconds(100);  // a loop that was away longer was preempted
   parts.engine.start = machine->clock->Now();
-  return verbs::MakeDevice(parts);
+  std::unique_ptr<verbs::Device> device = verbs::MakeDevice(parts);
+  // So that neighbours find it. Fails only on ports without payload, of which DPDK has none.
+  (void)verbs::Answer(device.get());
+  return device;
 }
 
 absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> OpenPort(const Device& device, Machine* machine,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "pcap/show_cm.h"
 #include "wire/opcode.h"
 
 namespace sluice::pcap {
@@ -57,6 +58,7 @@ std::string Extensions(const wire::DecodedFrame& f) {
   if (f.bth.solicited) text += " solicited";
   if (f.bth.becn) text += " becn";
   if (f.bth.fecn) text += " fecn";
+  if (const std::optional<wire::CmMad> mad = CmOf(f)) text += " " + CmText(*mad);
   return text;
 }
 
@@ -73,6 +75,7 @@ void AddRareHeaders(const wire::DecodedFrame& f, cli::Json* j) {
   if (f.atomic_ack_eth) (*j)["atomic_ack_eth"] = {{"original", f.atomic_ack_eth->original}};
   if (f.ieth) (*j)["ieth"] = {{"rkey", f.ieth->rkey}};
   if (f.imm) (*j)["imm"] = f.imm->value;
+  if (const std::optional<wire::CmMad> mad = CmOf(f)) (*j)["cm"] = CmJson(*mad);
 }
 
 }  // namespace

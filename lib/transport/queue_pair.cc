@@ -102,7 +102,7 @@ void QueuePair::OnCnp(Context& ctx) {
     ctx.counters.Add(Count::kCnpsIgnored);
     return;
   }
-  if (Enabled(Check::kCnpRate) && !cnp_rate_.Take(ctx.now)) {
+  if (Enabled(Check::kCnpRate) && !cnp_gate_.Take(ctx.now)) {
     ctx.counters.Add(Count::kCnpsOverRate);
     return;
   }

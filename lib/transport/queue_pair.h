@@ -17,10 +17,10 @@
 #include "base/time.h"
 #include "cc/receiver.h"
 #include "port/packet.h"
+#include "transport/cnp_gate.h"
 #include "transport/context.h"
 #include "transport/qp_states.h"
 #include "transport/queues.h"
-#include "transport/rate_limit.h"
 #include "transport/read_responder.h"
 #include "transport/requester.h"
 #include "transport/responder.h"
@@ -206,10 +206,9 @@ class QueuePair {
   uint16_t pkey_ = 0xffff;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
+  CnpGate cnp_gate_;
   const QpType type_;
   std::unique_ptr<UnackedHalves> unacked_;  // null for RC
-  // A receiver sends one notification per 50 us and flow; jitter may bring some together.
-  RateLimit<50, 4> cnp_rate_;
   wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;

@@ -37,9 +37,12 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
-    if (type_ == QpType::kUd || !unacked_->requester.SentSince(ctx.now - kCnpRelevance) ||
-        !cnp_rate_.Take(ctx.now)) {
+    if (type_ == QpType::kUd || !unacked_->requester.SentSince(ctx.now - kCnpRelevance)) {
       ctx.counters.Add(Count::kCnpsIgnored);
+      return;
+    }
+    if (!cnp_gate_.Take(ctx.now)) {
+      ctx.counters.Add(Count::kCnpsOverRate);
       return;
     }
     ctx.counters.Add(Count::kCnpsReceived);

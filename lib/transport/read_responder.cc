@@ -14,6 +14,7 @@ using wire::Opcode;
 
 // IBTA 1.4, 9.7.2: the longest message.
 constexpr uint32_t kMaxMessage = uint32_t{1} << 31;
+constexpr uint32_t kHalfOfPsns = uint32_t{1} << 23;
 // Congestion that responses meet is reported within a round trip; this is a generous one.
 constexpr Duration kActiveFor = Duration::Milliseconds(1);
 // Second flows come after all first ones among equal deadlines of the wheel.
@@ -65,7 +66,9 @@ RequestCheck ReadResponder::Full() const {
 }
 
 RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {
-  if (config_.resources == 0 || reth.length > kMaxMessage) {
+  // As many PSNs as half of their circle cannot be told from a step back.
+  const uint64_t packets = reth.length / config_.mtu;
+  if (config_.resources == 0 || reth.length > kMaxMessage || packets >= kHalfOfPsns) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution whole =
@@ -166,7 +169,6 @@ bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t cred
     out->bth.opcode = Opcode::kRcAcknowledge;
     WriteAeth(wire::Aeth::NakSyndrome(NakCode::kRemoteAccessError), job.msn, &out->extension);
     ctx.counters.Add(Count::kNaksSent);
-    ctx.drops.Add(RxDrop::kAccess);
     return false;
   }
   const bool first = job.sent == 0;

@@ -107,7 +107,7 @@ void Requester::SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal) {
   signal->app_limited = record->app_limited;
 }
 
-void Requester::Advance(Context& ctx, Psn through, bool timed) {
+inline void Requester::Advance(Context& ctx, Psn through, bool timed) {
   const int32_t count = through - una_ + 1;
   const uint64_t before = una_offset_;
   una_ = through + 1;
@@ -144,6 +144,8 @@ void Requester::TakeCredits(const wire::Aeth& aeth) {
     credit_limit_ = Psn(aeth.msn) + static_cast<int32_t>(wire::CreditCount(aeth.credit_code()));
   }
 }
+
+void Requester::AdvanceTo(Context& ctx, Psn through, bool timed) { Advance(ctx, through, timed); }
 
 bool Requester::OnAcknowledge(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   const bool is_ack = aeth.IsAck();

@@ -120,7 +120,7 @@ bool Requester::OnGap(Context& ctx, Psn missing) {
 // An acknowledgement, or a NAK that acknowledges, of something behind a READ or an atomic whose
 // response is missing.
 bool Requester::OnAckBeyondRead(Context& ctx, const wire::Aeth& aeth, Psn psn, Psn missing) {
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   if (aeth.IsAck()) {
     ctx.counters.Add(Count::kAcksReceived);
     TakeCredits(aeth);
@@ -152,7 +152,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
     if (ctx.now - rewound_at_ < AckPatience() / 2) return true;
   }
   // The requests before the READ are acknowledged by it all the same.
-  if (missing > una_) Advance(ctx, missing - 1, false);
+  if (missing > una_) AdvanceTo(ctx, missing - 1, false);
   Retire(ctx);
   if (!OnGap(ctx, missing)) return false;
   newest_response_ = view.psn;
@@ -161,7 +161,7 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
 
 // What every response in order brings.
 void Requester::OnResponse(Context& ctx, const wire::FrameView& view) {
-  Advance(ctx, view.psn, true);
+  AdvanceTo(ctx, view.psn, true);
   if (view.traits->aeth) TakeCredits(view.aeth());
   Retire(ctx);
 }
@@ -178,10 +178,14 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
   const Psn missing = outstanding_psn ? reads_.FirstMissing(una_) : Psn();
   if (!outstanding_psn || view.psn > missing) {
     if (check && !payload.IcrcMatches()) return true;
-    *drop = RxDrop::kPsn;
     Psn last;
-    if (!outstanding_psn || !reads_.Find(view.psn, &last)) return true;
+    if (!outstanding_psn || !reads_.Find(view.psn, &last)) {
+      *drop = RxDrop::kPsn;
+      ctx.counters.Add(Count::kGhostAcks);
+      return true;
+    }
     *drop = RxDrop::kOutOfSequence;
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;
@@ -210,11 +214,13 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
   if (Enabled(Check::kResponseOutstanding) &&
       (view.psn < una_ || view.psn >= max_ || AnsweredBefore(view.psn))) {
     ctx.drops.Add(RxDrop::kPsn);
+    ctx.counters.Add(Count::kGhostAcks);
     return true;
   }
   const Psn missing = reads_.FirstMissing(una_);
   if (view.psn > missing) {
     ctx.drops.Add(RxDrop::kOutOfSequence);
+    ctx.counters.Add(Count::kOutOfSequence);
     return OnResponseBeyond(ctx, view, missing);
   }
   uint32_t index = 0;

@@ -289,9 +289,9 @@ bool Responder::OnRequest(Context& ctx, const wire::FrameView& view, const port:
     TellReceiverHalf(ctx, view, packet, false);
     return true;
   }
-  if (view.traits->read_request || view.traits->atomic) [[unlikely]] {
+  // READ requests and atomics are the requests without a payload.
+  if (!view.traits->payload_allowed) [[unlikely]]
     return OnReadOrAtomic(ctx, view, packet);
-  }
   Check check = Place(ctx, view, packet);
   if (view.traits->ieth && check.drop == RxDrop::kNone) [[unlikely]]
     check = Invalidate(ctx, view);

@@ -91,9 +91,10 @@ class Responder {
   using Check = RequestCheck;
 
   void OnOutOfOrder(Context& ctx, const wire::FrameView& view);
-  void OnDuplicate(Context& ctx, const wire::FrameView& view);
-  bool OnReadOrAtomic(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
-  Check Invalidate(Context& ctx, const wire::FrameView& view);
+  [[gnu::noinline]] void OnDuplicate(Context& ctx, const wire::FrameView& view);
+  [[gnu::noinline]] bool OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
+                                        const port::Packet& packet);
+  [[gnu::noinline]] Check Invalidate(Context& ctx, const wire::FrameView& view);
   Check CheckSequence(const wire::FrameView& view) const;
   Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,

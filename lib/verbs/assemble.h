@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/key_permutation.h"
 #include "engine/engine.h"
-#include "memory/key_permutation.h"
 #include "memory/region_table.h"
 #include "port/port.h"
 #include "runtime/worker.h"
@@ -29,6 +29,8 @@ struct DeviceParts {
   size_t max_regions = 1024;
 };
 
+class CmHub;
+
 std::unique_ptr<Device> MakeDevice(const DeviceParts& parts);
 
 // What lies behind a Device.
@@ -37,13 +39,14 @@ struct Device::Impl {
 
   DeviceParts parts;
   memory::RegionTable regions;
-  memory::NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
+  NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
   engine::Engine engine;
   runtime::Worker worker;
   std::vector<QueuePair::Impl*> queue_pairs;
   std::vector<SharedReceiveQueue::Impl*> shared_receives;
   uint32_t next_pd = 1;
   uint32_t next_psn = 0;
+  std::shared_ptr<CmHub> cm;  // once the device takes part in connection management
 };
 
 }  // namespace sluice::verbs

@@ -108,9 +108,11 @@ cc::SignalSet BaseSignals(transport::QpType type);
 // Checks the segments and puts them into the slot's room; kOk or what is wrong. Nothing is
 // published by it.
 template <typename Work, typename Run>
-PostResult ResolveSegments(const Device::Impl& device, uint32_t pd,
-                           std::span<const Segment> segments, memory::Access access,
-                           memory::RegionTable::Hint* hint, Work* work, Run* room) {
+[[gnu::always_inline]] inline PostResult ResolveSegments(const Device::Impl& device, uint32_t pd,
+                                                         std::span<const Segment> segments,
+                                                         memory::Access access,
+                                                         memory::RegionTable::Hint* hint,
+                                                         Work* work, Run* room) {
   // IBTA 1.4, 9.7.2: the longest message.
   constexpr uint64_t kMaxMessage = uint64_t{1} << 31;
   uint64_t total = 0;

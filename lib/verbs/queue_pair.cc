@@ -32,9 +32,11 @@ absl::Status CheckOptions(const ConnectOptions& o) {
 }
 
 template <typename Work, typename Run>
-PostResult FillSegments(const QueuePair::Impl& q, std::span<const Segment> segments,
-                        memory::Access access, memory::RegionTable::Hint* hint, Work* work,
-                        Run* room) {
+[[gnu::always_inline]] inline PostResult FillSegments(const QueuePair::Impl& q,
+                                                      std::span<const Segment> segments,
+                                                      memory::Access access,
+                                                      memory::RegionTable::Hint* hint, Work* work,
+                                                      Run* room) {
   return ResolveSegments(*q.device, q.pd, segments, access, hint, work, room);
 }
 
@@ -62,32 +64,32 @@ bool IsAtomic(Opcode opcode) {
   return opcode == Opcode::kAtomicFetchAdd || opcode == Opcode::kAtomicCompareSwap;
 }
 
+// Whether the fields fit the opcode.
+bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
+  const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
+  if (sends || r.opcode == Opcode::kSendWithInvalidate) return true;
+  if (r.inlined) return false;
+  if (r.opcode == Opcode::kLocalInvalidate) return r.segments.empty();
+  if (q.qp->max_rd_atomic() == 0) return false;
+  if (!IsAtomic(r.opcode)) return r.opcode == Opcode::kRdmaRead;
+  uint64_t total = 0;
+  for (const Segment& s : r.segments) total += s.length;
+  return total == sizeof(uint64_t) && r.remote_address % sizeof(uint64_t) == 0;
+}
+
 // The rest of a post that is no plain SEND or WRITE from registered memory.
-PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r, transport::SendQueue* queue,
-                       transport::SendWork* work) {
-  if (r.inlined) {
-    const bool sends = r.opcode <= Opcode::kRdmaWriteWithImm;
-    if (!sends && r.opcode != Opcode::kSendWithInvalidate) return PostResult::kInvalidRequest;
-    return FillInline(q, r.segments, queue, work);
+[[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
+                                         transport::SendQueue* queue, transport::SendWork* work) {
+  if (!Consistent(q, r)) return PostResult::kInvalidRequest;
+  if (r.inlined) return FillInline(q, r.segments, queue, work);
+  if (IsAtomic(r.opcode)) {
+    const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
+    const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
+    std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
   }
-  if (r.opcode == Opcode::kSendWithInvalidate) {
-    return FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue->Room(work));
-  }
-  if (r.opcode == Opcode::kLocalInvalidate) {
-    if (!r.segments.empty()) return PostResult::kInvalidRequest;
-    return FillSegments(q, r.segments, memory::kLocalRead, &q.send_hint, work, queue->Room(work));
-  }
-  if (q.qp->max_rd_atomic() == 0) return PostResult::kInvalidRequest;
-  const PostResult filled =
-      FillSegments(q, r.segments, memory::kLocalWrite, &q.send_hint, work, queue->Room(work));
-  if (filled != PostResult::kOk || !IsAtomic(r.opcode)) return filled;
-  if (work->length != sizeof(uint64_t) || r.remote_address % sizeof(uint64_t) != 0) {
-    return PostResult::kInvalidRequest;
-  }
-  const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
-  const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
-  std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
-  return PostResult::kOk;
+  const bool fetches = r.opcode == Opcode::kRdmaRead || IsAtomic(r.opcode);
+  return FillSegments(q, r.segments, fetches ? memory::kLocalWrite : memory::kLocalRead,
+                      &q.send_hint, work, queue->Room(work));
 }
 
 // What UC and UD cannot do (IBTA 1.4, table 36).

@@ -3,6 +3,25 @@
 #include "verbs/internal.h"
 
 namespace sluice::verbs {
+namespace {
+
+// What the control plane counted, by the prefixes net_, cm_ and drop_gsi_.
+void AddControl(const engine::ControlPlane& control, Statistics* s) {
+  for (size_t i = 0; i < net::kNetCounts; ++i) {
+    const auto c = static_cast<net::NetCount>(i);
+    s->counters.emplace_back(std::string("net_") + net::NameOf(c), control.stack().count(c));
+  }
+  for (size_t i = 0; i < cm::kCmCounts; ++i) {
+    const auto c = static_cast<cm::CmCount>(i);
+    s->counters.emplace_back(std::string("cm_") + cm::NameOf(c), control.manager().count(c));
+  }
+  for (size_t i = 0; i < engine::kGsiDrops; ++i) {
+    const auto c = static_cast<engine::GsiDrop>(i);
+    s->counters.emplace_back(std::string("drop_gsi_") + engine::NameOf(c), control.drops(c));
+  }
+}
+
+}  // namespace
 
 const char* NameOf(CompletionStatus status) {
   switch (status) {
@@ -77,6 +96,7 @@ Statistics Device::statistics() const {
     s.counters.emplace_back(std::string("drop_") + transport::NameOf(cause),
                             e.drops().value(cause));
   }
+  if (e.control() != nullptr) AddControl(*e.control(), &s);
   return s;
 }
 

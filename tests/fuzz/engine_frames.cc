@@ -114,10 +114,17 @@ void FrameMaker::FillExtensions(const Instruction& i, const OpcodeTraits& t, siz
     RethOf(i, payload).Write(to);
     to += wire::Reth::kSize;
   }
+  if (t.atomic_eth) {
+    const wire::Reth r = RethOf(i, payload);
+    wire::AtomicEth{r.va & ~uint64_t{7}, r.rkey, i.f + 1u, i.f}.Write(to);
+    to += wire::AtomicEth::kSize;
+  }
   if (t.aeth) {
     wire::Aeth{i.a, world_.peer(i.qp & 0x7f).msn + i.c}.Write(to);
     to += wire::Aeth::kSize;
   }
+  if (t.atomic_ack_eth) wire::AtomicAckEth{i.f * 0x0101010101010101u}.Write(to);
+  if (t.ieth) StoreBe32(to, RethOf(i, payload).rkey);
   if (t.imm) StoreBe32(to, 0xcafe0000u | i.f);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "check_seeds.h"
 #include "engine_program.h"
 #include "pcap/capture.h"
 #include "wire/frame_view.h"
@@ -22,8 +23,9 @@ using wire::NakCode;
 class Corpus {
  public:
   explicit Corpus(std::string dir) : dir_(std::move(dir)) {}
-  void Add(const ProgramWriter& p) {
-    std::ofstream out(dir_ + "/seed-" + std::to_string(count_++), std::ios::binary);
+  void Add(const ProgramWriter& p) { Add("seed-" + std::to_string(count_++), p); }
+  void Add(const std::string& name, const ProgramWriter& p) {
+    std::ofstream out(dir_ + "/" + name, std::ios::binary);
     out.write(reinterpret_cast<const char*>(p.bytes().data()),
               static_cast<std::streamsize>(p.bytes().size()));
     ok_ = ok_ && out.good();
@@ -222,6 +224,10 @@ int main(int argc, char** argv) {
       }
       AddStates(&corpus, world);
     }
+  }
+  for (size_t i = 0; i < sluice::kChecks; ++i) {
+    corpus.Add(std::string("check-") + sluice::kCheckInfos[i].name,
+               SeedOf(static_cast<sluice::Check>(i)));
   }
   AddRefusals(&corpus, 0);
   AddRefusals(&corpus, kWorldIpv6 | 0x20);

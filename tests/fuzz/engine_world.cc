@@ -14,6 +14,8 @@ constexpr char kOurMac[] = "02:00:00:00:00:01";
 constexpr char kPeerMac[] = "02:00:00:00:00:02";
 constexpr size_t kSizes[kRegions] = {8192, 8192, 6000, 2048};
 constexpr size_t kLastFrames = 4;
+constexpr int kOpen =
+    verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic;
 constexpr size_t kFailed = 3, kReset = 4, kTight = 5, kStranger = 2;
 
 const char* AddressText(bool ipv6, bool peer) {
@@ -41,10 +43,10 @@ EngineWorld::EngineWorld(std::span<const uint8_t, kWorldBytes> options) {
   device_ = verbs::MakeDevice(parts);
   for (auto& d : domains_) d = device_->AllocateProtectionDomain();
   for (size_t r = 0; r < kRegions; ++r) memory_[r] = std::make_unique<GuardedRegion>(kSizes[r]);
-  Register(kShared, 0, verbs::kLocalWrite | verbs::kRemoteWrite);
+  Register(kShared, 0, kOpen);
   Register(kReceives, 0, verbs::kLocalWrite);
   Register(kSource, 0, 0);
-  Register(kForeign, 1, verbs::kLocalWrite | verbs::kRemoteWrite);
+  Register(kForeign, 1, kOpen);
   cq_ = *device_->CreateCompletionQueue((options_[1] & 0x40) != 0 ? 4 : 128);
   small_cq_ = *device_->CreateCompletionQueue(2);
   MakePeers();
@@ -172,7 +174,7 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
                               ? frame.frame_length
                               : static_cast<uint32_t>(frame.bytes.size()) + frame.elided_length;
   if (wire::ParseFrame(frame.bytes, length, &v) != wire::DropCause::kNone) return;
-  if (!v.traits->reth || !v.traits->write) return;
+  if (!(v.traits->reth && v.traits->write) && !v.traits->atomic) return;
   const Peer* p = Find(v.dest_qpn);
   if (p == nullptr) return;
   if (frame.rx.icrc == port::IcrcState::kBad) return;
@@ -180,7 +182,13 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
     if (frame.bytes.size() < v.frame_bytes() || !wire::IcrcGood(v)) return;
   }
   const RegionIndex r = p->domain == 0 ? kShared : kForeign;
-  const wire::Reth reth = v.reth();
+  wire::Reth reth;
+  if (v.traits->atomic) {
+    const wire::AtomicEth eth = v.atomic_eth();
+    reth = {eth.va, eth.rkey, 8};
+  } else {
+    reth = v.reth();
+  }
   if (regions_[r] == nullptr || reth.rkey != rkeys_[r]) return;
   if (!memory_[r]->Holds(reth.va, reth.length)) return;
   memory_[r]->Allow(reth.va - memory_[r]->va(), reth.length);
@@ -230,19 +238,37 @@ void EngineWorld::PostSend(Peer& p, const Instruction& i) {
   verbs::Segment segments[3];
   Instruction from = i;
   from.what = Do::kPostSend;
-  const size_t n = Spread(p, from, i.bc(), segments);
   verbs::SendRequest r;
+  r.opcode = static_cast<verbs::Opcode>(i.a % 9);
+  const bool atomic =
+      r.opcode == verbs::Opcode::kAtomicFetchAdd || r.opcode == verbs::Opcode::kAtomicCompareSwap;
+  const bool fetches = atomic || r.opcode == verbs::Opcode::kRdmaRead;
+  // What is fetched needs a place that may be written.
+  if (fetches) from.what = Do::kPostReceive;
+  size_t n = Spread(p, from, atomic ? 8 : i.bc(), segments);
+  if (r.opcode == verbs::Opcode::kLocalInvalidate) n = 0;
   r.wr_id = next_wr_++;
   r.segments = {segments, n};
-  r.opcode = static_cast<verbs::Opcode>(i.a % 4);
+  r.fence = (i.d & 8) != 0;
+  r.inlined = (i.d & 16) != 0;
   r.signalled = (i.d & 1) == 0;
   r.solicited = (i.d & 2) != 0;
-  r.remote_address = 0x7000'0000'0000 + i.f;
+  r.remote_address = 0x7000'0000'0000 + (atomic ? i.f * 8u : i.f);
   r.rkey = 0x11223344;
   if (p.qp->PostSend(r, (i.d & 4) != 0) != verbs::PostResult::kOk) return;
   uint32_t length = 0;
   for (size_t s = 0; s < n; ++s) length += segments[s].length;
+  if (fetches) AllowAll({segments, n});
   p.sends.push_back({r.wr_id, length, r.signalled});
+}
+
+void EngineWorld::AllowAll(std::span<const verbs::Segment> segments) {
+  for (const verbs::Segment& s : segments) {
+    const auto va = reinterpret_cast<uintptr_t>(s.address);
+    for (auto& m : memory_) {
+      if (m->Holds(va, s.length)) m->Allow(va - m->va(), s.length);
+    }
+  }
 }
 
 void EngineWorld::PostReceive(Peer& p, const Instruction& i) {
@@ -254,13 +280,8 @@ void EngineWorld::PostReceive(Peer& p, const Instruction& i) {
   const uint64_t id = next_wr_++;
   if (p.qp->PostReceive({id, {segments, n}}) != verbs::PostResult::kOk) return;
   uint32_t length = 0;
-  for (size_t s = 0; s < n; ++s) {
-    length += segments[s].length;
-    for (auto& m : memory_) {
-      const auto va = reinterpret_cast<uintptr_t>(segments[s].address);
-      if (m->Holds(va, segments[s].length)) m->Allow(va - m->va(), segments[s].length);
-    }
-  }
+  for (size_t s = 0; s < n; ++s) length += segments[s].length;
+  AllowAll({segments, n});
   p.receives.push_back({id, length, true});
 }
 
@@ -283,7 +304,7 @@ void EngineWorld::Run(Peer& p, Control control) {
       return Forget(kShared, true);
     case Control::kRegister:
       if (regions_[kShared] == nullptr) {
-        Register(kShared, 0, verbs::kLocalWrite | verbs::kRemoteWrite);
+        Register(kShared, 0, kOpen);
       }
       return;
     default:

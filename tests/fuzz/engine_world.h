@@ -86,6 +86,8 @@ class EngineWorld {
   void AdvanceToDeadline();
   void LimitPort(uint8_t accept, uint8_t lend);
   void PostSend(Peer& p, const Instruction& i);
+  // The bytes of these may change from now on.
+  void AllowAll(std::span<const verbs::Segment> segments);
   void PostReceive(Peer& p, const Instruction& i);
   void Drain();
   void Run(Peer& p, Control control);

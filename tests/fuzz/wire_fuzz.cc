@@ -6,6 +6,7 @@
 //   the headers alone give the same view as the whole frame;
 //   the iCRC is the same by either kernel, in one piece or two, from view or value;
 //   a UDP checksum has the same answer in one piece or two;
+//   a datagram of connection management has the same fields after it was encoded from them;
 //   text that is an address prints as text of the same address.
 //
 // Input: one byte of mode, then the frame. Mode bit 0 makes the IPv4 checksum right, bit 1 the
@@ -22,6 +23,7 @@
 
 #include "base/be.h"
 #include "wire/address.h"
+#include "wire/cm_messages.h"
 #include "wire/crc_kernel.h"
 #include "wire/frame_view.h"
 #include "wire/header_template.h"
@@ -170,6 +172,29 @@ void CheckTemplate(const FrameView& v) {
           "path of the template");
 }
 
+// The bytes need not be a whole datagram.
+void CheckMad(std::span<const uint8_t> bytes) {
+  for (const size_t n : {bytes.size(), kMadBytes}) {
+    if (n > bytes.size()) continue;
+    const Block mad(bytes.first(n));
+    CmMad decoded;
+    const MadFault fault = DecodeCm(mad.span(), &decoded);
+    Require(NameOf(fault)[0] != 0, "name of a fault");
+    if (fault != MadFault::kNone) continue;
+    CmMad again;
+    Require(DecodeCm(EncodeCm(decoded), &again) == MadFault::kNone && again == decoded,
+            "fields of an encoded datagram");
+    Require(NameOf(decoded.attribute())[0] != 0, "name of a message");
+  }
+  if (bytes.size() < IpCmHeader::kSize) return;
+  const Block ip(bytes.first(IpCmHeader::kSize));
+  const auto header = IpCmHeader::Read(ip.bytes.get());
+  if (!header) return;
+  uint8_t out[IpCmHeader::kSize];
+  header->Write(out);
+  Require(std::memcmp(out, ip.bytes.get(), sizeof(out)) == 0, "IP addresses of a REQ");
+}
+
 void CheckFrame(std::span<const uint8_t> frame, size_t cut) {
   FrameView view;
   const DropCause cause = ParseFrame(frame, static_cast<uint32_t>(frame.size()), &view);
@@ -191,6 +216,7 @@ void CheckFrame(std::span<const uint8_t> frame, size_t cut) {
   if (cause != DropCause::kNone) return;
   Require(value.ok(), "what ParseFrame takes, Decode takes");
   CompareViewWithValue(view, *value);
+  CheckMad(value->payload);
   CheckIcrc(view, *value, frame, cut);
   CheckTemplate(view);
 
@@ -234,6 +260,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::vector<uint8_t> frame(data + 1, data + size);
   CheckText({reinterpret_cast<const char*>(frame.data()), frame.size()});
+  CheckMad(frame);
   Repair(data[0], &frame);
   const Block block(frame);
   CheckFrame(block.span(), data[0] >> 2);

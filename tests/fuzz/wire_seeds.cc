@@ -1,5 +1,7 @@
 // seeds_wire DIR: writes the first corpus of fuzz_wire, one file per idea: every opcode in both
-// families with and without a tag, frames that miss by one rule, addresses as text.
+// families with and without a tag, frames that miss by one rule, datagrams of connection
+// management, addresses as text.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "../unit/wire/frames.h"
+#include "wire/cm_messages.h"
 
 namespace sluice::wire {
 namespace {
@@ -72,6 +75,28 @@ void AddDamaged(Corpus* corpus) {
   }
 }
 
+// Every message of connection management, alone and as the payload of a datagram to queue pair 1,
+// and the IP addresses of a REQ.
+void AddMads(Corpus* corpus) {
+  for (uint16_t attribute = 0x0f; attribute <= 0x1b; ++attribute) {
+    MadHeader header;
+    header.attribute_id = attribute;
+    std::vector<uint8_t> mad(kMadBytes);
+    header.Write(mad.data());
+    for (size_t i = MadHeader::kSize; i < mad.size(); ++i) mad[i] = static_cast<uint8_t>(7 * i);
+    corpus->Add(0, mad);
+    Bth bth{.opcode = Opcode::kUdSendOnly, .dest_qpn = kGsiQpn, .ack_request = true};
+    std::vector<uint8_t> frame = BuildFrame(TestPath(false, false), bth, mad.size());
+    std::copy(mad.begin(), mad.end(), frame.end() - static_cast<ptrdiff_t>(mad.size() + 4));
+    corpus->Add(0, frame);
+  }
+  for (const uint8_t version : {4, 6}) {
+    std::vector<uint8_t> ip(IpCmHeader::kSize);
+    IpCmHeader{version, 7, IpAddress::FromV4(0x01020304), IpAddress::FromV4(5)}.Write(ip.data());
+    corpus->Add(0, ip);
+  }
+}
+
 void AddText(Corpus* corpus) {
   for (const char* text : {"198.51.100.1", "::ffff:198.51.100.1", "fd00:51::1", "::", "1.2.3.256",
                            "52:54:00:00:00:0A", "52:54:00:00:00:0g", "52:54:00:00:00-0a"}) {
@@ -90,6 +115,7 @@ int main(int argc, char** argv) {
   sluice::wire::Corpus corpus(argv[1]);
   sluice::wire::AddOpcodes(&corpus);
   sluice::wire::AddDamaged(&corpus);
+  sluice::wire::AddMads(&corpus);
   sluice::wire::AddText(&corpus);
   if (!corpus.ok()) std::fprintf(stderr, "seeds_wire: cannot write into %s\n", argv[1]);
   return corpus.ok() ? 0 : 1;

@@ -146,7 +146,7 @@ void Schedule::PlanMessages(int side) {
     if (m.op == Opcode::kRdmaRead) PlanRead(side, k, &m);
     m.bad_key =
         !must_succeed_ && (IsWrite(m.op) || FetchesData(m.op)) && m.length > 0 && Chance(0.03);
-    if (IsAtomic(m.op)) PlanAtomic(side, k, &m, words);
+    if (IsAtomic(m.op)) PlanAtomic(k, &m, words);
     m.fence = Chance(0.2);
     m.inlined = !FetchesData(m.op) && m.length <= 200 && Chance(0.5);
     m.signalled = k + 1 == n || Chance(0.7);
@@ -174,7 +174,7 @@ void Schedule::PlanRead(int side, size_t k, Message* m) {
   m->target = earlier[other].target;
 }
 
-void Schedule::PlanAtomic(int, size_t k, Message* m, uint64_t (&words)[kWords]) {
+void Schedule::PlanAtomic(size_t k, Message* m, uint64_t (&words)[kWords]) {
   const size_t w = rng_.Below(kWords);
   m->length = 8;
   m->target = WordBase() + static_cast<uint32_t>(w) * 2 * kGap;

@@ -115,20 +115,20 @@ class Schedule {
   }
 
   void MakeSide(int i);
-  void PlanMessages(int i);
-  void PlanRead(int i, size_t k, Message* m);
-  void PlanAtomic(int i, size_t k, Message* m, uint64_t (&words)[kWords]);
+  void PlanMessages(int side);
+  void PlanRead(int side, size_t k, Message* m);
+  void PlanAtomic(size_t k, Message* m, uint64_t (&words)[kWords]);
   void ConnectSides();
-  void Act(int i);
-  void PostSend(int i);
-  void PostReceive(int i);
-  void TakeSendCompletions(int i);
-  void TakeReceiveCompletions(int i);
-  void OnSend(int i, const verbs::WorkCompletion& c);
-  void OnReceive(int i, const verbs::WorkCompletion& c);
+  void Act(int side);
+  void PostSend(int side);
+  void PostReceive(int side);
+  void TakeSendCompletions(int side);
+  void TakeReceiveCompletions(int side);
+  void OnSend(int side, const verbs::WorkCompletion& c);
+  void OnReceive(int side, const verbs::WorkCompletion& c);
   bool Intact(int from, const Message& m, uint32_t offset) const;
   bool GotWhatItAskedFor(int side, const Message& m) const;
-  bool SendsOver(int i) const;
+  bool SendsOver(int side) const;
   bool StepOnce();
   void Finish();
   void CheckMemory();

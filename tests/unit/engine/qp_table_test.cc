@@ -58,7 +58,7 @@ TEST(QpTable, ADeadNumberStaysDeadFor128GenerationsOfItsSlot) {
 
 // At 2^17 queue pairs seven bits of generation are left, and then a number comes again.
 TEST(QpTable, TheLargestTableKeepsSevenBitsOfGeneration) {
-  const memory::NumberPermutation p(5);
+  const NumberPermutation p(5);
   EXPECT_EQ(p.kMask + 1, QpTable::kMaxCapacity << 7);
 }
 

@@ -5,14 +5,12 @@
 //
 // A Feistel network of four rounds on halves (Luby and Rackoff, SIAM J. Comput. 1988) with a
 // multiplicative round function under 64-bit round keys.
-#ifndef SLUICE_MEMORY_KEY_PERMUTATION_H_
-#define SLUICE_MEMORY_KEY_PERMUTATION_H_
-
-#include <cstdint>
+#ifndef SLUICE_BASE_KEY_PERMUTATION_H_
+#define SLUICE_BASE_KEY_PERMUTATION_H_
 
 #include "base/rng.h"
 
-namespace sluice::memory {
+namespace sluice {
 
 template <int kHalfBits>
 class FeistelPermutation {
@@ -61,6 +59,6 @@ class FeistelPermutation {
 using KeyPermutation = FeistelPermutation<16>;
 using NumberPermutation = FeistelPermutation<12>;
 
-}  // namespace sluice::memory
+}  // namespace sluice
 
-#endif  // SLUICE_MEMORY_KEY_PERMUTATION_H_
+#endif  // SLUICE_BASE_KEY_PERMUTATION_H_

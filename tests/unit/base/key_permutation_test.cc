@@ -1,4 +1,4 @@
-#include "memory/key_permutation.h"
+#include "base/key_permutation.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <bit>
 #include <vector>
 
-namespace sluice::memory {
+namespace sluice {
 namespace {
 
 TEST(KeyPermutation, DecryptUndoesEncrypt) {
@@ -81,4 +81,4 @@ TEST(NumberPermutation, NeighboursLandFarApart) {
 }
 
 }  // namespace
-}  // namespace sluice::memory
+}  // namespace sluice

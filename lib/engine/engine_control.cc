@@ -1,0 +1,69 @@
+// Where the engine meets its control plane: frames that are none of a queue pair's.
+#include "absl/status/status.h"
+#include "engine/engine.h"
+
+namespace sluice::engine {
+namespace {
+
+// Frames in one poll, so that data is not kept waiting by many handshakes at once.
+constexpr int kControlPerPoll = 8;
+// Ethernet, IPv6, UDP, BTH, the longest extension headers that go with payload, and the iCRC.
+constexpr int64_t kHeaders = 14 + 40 + 8 + 12 + 20 + 4;
+
+// The MTU code of the largest packets that a port carries.
+uint8_t MaxMtu(const port::Capabilities& c) {
+  uint8_t code = 5;
+  while (code > 1 && kHeaders + (int64_t{128} << code) > c.max_frame) --code;
+  return code;
+}
+
+}  // namespace
+
+absl::Status Engine::EnableControl(ControlConfig config) {
+  if (control_ != nullptr) {
+    return absl::FailedPreconditionError("the engine answers for an address already");
+  }
+  if (port_->capabilities().elides_payload) {
+    return absl::FailedPreconditionError("the port carries headers only, datagrams need more");
+  }
+  config.max_mtu = MaxMtu(port_->capabilities());
+  config.icrc = config_.icrc;
+  config.start = last_poll_;
+  control_ = std::make_unique<ControlPlane>(config);
+  return absl::OkStatus();
+}
+
+[[gnu::cold, gnu::noinline]] void Engine::OnRefused(Time now, wire::DropCause cause,
+                                                    const port::Packet& packet) {
+  // An ARP frame without filling is shorter than any RoCE frame.
+  const bool foreign = cause == wire::DropCause::kRunt || cause == wire::DropCause::kEtherType ||
+                       cause == wire::DropCause::kNotUdp;
+  if (control_ != nullptr && foreign) return control_->OnForeignFrame(now, packet);
+  wire_drops_[static_cast<size_t>(cause)].Add(1);
+}
+
+[[gnu::cold, gnu::noinline]] void Engine::OnUnknownQp(transport::Context& ctx,
+                                                      const wire::FrameView& view,
+                                                      const port::Packet& packet) {
+  if (control_ != nullptr && view.dest_qpn == wire::kGsiQpn) {
+    return control_->OnDatagram(ctx.now, view, packet);
+  }
+  drops_.Add(transport::RxDrop::kUnknownQp);
+}
+
+std::optional<Time> Engine::NextTimer() const {
+  const std::optional<Time> timer = wheel_.NextDeadline();
+  const std::optional<Time> control = control_ != nullptr ? control_->NextDeadline() : std::nullopt;
+  if (!control) return timer;
+  return timer ? Earlier(*timer, *control) : *control;
+}
+
+void Engine::WriteControl() {
+  for (int i = 0; i < kControlPerPoll && control_->HasFrame(); ++i) {
+    port::Packet* packet = NextFree();
+    if (packet == nullptr) return;
+    if (control_->Write(packet, port_->capabilities().linear_room)) Commit();
+  }
+}
+
+}  // namespace sluice::engine

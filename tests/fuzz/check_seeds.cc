@@ -1,0 +1,192 @@
+#include "check_seeds.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "wire/headers.h"
+
+namespace sluice::fuzz {
+namespace {
+
+using wire::Opcode;
+
+// Where things lie in an untagged IPv4 frame.
+enum Offset : uint8_t {
+  kIpVersion = 14,
+  kIpFragment = 20,
+  kIpTtl = 22,
+  kIpDestination = 33,
+  kUdpLength = 39,
+  kOpcode = 42,
+  kPadAndVersion = 43,
+  kQpn = 49,
+  kPsnHigh = 51,
+  kAtomicVa = 61,
+};
+// The fourth byte of Do::kAlter: lengths and checksum are made right after it.
+constexpr uint8_t kRepaired = 2;
+constexpr uint8_t kWhole = 200;           // the payload code of a whole packet
+constexpr uint8_t kPlace = 1;             // the RETH's address code: inside the region
+constexpr uint8_t kOtherDomain = 1 << 3;  // and its key codes
+constexpr uint8_t kNoRemoteWrite = 2 << 3;
+constexpr uint8_t kUnknownKey = 3 << 3;
+constexpr uint8_t kThreePackets = 4 << 5;
+
+constexpr Instruction Alter(uint8_t where, uint8_t bits, uint8_t how = 0) {
+  return {Do::kAlter, 0, where, 0, bits, how};
+}
+constexpr Instruction Request(uint8_t qp, Opcode opcode, uint8_t payload, uint8_t reth = 0,
+                              uint8_t bend = 0, uint8_t psn = 0) {
+  return {Do::kRequest, qp, static_cast<uint8_t>(opcode), psn, payload, bend, reth};
+}
+constexpr Instruction Response(uint8_t syndrome, uint8_t psn, uint8_t kind = 0, uint8_t bend = 0,
+                               uint8_t qp = 0) {
+  return {Do::kResponse, qp, syndrome, psn, 0, bend, kind, 8};
+}
+
+using Program = std::vector<Instruction>;
+
+Program Altered(uint8_t where, uint8_t bits, uint8_t how = 0) {
+  return {Alter(where, bits, how), Request(0, Opcode::kRcSendOnly, 8)};
+}
+
+Program FrameOrQueuePair(Check check) {
+  const Instruction send = Request(0, Opcode::kRcSendOnly, 8);
+  switch (check) {
+    case Check::kIpHeader:
+      return Altered(kIpVersion, 0x10);
+    case Check::kFragment:
+      return Altered(kIpFragment, 0x20, kRepaired);
+    case Check::kIpChecksum:
+      return Altered(kIpTtl, 1);
+    case Check::kIpLength:
+      return Altered(kUdpLength, 4);
+    case Check::kTransportVersion:
+      return Altered(kPadAndVersion, 1);
+    case Check::kOpcode:
+      return Altered(kOpcode, 0x1b);
+    case Check::kTransportLength:
+      return Altered(kPadAndVersion, 0x30);
+    case Check::kQpn:
+      return Altered(kQpn, 1);
+    case Check::kPkey:
+      return {Request(0, Opcode::kRcSendOnly, 8, 0, kBadPkey)};
+    case Check::kService:
+      return {Request(0, Opcode::kUcSendOnly, 8)};
+    case Check::kState:
+      return {Request(3, Opcode::kRcSendOnly, 8), Request(4, Opcode::kRcSendOnly, 8)};
+    case Check::kSourceAddress:
+      return {Request(0, Opcode::kRcSendOnly, 8, 0, kBadSource)};
+    case Check::kDestinationAddress:
+      return Altered(kIpDestination, 3, kRepaired);
+    default:
+      return {send};
+  }
+}
+
+Program Requests(Check check) {
+  const Instruction first = Request(0, Opcode::kRcWriteFirst, kWhole, kThreePackets | kPlace);
+  Program p;
+  switch (check) {
+    case Check::kRequestIcrc:
+      return {Request(0, Opcode::kRcSendOnly, 8, 0, kBadIcrc)};
+    case Check::kPsnAhead:
+      return Altered(kPsnHigh, 0x20);
+    case Check::kPsnBehind:
+      return Altered(kPsnHigh, 0xe0);
+    case Check::kPsnOrder:
+      return {Request(0, Opcode::kRcSendOnly, 8, 0, 0, 3),
+              Request(0, Opcode::kRcWriteOnly, 8, kPlace, 0, 0xff)};
+    case Check::kOpcodeSequence:
+      return {first, Request(0, Opcode::kRcSendLast, 8)};
+    case Check::kPacketLength:
+      return {Request(0, Opcode::kRcSendFirst, 8)};
+    case Check::kReceiverReady:
+      return {Request(1, Opcode::kRcSendOnly, 8)};
+    case Check::kCompletionRoom:
+      for (int i = 0; i < 5; ++i) p.push_back(Request(5, Opcode::kRcSendOnly, 8));
+      return p;
+    case Check::kReceiveLength:
+      for (int i = 0; i < 5; ++i) {
+        p.push_back(Request(0, i == 0 ? Opcode::kRcSendFirst : Opcode::kRcSendMiddle, kWhole));
+      }
+      return p;
+    case Check::kWriteLength:
+      return {first, Request(0, Opcode::kRcWriteLast, kWhole)};
+    case Check::kKey:
+      return {Request(0, Opcode::kRcWriteOnly, 8, kUnknownKey | kPlace)};
+    case Check::kDomain:
+      return {Request(0, Opcode::kRcWriteOnly, 8, kOtherDomain | kPlace)};
+    case Check::kRights:
+      return {Request(0, Opcode::kRcWriteOnly, 8, kNoRemoteWrite | kPlace)};
+    case Check::kBounds:
+      return {Request(0, Opcode::kRcWriteOnly, 8, 3), Request(5, Opcode::kRcWriteOnly, 8, 4)};
+    case Check::kStillRegistered:
+      return {first,
+              {Do::kControl, 0, static_cast<uint8_t>(Control::kDeregister)},
+              Request(0, Opcode::kRcWriteMiddle, kWhole)};
+    case Check::kAtomicAlignment:
+      return {Alter(kAtomicVa, 4), Request(0, Opcode::kRcFetchAdd, 0, kPlace)};
+    case Check::kDuplicateRange:
+      return {Request(0, Opcode::kRcReadRequest, 0, kPlace),
+              Request(0, Opcode::kRcReadRequest, 0, kThreePackets | kPlace, 0, 0xff)};
+    default:
+      return {first};
+  }
+}
+
+Program Answers(Check check) {
+  const Instruction nak = Response(0x60, 0);
+  switch (check) {
+    case Check::kResponseIcrc:
+      return {Response(31, 0, 0, kBadIcrc)};
+    case Check::kSyndrome:
+      return {Response(0x40, 0), Response(0x65, 0)};
+    case Check::kAckOutstanding:
+      return {Response(31, 9), Response(31, 0x80)};
+    case Check::kResponseOutstanding:
+      return {Response(31, 9, 4), Response(31, 9, 3)};
+    case Check::kResponseFits:
+      return {Response(31, 0, 4), Response(31, 0, 5), Response(31, 0, 3)};
+    case Check::kNakCurrent:
+      return {Response(31, 0xff), Response(0x61, 0xff)};
+    case Check::kNakOncePerRoundTrip:
+      return {nak, nak};
+    case Check::kRetryBudget:
+      return {nak, {Do::kTime, 0, 22, 9}, nak, {Do::kAgain, 0, 9}, {Do::kTime, 0, 22, 9}, nak};
+    case Check::kCnpOutstanding:
+      return {Response(0, 0, 2, kBecn, 1)};
+    case Check::kCnpRate:
+      return {Response(0, 0, 2, kBecn), {Do::kAgain, 0, 39}};
+    case Check::kNakRate: {
+      Program p;
+      for (uint8_t i = 0; i < 12; ++i) {
+        p.push_back(Request(0, Opcode::kRcSendOnly, 8, 0, 0, static_cast<uint8_t>(13 - i)));
+      }
+      return p;
+    }
+    default:  // Check::kDuplicateRate
+      return {Request(0, Opcode::kRcSendOnly, 8), {Do::kAgain, 0, 39}, {Do::kAgain, 0, 39}};
+  }
+}
+
+}  // namespace
+
+ProgramWriter SeedOf(Check check) {
+  ProgramWriter program({0, 0, 1, 1});
+  program.Add({Do::kPoll, 0, 3});
+  if (check == Check::kRunt) {
+    const std::vector<uint8_t> cut(53, 0x45);
+    program.AddRaw(0, 0, cut);
+    return program;
+  }
+  const Program p = check < Check::kRequestIcrc    ? FrameOrQueuePair(check)
+                    : check < Check::kResponseIcrc ? Requests(check)
+                                                   : Answers(check);
+  for (const Instruction& i : p) program.Add(i);
+  program.Add({Do::kTime, 0, 0});
+  program.Add({Do::kPoll, 0, 3});
+  return program;
+}
+
+}  // namespace sluice::fuzz
