@@ -31,7 +31,7 @@ struct CaseOptions {
   uint64_t seed = 1;
   uint8_t our_timeout = 16;  // 4.096 us * 2^16: 268 ms; the emulated guest may stand still for long
   uint8_t guest_timeout = 15;
-  std::string algorithm = "dcqcn";  // of our requester
+  std::string algorithm;  // of our requester; empty: the default of the service
   uint32_t limit_s = 30;
   bool lossy = false;  // messages may be missing (UC, UD): each that arrives must be whole
   // What must go wrong, and the number (enum ibv_wc_status) with which the first request ends then.

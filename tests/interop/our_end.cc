@@ -13,6 +13,7 @@
 namespace sluice::interop {
 namespace {
 
+constexpr uint32_t kQkey = 0x11111111;
 constexpr char kOurMac[] = "02:00:00:00:00:02";
 constexpr char kGuestMac[] = "52:54:00:00:00:01";
 constexpr const char* kOurAddress[] = {"198.51.100.2", "2001:db8:51::2"};
@@ -82,8 +83,6 @@ OurEnd::~OurEnd() {
   region_.reset();
 }
 
-bool OurEnd::Offers(const CaseOptions& options) { return options.service == "rc"; }
-
 size_t OurEnd::MessageOf(uint32_t q, uint32_t m) const {
   return SlotOf(q, m) + interop_start(m, options_.atomic() ? 1 : 0);
 }
@@ -122,6 +121,9 @@ absl::Status OurEnd::Create() {
   for (Queue& queue : queues_) {
     verbs::QueuePairOptions o;
     o.send_completions = o.receive_completions = cq_.get();
+    o.type = options_.reliable()   ? verbs::QueuePairType::kRc
+             : options_.datagram() ? verbs::QueuePairType::kUd
+                                   : verbs::QueuePairType::kUc;
     o.send_depth = options_.depth;
     o.receive_depth = options_.count;
     auto qp = device_->CreateQueuePair(pd_.get(), o);
@@ -145,6 +147,14 @@ std::string OurEnd::Description() const {
 
 absl::Status OurEnd::Connect(const PeerEnd& peer) {
   peer_ = peer;
+  if (options_.datagram()) {
+    verbs::AddressOptions a;
+    a.peer_mac = kGuestMac;
+    a.peer_address = kGuestAddress[options_.ipv6 ? 1 : 0];
+    auto handle = device_->CreateAddressHandle(a);
+    if (!handle.ok()) return handle.status();
+    guest_ = *std::move(handle);
+  }
   for (uint32_t q = 0; q < options_.queue_pairs; ++q) {
     verbs::ConnectOptions o;
     o.peer_qpn = peer.qpns[q];
@@ -155,6 +165,7 @@ absl::Status OurEnd::Connect(const PeerEnd& peer) {
     o.mtu = options_.mtu;
     o.timeout = options_.our_timeout;
     o.algorithm = options_.algorithm;
+    o.qkey = kQkey;
     o.max_rd_atomic = options_.rd_atomic;
     o.retry_count = options_.retry;
     o.rnr_retry = options_.rnr_retry;
@@ -190,6 +201,9 @@ absl::Status OurEnd::PostRequest(uint32_t q, uint32_t m) {
   if (options_.size != 0) r.segments = {&segment, 1};
   r.imm = INTEROP_IMM + m;
   r.remote_address = peer_.va + MessageOf(q, m);
+  r.address_handle = guest_.get();
+  r.remote_qpn = peer_.qpns[q];
+  r.remote_qkey = kQkey;
   r.rkey = options_.bad_rkey ? ~peer_.rkey : peer_.rkey;
   if (options_.atomic()) {
     const uint64_t operand = interop_operand(options_.seed, q, m);
@@ -278,6 +292,9 @@ absl::Status OurEnd::CheckReceive(uint32_t q, uint32_t m, const verbs::WorkCompl
   const uint32_t head = options_.datagram() ? INTEROP_GRH : 0;
   if (c.byte_length != options_.size + head) {
     return Wrong(absl::StrFormat("message %d: %d bytes", m, c.byte_length));
+  }
+  if (options_.datagram() && (!c.has_grh || c.source_qpn != peer_.qpns[q])) {
+    return Wrong(absl::StrFormat("datagram %d: from QP %d", m, c.source_qpn));
   }
   // A WRITE lies where its sender said, a SEND in the receive that it took.
   return Compare(q, sent, MessageOf(q, options_.op == Op::kWriteImm ? sent : m));

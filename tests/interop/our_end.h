@@ -31,9 +31,6 @@ class OurEnd {
   OurEnd(const CaseOptions& options, Wire* wire, Clock* clock);
   ~OurEnd();
 
-  // Whether the build has the verbs that the case asks for.
-  static bool Offers(const CaseOptions& options);
-
   absl::Status Create();
   // Our side as the agent's `go` line wants it.
   std::string Description() const;
@@ -80,6 +77,7 @@ class OurEnd {
   size_t bytes_ = 0;
   std::unique_ptr<verbs::MemoryRegion> region_;
   std::vector<Queue> queues_;
+  std::unique_ptr<verbs::AddressHandle> guest_;  // datagrams
   PeerEnd peer_;
   uint64_t finished_ = 0;
   bool failed_as_expected_ = false;

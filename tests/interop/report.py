@@ -18,9 +18,6 @@ def cell(verdicts):
     if not verdicts:
         return "-"
     passed = sum(v.result == "passed" for v in verdicts)
-    skipped = sum(v.result == "skipped" for v in verdicts)
-    if skipped == len(verdicts):
-        return "not built"
     return f"{passed} of {len(verdicts)}" if passed < len(verdicts) else f"{passed}"
 
 
@@ -38,14 +35,15 @@ def kinds(verdicts):
     return list(dict.fromkeys((v.case["service"], v.case["op"]) for v in verdicts))
 
 
-def results(versions, verdicts):
+def results(versions, verdicts, talks, talks_failed, selection):
     plain = by(verdicts, special="none")
     odd = [v for v in verdicts if v.case["special"] != "none"]
     failed = [v for v in verdicts if v.result == "failed"]
     passed = sum(v.result == "passed" for v in verdicts)
     lines = [BEGIN, "",
              f"Peer: Debian's Linux {versions['linux']} with rdma_rxe, rdma-core "
-             f"{versions['rdma-core']}. {passed} of {len(verdicts)} cases passed.", "",
+             f"{versions['rdma-core']}. {passed} of {len(verdicts)} cases passed"
+             + (" (a pairwise selection)." if selection else "."), "",
              "Cases passed; a failure would show as `n of m`. Each cell covers both initiators, IPv4 "
              "and IPv6, and the MTUs and sizes of that service:", ""]
     lines += table(["", *(f if f != "none" else "no fault" for f in matrix.FAULTS)],
@@ -58,12 +56,15 @@ def results(versions, verdicts):
                    [[f"{service.upper()} {TITLES[op]}",
                      *(cell(by(odd, service=service, op=op, special=s)) for s in specials)]
                     for service, op in kinds(odd)])
+    lines += ["", f"RDMA-CM: {len(talks) - talks_failed} of {len(talks)} conversations with rping and "
+              "ucmatose of rdma-core, as client and as server, over IPv4 and IPv6, with nothing known "
+              "but addresses (ARP and neighbour discovery by the guest's kernel and lib/net)."]
     if failed:
         lines += ["", "Failed:", ""] + [f"- `{matrix.name(v.case)}`: {v.why}" for v in failed]
     return "\n".join([*lines, "", END])
 
 
-def write(path, versions, verdicts):
+def write(path, versions, verdicts, talks=(), talks_failed=0, selection=False):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     before, begin, rest = text.partition(BEGIN)
@@ -71,4 +72,4 @@ def write(path, versions, verdicts):
     if not begin or not end:
         raise ValueError(f"{path} lacks the marks between which results are written")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(before + results(versions, verdicts) + after)
+        file.write(before + results(versions, verdicts, talks, talks_failed, selection) + after)
