@@ -40,10 +40,11 @@ class BareQueuePair {
     cc::FlowContext flow;
     flow.line_rate = Bandwidth::GigabitsPerSecond(400);
     flow.mtu = Bytes(1024);
-    qp_->Connect(
+    qp_->StartReceiving(
         c, [this](void* at, const cc::FlowContext& f) { return algorithm_->MakeController(at, f); },
         [this](void* at, const cc::FlowContext& f) { return algorithm_->MakeReceiver(at, f); },
         flow, Bytes(0), now_, &counters_);
+    qp_->StartSending(c);
   }
 
   static constexpr uint32_t kOurs = 1000;
