@@ -4,13 +4,13 @@ namespace sluice::transport {
 
 void FeedbackBatch::Add(SendFlow* flow, const AckSignal& signal) {
   if (signal_count_ == signals_.size()) return;
-  const size_t at = signal_count_++;
-  signals_[at].signal = signal;
-  signals_[at].next = kNone;
+  const uint8_t at = static_cast<uint8_t>(signal_count_++);
+  signals_[at] = signal;
+  next_[at] = kNone;
   // Bursts touch few flows, and mostly the one touched last.
   for (size_t i = touched_count_; i-- > 0;) {
     if (touched_[i].flow == flow) {
-      signals_[touched_[i].last].next = at;
+      next_[touched_[i].last] = at;
       touched_[i].last = at;
       return;
     }
@@ -23,8 +23,8 @@ void FeedbackBatch::Deliver(const Touched& t, Time now) {
   cc::Feedback f;
   f.now = now;
   bool timed = false;
-  for (size_t i = t.first; i != kNone; i = signals_[i].next) {
-    const AckSignal& s = signals_[i].signal;
+  for (uint8_t i = t.first; i != kNone; i = next_[i]) {
+    const AckSignal& s = signals_[i];
     f.acked += s.sample.acked;
     f.acked_packets += s.packets;
     f.in_flight = s.in_flight;

@@ -20,15 +20,15 @@ namespace sluice::transport {
 // What one acknowledgement told: a sample and the aggregates that go with it.
 struct AckSignal {
   cc::Sample sample;
-  uint32_t packets = 0;
   Bytes in_flight;           // after it
   Bandwidth delivered_rate;  // zero: unknown
-  bool app_limited = false;
+  uint32_t packets = 0;
   // From peers of the extension.
-  cc::SignalSet present;  // beyond the round trip, which the sample tells
-  Bytes ce_bytes;
   uint32_t ce_packets = 0;
+  Bytes ce_bytes;
   uint32_t active_senders = 0;
+  cc::SignalSet present;  // beyond the round trip, which the sample tells
+  bool app_limited = false;
 };
 
 class FeedbackBatch {
@@ -50,20 +50,18 @@ class FeedbackBatch {
   bool empty() const { return touched_count_ == 0; }
 
  private:
-  static constexpr size_t kNone = ~size_t{0};
-  struct Entry {
-    AckSignal signal;
-    size_t next = kNone;  // next signal of the same flow
-  };
+  static_assert(port::kMaxBurst <= 254);
+  static constexpr uint8_t kNone = 255;
   struct Touched {
     SendFlow* flow = nullptr;
-    size_t first = kNone;
-    size_t last = kNone;
+    uint8_t first = kNone;
+    uint8_t last = kNone;
   };
 
   void Deliver(const Touched& t, Time now);
 
-  std::array<Entry, port::kMaxBurst> signals_;
+  std::array<AckSignal, port::kMaxBurst> signals_;
+  std::array<uint8_t, port::kMaxBurst> next_;  // the next signal of the same flow
   std::array<cc::Sample, cc::kMaxSamples> samples_;
   std::array<Touched, port::kMaxBurst> touched_;
   size_t signal_count_ = 0;

@@ -179,7 +179,7 @@ class Words(Folder):
             (['exec', 'incast', '--seed', 'x', '-o', out], '--seed'),
             (['report', out, '-o', out], 'run.json'),
             (['describe', 'incats'], "did you mean 'incast'?"),
-            (['run', 'joinleave'], 'joinleave'),
+            (['run', 'websearch'], 'websearch'),
             ([], ''),
         ]
         # What the contract names and is not built is as unknown as any other word.

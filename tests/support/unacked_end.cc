@@ -207,6 +207,12 @@ wire::DecodedFrame UnackedEnd::Frame(uint8_t opcode, uint32_t psn,
   if (t.atomic_ack_eth) f.atomic_ack_eth = wire::AtomicAckEth{};
   if (t.ieth) f.ieth = wire::Ieth{1};
   if (t.imm) f.imm = wire::ImmDt{0x01020304};
+  if (t.extended && t.payload_allowed) f.extended_data = wire::ExtendedData{};
+  if (f.bth.opcode == wire::Opcode::kXtWrite || f.bth.opcode == wire::Opcode::kXtWriteImm) {
+    f.extended_target = wire::ExtendedTarget{};
+  }
+  if (t.extended && !t.payload_allowed) f.extended_ack = wire::ExtendedAck{};
+  if (f.bth.opcode == wire::Opcode::kXtSack) f.sack_block = wire::SackBlock{};
   f.payload = std::move(payload);
   return f;
 }
