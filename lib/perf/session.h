@@ -23,7 +23,7 @@ inline constexpr int kSessionVersion = 3;
 // The part of the options on which both ends must agree.
 cli::Json SharedOptionsJson(const Options& options);
 // The server's own options with the client's shared ones; everything is checked again.
-absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& shared);
+absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& j);
 
 // Server: whether the two use selective repeat, from its merged options and the client's shared
 // ones. Client: the same, as the server's answer says it.

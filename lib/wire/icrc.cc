@@ -34,7 +34,7 @@ uint32_t PortableHeaders(const uint8_t* l3, bool ipv6, size_t n) {
 
 // False until the initialiser has run, so that a caller from another static initialiser gets the
 // portable kernel.
-const bool g_vector = VectorCrcSupported();
+const bool kVector = VectorCrcSupported();
 
 }  // namespace
 
@@ -56,7 +56,7 @@ alignas(64) const uint8_t kIcrcMask[2][64] = {
 const CrcKernel kPortableCrc = {PortableCrc, PortableCrcCopy, PortableHeaders};
 
 uint32_t Crc(uint32_t crc, const uint8_t* p, size_t n) {
-  return g_vector ? kVectorCrc.crc(crc, p, n) : PortableCrc(crc, p, n);
+  return kVector ? kVectorCrc.crc(crc, p, n) : PortableCrc(crc, p, n);
 }
 
 uint32_t Crc(uint32_t crc, std::span<const ByteRun> runs) {
@@ -65,7 +65,7 @@ uint32_t Crc(uint32_t crc, std::span<const ByteRun> runs) {
 }
 
 uint32_t CrcCopy(uint32_t crc, uint8_t* dst, const uint8_t* src, size_t n) {
-  return g_vector ? kVectorCrc.crc_copy(crc, dst, src, n) : PortableCrcCopy(crc, dst, src, n);
+  return kVector ? kVectorCrc.crc_copy(crc, dst, src, n) : PortableCrcCopy(crc, dst, src, n);
 }
 
 uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs) {
@@ -77,7 +77,7 @@ uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs) {
 }
 
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes) {
-  return g_vector ? kVectorCrc.headers(l3, ipv6, l3_to_payload_bytes)
+  return kVector ? kVectorCrc.headers(l3, ipv6, l3_to_payload_bytes)
                   : PortableHeaders(l3, ipv6, l3_to_payload_bytes);
 }
 
