@@ -4,9 +4,11 @@ Its network card is a pair of unix datagram sockets, one Ethernet frame to the d
 reached through a virtio-serial port. Neither needs root.
 """
 
+import ctypes
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -25,6 +27,11 @@ def accelerator():
     if os.access("/dev/kvm", os.W_OK) and not os.path.exists("/sys/module/kvm_pvm"):
         return ["-accel", "kvm", "-accel", "tcg", "-cpu", "max"]
     return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+
+
+def end_with_parent():
+    """In the child: a guest must not outlive a suite that is killed (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Peer:
@@ -47,7 +54,7 @@ class Peer:
         with open(os.path.join(folder, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(
                 self.command(image), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                start_new_session=True, preexec_fn=end_with_parent)
 
     def command(self, image):
         arguments = (f"console=ttyS0 quiet panic=-1 sluice.mtu={NIC_MTU} "
