@@ -90,6 +90,8 @@ class Session {
       if (cli::InterruptScope::Interrupted()) return absl::CancelledError("interrupted");
       if (control_->Readable()) break;
     }
+    // What arrived with the last poll.
+    if (!target->Pump()) return absl::AbortedError(target->error());
     absl::StatusOr<cli::Json> done = control_->Receive(kAnswerLimit);
     if (!done.ok()) return done.status();
     result_.cycles = source_->Cycles() - began;

@@ -308,17 +308,20 @@ struct ConnectOptions {
   int access = kRemoteWrite | kRemoteRead | kRemoteAtomic;  // what the peer may do
 };
 
+// The way to the peer, as a step of Modify takes it; the fields are those of ConnectOptions.
+struct PathAttributes {
+  std::string peer_mac;
+  std::string peer_address;
+  uint8_t dscp = 26;
+  uint8_t cnp_dscp = 48;
+  uint8_t hop_limit = 64;
+  uint32_t flow_label = 0;
+};
+
 // What a step of Modify may bring. IBTA 1.4, 11.2.5.2 says which step needs and takes which; the
 // algorithm (with base_rtt_ns) may come with the step to RTR.
 struct QueuePairAttributes {
-  struct Path {
-    std::string peer_mac;
-    std::string peer_address;
-    uint8_t dscp = 26;
-    uint8_t cnp_dscp = 48;
-    uint8_t hop_limit = 64;
-    uint32_t flow_label = 0;
-  };
+  using Path = PathAttributes;
   std::optional<uint16_t> pkey;
   std::optional<uint32_t> qkey;
   std::optional<int> access;

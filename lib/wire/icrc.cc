@@ -78,7 +78,7 @@ uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs) {
 
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes) {
   return kVector ? kVectorCrc.headers(l3, ipv6, l3_to_payload_bytes)
-                  : PortableHeaders(l3, ipv6, l3_to_payload_bytes);
+                 : PortableHeaders(l3, ipv6, l3_to_payload_bytes);
 }
 
 uint32_t IcrcOfLinear(const uint8_t* l3, bool ipv6, size_t l3_to_icrc_bytes) {
