@@ -77,6 +77,10 @@ uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs) {
 }
 
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes) {
+  if (l3_to_payload_bytes > kMaxIcrcHeaderBytes) [[unlikely]] {
+    return Crc(IcrcOfHeaders(l3, ipv6, kMaxIcrcHeaderBytes), l3 + kMaxIcrcHeaderBytes,
+               l3_to_payload_bytes - kMaxIcrcHeaderBytes);
+  }
   return kVector ? kVectorCrc.headers(l3, ipv6, l3_to_payload_bytes)
                  : PortableHeaders(l3, ipv6, l3_to_payload_bytes);
 }

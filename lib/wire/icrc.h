@@ -30,14 +30,14 @@ uint32_t CrcCopy(uint32_t crc, uint8_t* dst, const uint8_t* src, size_t n);
 // Gathers `runs` to `dst`, which has room for their sum.
 uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs);
 
-// Upper bound of what IcrcOfHeaders takes.
+// What the kernels of IcrcOfHeaders take at once.
 inline constexpr size_t kMaxIcrcHeaderBytes = 128;
 
 // The CRC over eight 0xff bytes (in place of the missing LRH) and the headers from the IP header to
 // just before the payload, with those bits taken as ones that a network may change: IPv4 TOS, TTL
 // and header checksum, IPv6 traffic class, flow label and hop limit, the UDP checksum, BTH byte 4.
-// Reads `l3_to_payload_bytes` bytes at `l3`: IP (20 or 40) + UDP + BTH + extension headers, at most
-// 128. May also be given any number of further bytes that are not masked, up to that.
+// Reads `l3_to_payload_bytes` bytes at `l3`: IP (20 or 40) + UDP + BTH + extension headers. May
+// also be given any number of further bytes, which are not masked; up to 128 in all it is one pass.
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes);
 inline constexpr size_t kMaxMaskedBytes = 128;
 inline uint32_t IcrcOfHeaders(const FrameView& view) {

@@ -93,8 +93,8 @@ TEST(CmCaptures, FieldsOfRequestAndReply) {
 }
 
 TEST(CmCaptures, FieldsOfTheRest) {
-  const auto& rej =
-      std::get<wire::CmRej>(MadsOf(Golden("cm_reject_noserver_v4")).back().mad.message);
+  const auto rejected = MadsOf(Golden("cm_reject_noserver_v4"));
+  const auto& rej = std::get<wire::CmRej>(rejected.back().mad.message);
   EXPECT_EQ(rej.reason, wire::CmReason::kInvalidServiceId);
   EXPECT_EQ(rej.subject, wire::CmSubject::kReq);
   EXPECT_EQ(rej.local_comm_id, 0u);

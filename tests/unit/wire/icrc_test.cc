@@ -251,5 +251,20 @@ TEST(IcrcTest, GoldenFramesCarryTheIcrcThatWeCompute) {
   }
 }
 
+// Of a selective acknowledgement over IPv6 they are 136 bytes, more than the kernels take at once.
+TEST(IcrcOfHeaders, OfAnyLengthContinueAsPlainBytes) {
+  std::vector<uint8_t> bytes(256);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 37 + 5);
+  for (const bool ipv6 : {false, true}) {
+    const size_t shortest = (ipv6 ? 40 : 20) + 8 + 12;
+    const uint32_t head = IcrcOfHeaders(bytes.data(), ipv6, shortest);
+    for (size_t n = shortest; n <= bytes.size(); ++n) {
+      ASSERT_EQ(IcrcOfHeaders(bytes.data(), ipv6, n),
+                Crc(head, bytes.data() + shortest, n - shortest))
+          << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::wire
