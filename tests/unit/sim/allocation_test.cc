@@ -29,6 +29,9 @@ void Uncount(void* p) {
 }  // namespace
 
 void* operator new(std::size_t bytes) { return Count(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return Count(bytes, alignof(std::max_align_t));
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return Count(bytes, static_cast<std::size_t>(alignment));
 }
