@@ -4,31 +4,12 @@
 
 #include "base/checks.h"
 #include "transport/requester.h"
+#include "transport/send_completion.h"
 
 namespace sluice::transport {
-namespace {
-
-Status StatusOfNak(wire::NakCode code) {
-  switch (code) {
-    case wire::NakCode::kInvalidRequest:
-      return Status::kRemoteInvalidRequest;
-    case wire::NakCode::kRemoteAccessError:
-      return Status::kRemoteAccess;
-    default:
-      return Status::kRemoteOperation;
-  }
-}
-
-}  // namespace
 
 bool Requester::Complete(const SendWork& work, Status status) {
-  Completion c;
-  c.wr_id = work.wr_id;
-  c.qpn = qpn_;
-  c.byte_length = work.length;
-  c.status = status;
-  c.op = work.op;
-  return completions_->Push(c);
+  return PushSendCompletion(completions_, qpn_, work, status);
 }
 
 bool Requester::Retire(Context& ctx) {

@@ -1,6 +1,7 @@
 // The way in: acknowledgements, loss by time, probes and timers, and what they complete.
 #include <algorithm>
 
+#include "transport/send_completion.h"
 #include "transport/sr_sender.h"
 
 namespace sluice::transport {
@@ -12,27 +13,10 @@ constexpr uint8_t kMostBackoff = 10;
 // How soon a sender without a block asks the pool again.
 constexpr Duration kPoolRetry = Duration::Microseconds(10);
 
-Status StatusOf(wire::NakCode code) {
-  switch (code) {
-    case wire::NakCode::kInvalidRequest:
-      return Status::kRemoteInvalidRequest;
-    case wire::NakCode::kRemoteAccessError:
-      return Status::kRemoteAccess;
-    default:
-      return Status::kRemoteOperation;
-  }
-}
-
 }  // namespace
 
 bool SrSender::Complete(const SendWork& work, Status status) {
-  Completion c;
-  c.wr_id = work.wr_id;
-  c.qpn = qpn_;
-  c.byte_length = work.length;
-  c.status = status;
-  c.op = work.op;
-  return completions_->Push(c);
+  return PushSendCompletion(completions_, qpn_, work, status);
 }
 
 bool SrSender::Retire(Context& ctx) {
@@ -225,7 +209,7 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   if (aeth.IsNak()) {
     ctx.counters.Add(Count::kNaksReceived);
     // Errors are raised in order, so it is the oldest packet that is at fault.
-    if (outstanding()) ok = Fail(StatusOf(aeth.nak_code()));
+    if (outstanding()) ok = Fail(StatusOfNak(aeth.nak_code()));
   }
   Retire(ctx);
   return ok;

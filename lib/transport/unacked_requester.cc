@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "transport/send_completion.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -106,13 +107,7 @@ void UnackedRequester::EndBurst(Context& ctx) {
 }
 
 bool UnackedRequester::Complete(const SendWork& work, Status status) {
-  Completion c;
-  c.wr_id = work.wr_id;
-  c.qpn = qpn_;
-  c.byte_length = work.length;
-  c.status = status;
-  c.op = work.op;
-  return completions_->Push(c);
+  return PushSendCompletion(completions_, qpn_, work, status);
 }
 
 bool UnackedRequester::Retire(Context& ctx) {

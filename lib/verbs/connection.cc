@@ -20,13 +20,9 @@ absl::Status TooMuch(size_t given, size_t room) {
       absl::StrFormat("%d bytes of private data: at most %d fit", given, room));
 }
 
-// Queue pairs without READ have no depth to set.
-template <typename Options>
-void SetReadDepth(const cm::Parameters& p, Options* o) {
-  if constexpr (requires { o->max_rd_atomic; }) {
-    o->max_rd_atomic = std::min(o->max_rd_atomic, p.initiator_depth);
-    o->responder_resources = std::min(o->responder_resources, p.responder_resources);
-  }
+void SetReadDepth(const cm::Parameters& p, ConnectOptions* o) {
+  o->max_rd_atomic = std::min(o->max_rd_atomic, p.initiator_depth);
+  o->responder_resources = std::min(o->responder_resources, p.responder_resources);
 }
 
 absl::Status Rejection(const cm::Event& e, const std::string& peer) {
