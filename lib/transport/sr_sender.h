@@ -93,7 +93,7 @@ class SrSender {
   }
   void Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain);
   void DeliverThrough(Time now, uint64_t sequence, Gain* gain);
-  void DeliverBlock(Time now, const wire::SackBlock& block, Gain* gain);
+  void DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain);
   void TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
   void TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
   void PassWorks();
