@@ -25,12 +25,19 @@ int64_t PeriodsBetween(Time base, Time now, Duration period) {
 
 Dcqcn::Dcqcn(const DcqcnParams& params, const FlowContext& context)
     : params_(&params),
+      window_(params.window, context.base_rtt, context.line_rate),
       line_(static_cast<double>(context.line_rate.bps())),
       min_(std::min(static_cast<double>(params.min_rate.bps()), line_)),
       current_(line_),
       target_(line_),
       alpha_(params.g) {
   Publish(kStart);
+}
+
+void Dcqcn::OnFeedback(const Feedback& feedback) {
+  if (params_->notice == DcqcnParams::Notice::kAck && feedback.ce_packets > 0) {
+    Notified(feedback.now);
+  }
 }
 
 void Dcqcn::OnLoss(const Loss& loss) {
@@ -152,6 +159,7 @@ void Dcqcn::Increase() {
 
 void Dcqcn::Publish(Cause cause) {
   control_.rate = Bandwidth::BitsPerSecond(static_cast<int64_t>(current_));
+  control_.window = window_.Of(control_.rate);
   control_.cause = cause;
   control_.has_deadline = cut_pending_ || recovering_;
   if (cut_pending_ && recovering_) {
@@ -178,7 +186,7 @@ void Dcqcn::Restore(const State& state) {
 
 ReceiverAction DcqcnNotifier::OnData(const DataEvent& event) {
   ReceiverAction action;
-  if (!event.ce || (sent_ && Within(event.now, last_, interval_))) return action;
+  if (silent_ || !event.ce || (sent_ && Within(event.now, last_, interval_))) return action;
   sent_ = true;
   last_ = event.now;
   action.cnp = true;
@@ -188,7 +196,7 @@ ReceiverAction DcqcnNotifier::OnData(const DataEvent& event) {
 DcqcnParams DcqcnParams::Of(Preset preset) {
   DcqcnParams p;
   if (preset == Preset::kPaper) return p;
-  p.preset = Preset::kNs3;
+  p.preset = preset;
   p.law = Law::kTimed;
   p.ai = Bandwidth::MegabitsPerSecond(20);
   p.hai = Bandwidth::MegabitsPerSecond(200);
@@ -199,6 +207,11 @@ DcqcnParams DcqcnParams::Of(Preset preset) {
   p.target = Target::kKept;
   p.cnp_interval = Duration::Zero();
   p.loss = CutOn::kIgnore;
+  if (preset == Preset::kNs3Cx4) {
+    p.alpha_timer = Duration::Microseconds(1);
+    p.decrease_interval = Duration::Microseconds(4);
+    p.rate_timer = Duration::Microseconds(300);
+  }
   return p;
 }
 
@@ -218,7 +231,7 @@ namespace dcqcn {
 namespace {
 
 constexpr ParamSpec kSpecs[] = {
-    {"preset", "name", "paper", "paper|ns3-50us", "Zhu et al.; HPCC's ns-3 configuration",
+    {"preset", "name", "paper", "paper|ns3-50us|ns3-cx4", "Zhu et al.; HPCC's ns-3 configuration",
      "what the other parameters default to"},
     {"law", "name", "at-cnp", "at-cnp|timed", "Zhu et al., section 3; ns-3",
      "a CNP cuts at once, or when a timer next looks"},
@@ -241,11 +254,15 @@ constexpr ParamSpec kSpecs[] = {
      "N: the receiver sends one CNP per so long; 0: per marked packet"},
     {"loss", "name", "timeout", "timeout|any|ignore", "Sluice: the paper has no law for it",
      "which loss counts as a CNP, one per 50 us; timeout: also trimmed packets"},
+    {"notice", "name", "cnp", "cnp|ack", "ns-3: the CNP bit of an acknowledgement",
+     "what tells the sender of a mark: a packet of its own, or the acknowledgement"},
+    {"window", "name", "none", "none|rtt", "ns-3: HAS_WIN, VAR_WIN",
+     "bound in flight to a base round trip of the rate"},
 };
 
-Traits MakeTraits() {
+Traits MakeTraits(bool by_acknowledgement) {
   Traits traits;
-  traits.required.Add(Signal::kCnp);
+  traits.required.Add(by_acknowledgement ? Signal::kCeBytes : Signal::kCnp);
   traits.uses_rate = true;
   traits.lossless_only = true;
   traits.min_utilisation = 0.8;
@@ -258,11 +275,17 @@ Traits MakeTraits() {
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureDcqcn(const ParamList& params) {
   DcqcnParams chosen;
+  bool by_acknowledgement = false;
   for (const auto& [name, text] : params) {
-    // An unknown preset is refused by the reader below.
+    // What is unknown is refused by the reader below.
     if (name == "preset" && text == "ns3-50us") chosen = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
+    if (name == "preset" && text == "ns3-cx4") {
+      chosen = DcqcnParams::Of(DcqcnParams::Preset::kNs3Cx4);
+    }
+    if (name == "notice" && text == "ack") by_acknowledgement = true;
   }
-  return Configure<DcqcnParams, Dcqcn, DcqcnNotifier>(Entry(), MakeTraits(), params, chosen);
+  return Configure<DcqcnParams, Dcqcn, DcqcnNotifier>(Entry(), MakeTraits(by_acknowledgement),
+                                                      params, chosen);
 }
 
 }  // namespace

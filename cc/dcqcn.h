@@ -14,7 +14,10 @@
 // Two laws for what a CNP does (parameter `law`):
 //   at-cnp   the paper: a CNP cuts at once and moves alpha; alpha decays by its own timer
 //   timed    CNPs are noted; one timer cuts if any came since its last tick, another moves alpha.
-//            NICs work so, and the ns-3 model of the HPCC authors; preset ns3-50us
+//            NICs work so, and the ns-3 model of the HPCC authors; presets ns3-50us and ns3-cx4
+// With `notice=ack` no CNPs are sent: a marked packet counts when its acknowledgement tells of it
+// (peers of the extension), which costs no packet of its own. With `window=rtt` what is in flight
+// is bounded to a base round trip of the rate. Both as in that model.
 // Departures from the paper: alpha decays in one step when it is next needed instead of by a timer
 // that never stops (the same numbers); hyper increase adds a constant, as in the ns-3 models (the
 // paper leaves it to QCN); a timeout or a trimmed packet counts as a CNP, at most one per 50 us,
@@ -28,6 +31,7 @@
 #include "absl/status/status.h"
 #include "cc/controller.h"
 #include "cc/parts/alpha.h"
+#include "cc/parts/rate_window.h"
 #include "cc/receiver.h"
 #include "cc/registry.h"
 
@@ -35,7 +39,8 @@ namespace sluice::cc {
 
 // Defaults are the preset `paper`.
 struct DcqcnParams {
-  enum class Preset : uint8_t { kPaper, kNs3 };
+  enum class Preset : uint8_t { kPaper, kNs3, kNs3Cx4 };
+  enum class Notice : uint8_t { kCnp, kAck };
   enum class Law : uint8_t { kAtCnp, kTimed };
   enum class Target : uint8_t { kRate, kKept };
   enum class CutOn : uint8_t { kTimeout, kAny, kIgnore };
@@ -54,6 +59,8 @@ struct DcqcnParams {
   Target target = Target::kRate;
   Duration cnp_interval = Duration::Microseconds(50);  // N; zero: a CNP per marked packet
   CutOn loss = CutOn::kTimeout;
+  Notice notice = Notice::kCnp;
+  WindowKind window = WindowKind::kNone;
 
   static DcqcnParams Of(Preset preset);
   template <typename V>
@@ -72,6 +79,8 @@ struct DcqcnParams {
     v("target", target);
     v("cnp_interval", cnp_interval);
     v("loss", loss);
+    v("notice", notice);
+    v("window", window);
   }
   absl::Status Validate() const;
 };
@@ -83,7 +92,7 @@ class Dcqcn final : public Controller {
 
   Dcqcn(const DcqcnParams& params, const FlowContext& context);
 
-  void OnFeedback(const Feedback&) override {}
+  void OnFeedback(const Feedback& feedback) override;
   void OnLoss(const Loss& loss) override;
   void OnCnp(const Cnp& cnp) override { Notified(cnp.now); }
   void OnSent(const Sent& sent) override;
@@ -99,6 +108,7 @@ class Dcqcn final : public Controller {
   void Publish(Cause cause);
 
   const DcqcnParams* params_;
+  RateWindow window_;
   double line_;
   double min_;
   double current_;  // RC, bit/s
@@ -122,13 +132,15 @@ class Dcqcn final : public Controller {
 // The notification point: the receiver's half.
 class DcqcnNotifier final : public ReceiverHalf {
  public:
-  DcqcnNotifier(const DcqcnParams& params, const FlowContext&) : interval_(params.cnp_interval) {}
+  DcqcnNotifier(const DcqcnParams& params, const FlowContext&)
+      : interval_(params.cnp_interval), silent_(params.notice == DcqcnParams::Notice::kAck) {}
   ReceiverAction OnData(const DataEvent& event) override;
 
  private:
   Duration interval_;
   Time last_;
   bool sent_ = false;
+  bool silent_;
 };
 
 namespace dcqcn {

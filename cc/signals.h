@@ -49,11 +49,13 @@ class SignalSet {
 // Where a time stamp was taken; the further from the wire, the more of our own host is in it.
 enum class StampSource : uint8_t { kNone, kNic, kBurst, kPoll };
 
-// One switch hop's telemetry (HPCC, SIGCOMM 2019, section 4).
+// One switch hop's telemetry (HPCC, SIGCOMM 2019, section 4), as the shim of docs/wire-formats.md
+// carries it. Only differences of two reports of one hop mean anything, where it says modulo.
 struct IntHop {
-  uint64_t tx_bytes = 0;     // cumulative bytes sent by the egress port
-  Time stamp;                // the switch's clock when it was read
-  uint32_t queue_bytes = 0;  // egress queue when the packet left
+  static constexpr int64_t kSentUnit = 64;
+  uint32_t sent_units = 0;   // of 64 B, sent by the egress port so far, modulo 2^32
+  uint32_t stamp_ns = 0;     // the switch's clock when the packet left, modulo 2^32
+  uint32_t queue_bytes = 0;  // egress queue behind the packet
   Bandwidth speed;           // of the egress link
 };
 inline constexpr int kMaxHops = 8;

@@ -33,6 +33,7 @@ struct Packet {
   int64_t payload = 0;
   Time sent;
   bool ce = false;
+  cc::IntHop hop;  // what the queue said when it left
 };
 
 struct Event {
@@ -69,6 +70,7 @@ struct Flow {
   int64_t last_rtt = 0;      // ps
   uint64_t packets_acked = 0;
   std::vector<cc::Sample> samples;  // waiting for the batch
+  std::vector<cc::IntHop> hops;     // one of each sample, if the queue tells
   cc::Feedback waiting;
   uint64_t flush_at = 0;
   bool done = false;
@@ -222,8 +224,13 @@ class Loop {
     fifo_.pop_front();
     if (!fifo_.empty()) Serve();
     queued_ -= e.packet.payload + config_.header.count();
+    Packet packet = e.packet;
+    packet.hop = {static_cast<uint32_t>(sent_ / cc::IntHop::kSentUnit),
+                  static_cast<uint32_t>(Stamp(now_).ps() / 1000), static_cast<uint32_t>(queued_),
+                  rate_};
+    sent_ += OnWire(packet.payload).count();
     if (config_.loss > 0 && rng_.Uniform() < config_.loss) return;
-    Push(now_ + Ps(config_.base_rtt) / 4, Kind::kReceive, e.flow, e.packet);
+    Push(now_ + Ps(config_.base_rtt) / 4, Kind::kReceive, e.flow, packet);
   }
 
   // --- the receiver ---
@@ -302,6 +309,7 @@ class Loop {
         f.waiting.smallest_rtt = s.rtt;
       }
     }
+    if (signals_.Has(cc::Signal::kInt)) f.hops.push_back(packet.hop);
     f.samples.push_back(s);
     f.waiting.acked += s.acked;
     ++f.waiting.acked_packets;
@@ -318,7 +326,9 @@ class Loop {
     cc::Feedback& feedback = f.waiting;
     feedback.now = Stamp(now_);
     feedback.in_flight = Bytes(f.in_flight);
-    for (cc::Signal s : {cc::Signal::kRtt, cc::Signal::kCeBytes, cc::Signal::kActiveSenders}) {
+    for (size_t i = 0; i < f.hops.size(); ++i) f.samples[i].hops = {&f.hops[i], 1};
+    for (cc::Signal s : {cc::Signal::kRtt, cc::Signal::kCeBytes, cc::Signal::kActiveSenders,
+                         cc::Signal::kInt}) {
       if (signals_.Has(s)) feedback.present.Add(s);
     }
     if (signals_.Has(cc::Signal::kActiveSenders)) feedback.active_senders = ActiveSenders();
@@ -326,6 +336,7 @@ class Loop {
     feedback.samples = std::span<const cc::Sample>(f.samples);
     f.controller->OnFeedback(feedback);
     f.samples.clear();
+    f.hops.clear();
     f.waiting = {};
     if (f.unsent == 0 && f.to_resend == 0 && f.in_flight == 0 && !f.done) {
       f.done = true;
@@ -487,6 +498,7 @@ class Loop {
   uint64_t order_ = 0;
   std::deque<Event> fifo_;
   int64_t queued_ = 0;
+  int64_t sent_ = 0;  // by the queue, on the wire
 };
 
 }  // namespace
