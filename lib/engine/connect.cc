@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/engine.h"
 #include "wire/extension.h"
+#include "wire/telemetry_shim.h"
 
 namespace sluice::engine {
 namespace {
@@ -30,7 +31,9 @@ constexpr uint32_t kMostHeaderBytes = 18 + 40 + 8 + 12 + 20 + 4;
 // The longest headers between BTH and payload: those of WRITE with immediate.
 int64_t LongestExtension(const Connection& c) {
   constexpr int64_t kRethAndImm = 20;
-  return c.tracking_window > 0 ? static_cast<int64_t>(wire::kMaxExtendedDataBytes) : kRethAndImm;
+  if (c.tracking_window == 0) return kRethAndImm;
+  return static_cast<int64_t>(wire::kMaxExtendedDataBytes) +
+         (c.telemetry ? static_cast<int64_t>(wire::TelemetryShim::kSize) : 0);
 }
 
 absl::Status Check(const Connection& c, const port::Capabilities& port) {
@@ -203,8 +206,9 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   context.header_bytes = HeaderBytes(connection);
   transport::Connection c = connection;
   if (c.tracking_window > 0) {
-    context.header_bytes += Bytes(static_cast<int64_t>(wire::kMaxExtendedDataBytes) - 4);
+    context.header_bytes += Bytes(LongestExtension(c) - 4);
     c.scoreboards = &scoreboards_;
+    c.model = config_.model;
     ReserveScoreboards(c.tracking_window);
   }
   context.base_rtt = base_rtt;

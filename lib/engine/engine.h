@@ -54,6 +54,7 @@ struct EngineConfig {
   // virtual time a gap is just nothing to do.
   Duration stall;
   Time start;  // of its clock
+  transport::WireModel model;  // of queue pairs of the extension, in virtual time
 };
 
 class Engine final : public Pollable {

@@ -91,6 +91,8 @@ void Engine::WriteAnswers(Context& ctx) {
 
 void Engine::WriteData(Context& ctx) {
   budget_ = config_.burst;
+  // While there is no packet to write to, nobody loses its turn.
+  if (ready_.head == nullptr || (spare_count_ == 0 && NextFree() == nullptr)) return;
   // Ends: a flow either spends budget or leaves the list, unless there is no packet to write to.
   while (budget_ > 0 && ready_.head != nullptr && !OutOfPackets()) {
     ServeFlow(ctx, ready_.Take());

@@ -11,7 +11,8 @@ constexpr uint64_t kBase = uint64_t{1} << 40;
 
 }  // namespace
 
-Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t seed, Done done)
+Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
+           const engine::EngineConfig& engine, Done done)
     : done_(std::move(done)) {
   const sim::HostAddress address = sim::AddressOf(node);
   verbs::DeviceParts parts;
@@ -19,7 +20,7 @@ Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t
   parts.clock = &simulation.clock();
   parts.mac.bytes = address.mac;
   parts.address = wire::IpAddress::FromV4(address.ipv4);
-  parts.engine.seed = seed;
+  parts.engine = engine;
   parts.engine.max_queue_pairs = static_cast<uint32_t>(flows + 1);
   // For both directions of each flow: an idle host of a large fabric stays small.
   parts.engine.record_blocks =

@@ -27,8 +27,10 @@ class Host final : public Pollable {
   // Is told that flow `flow` has ended at `now`; whether the message was delivered.
   using Done = std::function<void(size_t flow, Time now, bool delivered)>;
 
-  // `flows`: how many start or end here. `seed`: of QPNs, PSNs and keys.
-  Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t seed, Done done);
+  // `flows`: how many start or end here. `engine`: what is not said of it is filled in; its seed is
+  // that of QPNs, PSNs and keys.
+  Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
+       const engine::EngineConfig& engine, Done done);
   ~Host() override;
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "base/rng.h"
 #include "lab/host.h"
 #include "lab/ideal.h"
+#include "lab/profile.h"
 
 namespace sluice::lab {
 namespace {
@@ -46,12 +49,18 @@ class Execution {
   void Collect();
   void CollectFabric();
   void CollectSeries();
+  Duration BaseRtt(const FlowSpec& f) const;
+  Duration Ideal(const FlowSpec& f) const;
+  uint32_t FlowLabel(const FlowSpec& f);
   void OnDone(size_t flow, Time now, bool delivered);
   double PartDone() const;
 
   const Scenario& scenario_;
   const RunOptions& options_;
   Paths paths_;
+  std::shared_ptr<const cc::Algorithm> algorithm_;
+  Duration longest_rtt_;  // profile kHpccNs3: of all flows
+  std::map<std::pair<sim::NodeId, sim::NodeId>, uint32_t> ports_used_;  // likewise
   RunResult result_;
   std::unique_ptr<sim::Simulation> simulation_;
   std::vector<std::unique_ptr<Host>> hosts_;  // by node; null where no flow starts or ends
@@ -66,6 +75,10 @@ absl::Status Execution::Build() {
   config.loss_seed = Rng(options_.seed, 0, kLossPurpose).Next();
   config.ecmp_seed = Rng(options_.seed, 0, kEcmpPurpose).Next();
   config.switches = scenario_.switches;
+  auto algorithm = cc::MakeAlgorithm(options_.algorithm);
+  if (!algorithm.ok()) return algorithm.status();
+  algorithm_ = std::move(*algorithm);
+  ApplyProfile(scenario_, *algorithm_, config);
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
   simulation_ = std::move(*simulation);
@@ -93,18 +106,47 @@ absl::Status Execution::BuildHosts() {
   hosts_.resize(flows.size());
   for (sim::NodeId node = 0; node < flows.size(); ++node) {
     if (flows[node] == 0) continue;
+    engine::EngineConfig engine;
+    engine.seed = Rng(options_.seed, node, kHostPurpose).Next();
+    ApplyProfile(scenario_, *algorithm_, engine);
     hosts_[node] = std::make_unique<Host>(
-        *simulation_, node, flows[node], Rng(options_.seed, node, kHostPurpose).Next(),
+        *simulation_, node, flows[node], engine,
         [this](size_t flow, Time now, bool delivered) { OnDone(flow, now, delivered); });
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
 
+// The base round trip that the algorithms are told, and the yardstick of slowdown.
+Duration Execution::BaseRtt(const FlowSpec& f) const {
+  if (scenario_.profile == WireProfile::kHpccNs3) return longest_rtt_;
+  return paths_.BaseRtt(f.source, f.destination, scenario_.mtu);
+}
+
+Duration Execution::Ideal(const FlowSpec& f) const {
+  if (scenario_.profile == WireProfile::kHpccNs3) return HpccIdeal(paths_, f, scenario_.mtu);
+  return paths_.Ideal(f.source, f.destination, f.size, scenario_.mtu);
+}
+
+// UDP source ports as that simulator counts them: per pair of hosts.
+uint32_t Execution::FlowLabel(const FlowSpec& f) {
+  if (scenario_.profile != WireProfile::kHpccNs3) return 0;
+  return ++ports_used_[{f.source, f.destination}];
+}
+
 absl::Status Execution::ConnectFlows() {
+  // Marks and telemetry come with the acknowledgements of the extension only.
+  const cc::SignalSet& required = algorithm_->traits().required;
+  const bool extended = scenario_.extended || required.Has(cc::Signal::kCeBytes) ||
+                        required.Has(cc::Signal::kInt);
+  if (scenario_.profile == WireProfile::kHpccNs3) {
+    for (const FlowSpec& f : scenario_.flows) {
+      longest_rtt_ = std::max(longest_rtt_, HpccBaseRtt(paths_, f, scenario_.mtu));
+    }
+  }
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
     const FlowSpec& f = scenario_.flows[i];
-    const Duration rtt = paths_.BaseRtt(f.source, f.destination, scenario_.mtu);
+    const Duration rtt = BaseRtt(f);
     verbs::ConnectOptions connect;
     connect.max_rd_atomic = connect.responder_resources = 0;  // workloads only send
     connect.mtu = scenario_.mtu;
@@ -112,8 +154,10 @@ absl::Status Execution::ConnectFlows() {
     connect.timeout = scenario_.timeout;
     connect.algorithm = options_.algorithm;
     connect.base_rtt_ns = static_cast<uint64_t>(rtt.ps() / 1000);
-    if (scenario_.extended) connect.reliability = verbs::Reliability::kExtended;
+    if (extended) connect.reliability = verbs::Reliability::kExtended;
     connect.tracking_window = scenario_.tracking_window;
+    connect.telemetry = algorithm_->traits().required.Has(cc::Signal::kInt);
+    connect.flow_label = FlowLabel(f);
     const size_t depth = scenario_.one_queue_pair ? scenario_.flows.size() : 1;
     if (i > 0 && scenario_.one_queue_pair) {
       hosts_[f.source]->AddFlow(i, f);
@@ -122,8 +166,7 @@ absl::Status Execution::ConnectFlows() {
                !s.ok()) {
       return s;
     }
-    result_.flows.push_back(
-        {f, false, Duration(), paths_.Ideal(f.source, f.destination, f.size, scenario_.mtu)});
+    result_.flows.push_back({f, false, Duration(), Ideal(f)});
   }
   open_ = scenario_.flows.size();
   for (sim::NodeId node = 0; node < hosts_.size(); ++node) {

@@ -23,6 +23,9 @@ struct FlowSpec {
   Time start;
 };
 
+// Whose wire the run imitates: lab/profile.h.
+enum class WireProfile : uint8_t { kRoce, kHpccNs3 };
+
 struct Scenario {
   sim::Topology topology;
   sim::SwitchConfig switches;
@@ -35,6 +38,8 @@ struct Scenario {
   // Selective repeat (docs/wire-formats.md) with this many packets outstanding.
   bool extended = false;
   uint32_t tracking_window = 16384;
+  WireProfile profile = WireProfile::kRoce;
+  bool ack_priority = false;  // kHpccNs3: acknowledgements pass data in switches
   // The queue whose level and use are reported: the one where the flows meet.
   sim::NodeId watched_node = 0;
   sim::PortIndex watched_port = 0;

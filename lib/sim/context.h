@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "sim/event_queue.h"
+#include "sim/ns3_wire.h"
 #include "sim/record.h"
 #include "switch/forwarding.h"
 #include "switch/scheduler.h"
@@ -47,6 +48,7 @@ struct Context {
   switching::AddressTable addresses;
   FabricCounters counters;
   PriorityMap priorities = {};
+  Ns3Wire ns3;
   // The event that looks for deadlocks; pending while `watching`.
   Source watch = 0;
   bool watching = false;

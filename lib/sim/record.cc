@@ -7,6 +7,7 @@
 #include "wire/bth.h"
 #include "wire/ip_headers.h"
 #include "wire/opcode.h"
+#include "wire/telemetry_shim.h"
 
 namespace sluice::sim {
 namespace {
@@ -28,9 +29,12 @@ Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
       LoadBe16(header.data() + udp + 2) != wire::kRocePort) {
     return Traffic::kOther;
   }
-  switch (static_cast<wire::Opcode>(header[udp + wire::UdpHeader::kSize])) {
+  const auto opcode = static_cast<wire::Opcode>(header[udp + wire::UdpHeader::kSize]);
+  switch (wire::WithoutShim(opcode)) {
     case wire::Opcode::kRcAcknowledge:
     case wire::Opcode::kRcAtomicAcknowledge:
+    case wire::Opcode::kXtAck:
+    case wire::Opcode::kXtSack:
       return Traffic::kAck;
     case wire::Opcode::kCnp:
       return Traffic::kCnp;

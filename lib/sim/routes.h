@@ -33,6 +33,14 @@ class Routes {
     return port == kLocal ? LocalPort(node, host, flow_key) : port;
   }
 
+  // The same by the remainder of a hash that the caller made (switching::ForwardingTable).
+  PortIndex FindModulo(NodeId node, switching::Endpoint host, uint32_t hash) {
+    const PortIndex first = Find(node, host, hash);
+    if (first == switching::kNoPort) return first;
+    const PortIndex port = tables_[node].FindModulo(group_of_[host], hash);
+    return port == kLocal ? first : port;
+  }
+
   // All ports of equal length, in order.
   std::vector<PortIndex> PortsTo(NodeId node, switching::Endpoint host);
 

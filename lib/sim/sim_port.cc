@@ -52,7 +52,7 @@ size_t SimPort::Receive(std::span<port::Packet> burst) {
     packet.header = record->header;
     packet.header_length = record->header_length;
     packet.elided_length = record->elided_length;
-    packet.frame_length = record->wire_length;
+    packet.frame_length = record->header_length + record->elided_length;
     packet.stamp = record->arrival - model_.receive_delay;
     packet.rx.icrc = config_.carry_payload ? port::IcrcState::kUnknown : port::IcrcState::kGood;
   }
@@ -62,6 +62,16 @@ size_t SimPort::Receive(std::span<port::Packet> burst) {
 
 size_t SimPort::Allocate(std::span<port::Packet> burst) {
   size_t count = 0;
+  if (context_.ns3.on) {
+    // One packet at a time, when the line is free for it.
+    transmitter_->Advance(context_.clock.now());
+    if (lent_ || transmitter_->free_at() > context_.clock.now()) {
+      refused_ = true;
+      return 0;
+    }
+    burst = burst.first(1);
+    lent_ = true;
+  }
   for (; count < burst.size(); ++count) {
     Record* record = context_.pool.Take();
     if (record == nullptr) break;
@@ -115,10 +125,14 @@ uint8_t SimPort::PriorityOf(const port::Packet& packet) const {
   if (queue_.queues_per_port() == 1) return 0;
   const std::span<const uint8_t> header(packet.header, packet.header_length);
   const uint8_t offset = switching::FindNetworkHeader(header);
+  if (context_.ns3.on) return TrafficOf(header, offset) == Traffic::kData ? 0 : 1;
   return offset == 0 ? uint8_t{0} : context_.priorities[switching::DscpOf(header, offset)];
 }
 
 bool SimPort::HasRoom(uint8_t priority) const {
+  if (context_.ns3.on) {
+    return queue_.head(0, priority) == nullptr && transmitter_->free_at() <= context_.clock.now();
+  }
   if (queue_.queues_per_port() == 1) return queue_.packets(0) < config_.transmit_queue;
   uint32_t waiting = 0;
   for (const auto* p = queue_.head(0, priority); p != nullptr; p = p->next) ++waiting;
@@ -145,6 +159,11 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
     switching::Classify(context_.addresses, *record);
     record->priority = priority;
     record->traffic = TrafficOf(record->header_span(), record->network_offset);
+    if (context_.ns3.on) {
+      record->wire_length =
+          Ns3Length(context_.ns3, record->traffic, packet, record->network_offset);
+      lent_ = false;
+    }
     transmitter_->Enqueue(now, *record);
     packet.stamp = transmitter_->last_start() + model_.transmit_delay;
   }

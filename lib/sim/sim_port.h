@@ -65,7 +65,10 @@ class SimPort final : public port::Port {
   void SetPaused(Time now, uint8_t priority, bool paused) {
     transmitter_->SetPaused(now, priority, paused);
   }
-  std::optional<Time> RoomAt() const { return transmitter_->NextStart(); }
+  std::optional<Time> RoomAt() const {
+    if (context_.ns3.on && queue_.packets(0) == 0) return transmitter_->free_at();
+    return transmitter_->NextStart();
+  }
 
  private:
   uint8_t PriorityOf(const port::Packet& packet) const;
@@ -78,6 +81,7 @@ class SimPort final : public port::Port {
   switching::SwitchPacket* last_ = nullptr;
   uint32_t received_ = 0;
   bool refused_ = false;
+  bool lent_ = false;  // ns-3 wire: a packet is out that was not sent yet
   SimPortConfig config_;
   HostModel model_;
   switching::OutputQueues queue_;

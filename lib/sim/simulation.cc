@@ -28,6 +28,14 @@ absl::Status SimulationConfig::Validate() const {
   if (absl::Status status = sharing.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.scheduler.Validate(); !status.ok()) return status;
+  if (ns3.on && switches.scheduler.queues != (ns3.ack_priority ? 2 : 1)) {
+    return absl::InvalidArgumentError("the ns-3 wire has a queue for data, and one for priority");
+  }
+  for (const Bytes step : {switches.telemetry.queue_step, switches.telemetry.sent_step}) {
+    if (step < Bytes(64) || step.count() % 64 != 0) {
+      return absl::InvalidArgumentError("a step of telemetry is no multiple of 64 B");
+    }
+  }
   if (sharing.lossless >> switches.scheduler.queues != 0) {
     return absl::InvalidArgumentError("PFC of a priority that has no queue");
   }
@@ -83,6 +91,7 @@ Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
       ports_(ports),
       routes_(topology, ports_, config.ecmp_seed) {
   context_.priorities = config.switches.priorities;
+  context_.ns3 = config.ns3;
   context_.watch = static_cast<Source>(sources - 2);
   targets_.resize(sources);
   BuildNodes(topology, config);
@@ -112,6 +121,9 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
                                                    config.switches.scheduler, config.marking_seed,
                                                    EntityOf(node, 0), routes_, node);
+    if (config.switches.telemetry.on) {
+      switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
+    }
     for (size_t i = 0; i < ports_[node].size(); ++i) {
       const auto port = static_cast<PortIndex>(i);
       switches_[node]->queues().SetEcn(port, config.switches.ecn);

@@ -41,6 +41,7 @@ struct SwitchConfig {
   // Queues of each port, of switches and hosts; which packet asks for which.
   switching::SchedulerConfig scheduler = {};
   PriorityMap priorities = {};
+  switching::TelemetryConfig telemetry = {};
 };
 
 // What happens to both directions of a link at a moment.
@@ -70,6 +71,7 @@ struct SimulationConfig {
   HostModel hosts;
   std::vector<LinkEvent> link_events;  // in any order; at one moment in this order
   Duration reroute_delay;
+  Ns3Wire ns3 = {};
   size_t max_packets = size_t{1} << 24;  // in the whole fabric; Allocate gives fewer beyond
 
   absl::Status Validate() const;

@@ -2,9 +2,21 @@
 
 namespace sluice::sim {
 
+void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
+                                 const std::vector<PortEnd>& ports) {
+  telemetry_ = std::make_unique<switching::TelemetryWriter>(ports.size(), config);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    telemetry_->SetLink(static_cast<PortIndex>(i), ports[i].out.rate, ports[i].out.overhead);
+  }
+  queues_.SetTelemetry(telemetry_.get());
+}
+
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
-  const PortIndex egress = routes_.Find(self_, record.endpoint, record.flow_key);
+  const PortIndex egress =
+      !context_.ns3.on ? routes_.Find(self_, record.endpoint, record.flow_key)
+                       : routes_.FindModulo(self_, record.endpoint,
+                                            Ns3FlowHash(context_.ns3, record, self_));
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);

@@ -7,6 +7,7 @@
 #ifndef SLUICE_SIM_SWITCH_NODE_H_
 #define SLUICE_SIM_SWITCH_NODE_H_
 
+#include <memory>
 #include <vector>
 
 #include "sim/context.h"
@@ -36,6 +37,8 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   SwitchNode& operator=(const SwitchNode&) = delete;
 
   switching::OutputQueues& queues() { return queues_; }
+  // At set-up: packets with a telemetry shim get a report.
+  void EnableTelemetry(const switching::TelemetryConfig& config, const std::vector<PortEnd>& ports);
   // At set-up, in the order of the ports.
   void AddTransmitter(Transmitter* transmitter) { transmitters_.push_back(transmitter); }
 
@@ -53,6 +56,7 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   Routes& routes_;
   NodeId self_;
   std::vector<Transmitter*> transmitters_;
+  std::unique_ptr<switching::TelemetryWriter> telemetry_;
   bool prompt_ = false;
 };
 

@@ -28,7 +28,10 @@ absl::Status ValidateDirection(const LinkConfig& link) {
 
 FrameTime::FrameTime(const LinkConfig& link) : rate_(link.rate), overhead_(link.overhead) {
   constexpr int64_t kPsPerByteAtOneBps = 8'000'000'000'000;
-  if (kPsPerByteAtOneBps % rate_.bps() == 0) ps_per_byte_ = kPsPerByteAtOneBps / rate_.bps();
+  const bool whole = kPsPerByteAtOneBps % rate_.bps() == 0;
+  const int64_t ps_per_byte = whole ? kPsPerByteAtOneBps / rate_.bps() : 0;
+  whole_nanoseconds_ = link.whole_nanoseconds;
+  (whole_nanoseconds_ ? whole_ps_per_byte_ : ps_per_byte_) = ps_per_byte;
 }
 
 NodeId Topology::AddHost() {

@@ -25,6 +25,7 @@ struct LinkConfig {
   Bandwidth rate = Bandwidth::GigabitsPerSecond(100);
   Duration delay = Duration::Microseconds(1);  // propagation
   Bytes overhead = kEthernetOverhead;          // per frame, beyond Packet::frame_length
+  bool whole_nanoseconds = false;              // a frame takes that many, rounded down
   double loss = 0;                             // probability that a frame is lost on its way
   LinkFaults faults;                           // beside that loss
 };
@@ -32,20 +33,29 @@ struct LinkConfig {
 // What is wrong with one direction (see Topology::Validate).
 absl::Status ValidateDirection(const LinkConfig& link);
 
-// Serialisation time of a frame, exact and rounded up to a picosecond.
+// Serialisation time of a frame, exact and rounded up to a picosecond, or as the link has it.
 class FrameTime {
  public:
   explicit FrameTime(const LinkConfig& link);
   Duration Of(uint32_t frame_length) const {
     const Bytes n = Bytes(frame_length) + overhead_;
     if (ps_per_byte_ > 0) return Duration::Picoseconds(n.count() * ps_per_byte_);
-    return TransmissionTime(n, rate_);
+    return Other(n);
   }
 
  private:
+  Duration Other(Bytes n) const {
+    if (!whole_nanoseconds_) return TransmissionTime(n, rate_);
+    const int64_t ps = whole_ps_per_byte_ > 0 ? n.count() * whole_ps_per_byte_
+                                              : TransmissionTime(n, rate_).ps();
+    return Duration::Nanoseconds(ps / 1000);
+  }
+
   Bandwidth rate_;
   Bytes overhead_;
-  int64_t ps_per_byte_ = 0;  // 0: not a whole number at this rate
+  int64_t ps_per_byte_ = 0;  // 0: not a whole number at this rate, or not the answer
+  int64_t whole_ps_per_byte_ = 0;
+  bool whole_nanoseconds_ = false;
 };
 
 struct Link {

@@ -85,6 +85,8 @@ class Transmitter {
   LinkEnd& end() const { return *end_; }
   PortIndex end_port() const { return end_port_; }
 
+  // Until when the line is busy with what has started.
+  Time free_at() const { return free_at_; }
   // When the record that was enqueued last starts, and when the first one that waits starts.
   Time last_start() const { return last_start_; }
   std::optional<Time> NextStart() const;

@@ -56,6 +56,12 @@ class ForwardingTable {
     if (ports.size() <= 1) return ports.empty() ? kNoPort : ports[0];
     return ports[PickEqual(flow_key, ports.size())];
   }
+  // The same by the remainder of `hash`, without the table's own key.
+  PortIndex FindModulo(uint32_t group, uint32_t hash) const {
+    if (!Knows(group)) return kNoPort;
+    const std::vector<PortIndex>& ports = sets_[set_of_[group]];
+    return ports.empty() ? kNoPort : ports[hash % ports.size()];
+  }
   // In the order of Set.
   std::span<const PortIndex> PortsTo(uint32_t group) const {
     if (!Knows(group)) return {};

@@ -91,6 +91,7 @@ SwitchPacket* OutputQueues::Dequeue(Time now, PortIndex index) {
   port.waiting -= packet->length();
   ++port.counters.dequeued;
   if (queue.ecn.mode == EcnProfile::Mode::kDequeue) Mark(port, queue, *packet);
+  if (telemetry_ != nullptr) telemetry_->OnDeparture(now, index, port.waiting, *packet);
   const bool resume = buffer_.Remove(*packet);
   if (port.observer != nullptr) port.observer->OnLevel(now, port.waiting);
   if (resume) pfc_->SendPfc(now, packet->ingress, packet->priority, false);

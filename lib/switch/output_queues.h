@@ -22,6 +22,7 @@
 #include "switch/scheduler.h"
 #include "switch/shared_buffer.h"
 #include "switch/switch_packet.h"
+#include "switch/telemetry.h"
 
 namespace sluice::switching {
 
@@ -69,6 +70,8 @@ class OutputQueues {
   void SetHeadroom(PortIndex port, Bytes headroom) { buffer_.SetHeadroom(port, headroom); }
   // nullptr detaches. The observer outlives the queues or is detached before.
   void SetObserver(PortIndex port, QueueObserver* observer) { ports_[port].observer = observer; }
+  // nullptr: no reports are written. The writer outlives the queues.
+  void SetTelemetry(TelemetryWriter* writer) { telemetry_ = writer; }
   // Needed as soon as a priority is lossless.
   void SetPfcSender(PfcSender* sender) { pfc_ = sender; }
 
@@ -147,6 +150,7 @@ class OutputQueues {
   SharedBuffer buffer_;
   SchedulerConfig scheduling_;
   PfcSender* pfc_ = nullptr;
+  TelemetryWriter* telemetry_ = nullptr;
   std::vector<Port> ports_;
   std::vector<Queue> queues_;
   std::vector<Scheduler> schedulers_;  // by port, where a port has several queues

@@ -13,6 +13,7 @@
 #include "transport/work.h"
 #include "wire/header_template.h"
 #include "wire/headers.h"
+#include "wire/telemetry_shim.h"
 
 namespace sluice::transport {
 
@@ -23,9 +24,10 @@ struct PayloadSpan {
   uint32_t length = 0;
 };
 
-// Extension headers, as they follow the BTH: filled by the caller, at most kMaxBytes (XT_SACK).
+// Extension headers, as they follow the BTH: filled by the caller, at most kMaxBytes (XT_SACK with
+// a telemetry shim).
 struct Extension {
-  static constexpr uint32_t kMaxBytes = 76;
+  static constexpr uint32_t kMaxBytes = 76 + wire::TelemetryShim::kSize;
   uint8_t bytes[kMaxBytes];
   uint32_t length = 0;
 };

@@ -58,9 +58,12 @@ void QueuePair::StartExtended(const Connection& c) {
   sr_ = std::make_unique<SrHalves>(&send_queue_, requester_.completions(), &receive_queue_,
                                    responder_.completions(), qpn_);
   const RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
-  sr_->sender.Start({base, c.tracking_window}, &flow_, &c.scoreboards->send);
+  sr_->sender.Start({base, c.tracking_window, c.model.on()}, &flow_, &c.scoreboards->send);
   sr_->receiver.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_, c.access}, c.tracking_window,
                       receiver_half_, &c.scoreboards->receive);
+  if (c.telemetry) sr_->telemetry = std::make_unique<SrTelemetry>();
+  sr_->model = c.model;
+  flow_.SetModel(c.model);
 }
 
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
@@ -97,7 +100,7 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
 
 void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   if (view.traits->payload_allowed) {
-    if (!sr_->receiver.OnRequest(ctx, view, packet)) Fail(ctx);
+    if (!sr_->OnRequest(ctx, view, packet)) Fail(ctx);
     return;
   }
   if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
@@ -177,17 +180,30 @@ std::optional<Time> QueuePair::TimerDeadline() const {
 void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   if (unacked_ != nullptr) [[unlikely]]
     return WriteUnacked(ctx, packet);
+  if (sr_ != nullptr) [[unlikely]]
+    return WriteExtended(ctx, packet);
   OutgoingPacket out;
-  if (sr_ == nullptr) [[likely]] {
-    requester_.Next(ctx, &out);
-  } else {
-    sr_->sender.Next(ctx, &out);
-  }
+  requester_.Next(ctx, &out);
   out.bth.dest_qpn = peer_qpn_;
   out.bth.pkey = pkey_;
   ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
   last_frame_ = packet->frame_length;
   flow_.ChargeFrame(ctx.now, last_frame_);
+}
+
+void QueuePair::WriteExtended(Context& ctx, port::Packet* packet) {
+  OutgoingPacket out;
+  sr_->sender.Next(ctx, &out);
+  if (sr_->telemetry != nullptr) SrTelemetry::AddEmpty(&out.bth, &out.extension);
+  out.bth.dest_qpn = peer_qpn_;
+  out.bth.pkey = pkey_;
+  ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
+  last_frame_ = packet->frame_length;
+  if (sr_->model.on()) {
+    flow_.ChargeModelled(ctx.now, out.payload.length + sr_->model.header_bytes);
+  } else {
+    flow_.ChargeFrame(ctx.now, last_frame_);
+  }
 }
 
 void QueuePair::RunLocal(Context& ctx) {

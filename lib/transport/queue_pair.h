@@ -74,7 +74,9 @@ struct Connection {
   // Selective repeat, if both ends agreed to the extension (docs/wire-formats.md): the window in
   // PSNs, a power of two; 0: base RC. The pools outlive the queue pair.
   uint32_t tracking_window = 0;
+  bool telemetry = false;  // with selective repeat: data carries a shim for the reports of switches
   ScoreboardPools* scoreboards = nullptr;
+  WireModel model;  // with selective repeat, in virtual time
 };
 
 class QueuePair {
@@ -213,6 +215,7 @@ class QueuePair {
   void WriteUnacked(Context& ctx, port::Packet* packet);
   bool SettleUnacked(Context& ctx);
   void StartExtended(const Connection& connection);
+  void WriteExtended(Context& ctx, port::Packet* packet);
   void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
   const uint32_t qpn_;

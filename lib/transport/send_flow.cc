@@ -10,7 +10,17 @@ constexpr Bandwidth kLeastRate = Bandwidth::MegabitsPerSecond(1);
 // Many packets in flight need no exact count of the window.
 constexpr int64_t kMostPackets = 1 << 20;
 
+Duration WholeNanoseconds(Bytes n, Bandwidth rate) {
+  return Duration::Nanoseconds(TransmissionTime(n, rate).ps() / 1000);
+}
+
 }  // namespace
+
+void SendFlow::ChargeModelled(Time now, uint32_t wire_bytes) {
+  if (!paced_) return;
+  charged_ = Bytes(wire_bytes);
+  next_send_ = now + WholeNanoseconds(charged_, rate_);
+}
 
 SendFlow::~SendFlow() { Stop(); }
 
@@ -43,7 +53,7 @@ void SendFlow::Refresh() {
     }
   }
   // A window below one packet is honoured by time: one packet per rtt * mtu / window.
-  if (window_ < context_.mtu) {
+  if (window_ < context_.mtu && !modelled_) {
     if (smoothed_rtt_.ps() > 0) {
       const Bandwidth by_window = Bandwidth::BitsPerSecond(
           RateOf((context_.mtu + context_.header_bytes + kEthernetOverhead) * window_.count(),
@@ -56,6 +66,9 @@ void SendFlow::Refresh() {
   }
   window_packets_ = static_cast<uint32_t>(
       std::clamp<int64_t>(window_.count() / context_.mtu.count(), 1, kMostPackets));
+  if (repaced_ && paced_ && rate != rate_) {
+    next_send_ += WholeNanoseconds(charged_, rate) - WholeNanoseconds(charged_, rate_);
+  }
   if (rate == cc::kNoRate) {
     paced_ = false;
     rate_ = rate;

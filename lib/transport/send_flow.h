@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "cc/controller.h"
 #include "transport/counters.h"
+#include "transport/wire_model.h"
 #include "wheel/wheel.h"
 
 namespace sluice::transport {
@@ -72,6 +73,12 @@ class SendFlow {
     if (next_send_ < floor) next_send_ = floor;
     next_send_ += pace_.TimeOf(Bytes(frame_bytes) + kEthernetOverhead);
   }
+  // The same by another simulator's rules (WireModel). SetModel comes before the first packet.
+  void SetModel(const WireModel& model) {
+    modelled_ = model.on();
+    repaced_ = model.repace;
+  }
+  void ChargeModelled(Time now, uint32_t wire_bytes);
   // Keeps next_send() comparable with a time that is days ahead (Time wraps).
   void Normalise(Time now) {
     if (next_send_ < now - credit_time_) next_send_ = now - credit_time_;
@@ -114,6 +121,8 @@ class SendFlow {
 
   // What every packet looks at shares a cache line with next_ready.
   bool paced_ = false;
+  bool modelled_ = false;
+  bool repaced_ = false;
   uint32_t window_packets_ = 1;
   Time next_send_;
   PsPerByte pace_;
@@ -129,6 +138,7 @@ class SendFlow {
   Bandwidth rate_ = cc::kNoRate;
   Bytes pacing_credit_;
   cc::FlowContext context_;
+  Bytes charged_;  // modelled: of the last packet
 };
 
 }  // namespace sluice::transport

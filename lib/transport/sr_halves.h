@@ -4,9 +4,12 @@
 #define SLUICE_TRANSPORT_SR_HALVES_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "transport/sr_receiver.h"
 #include "transport/sr_sender.h"
+#include "transport/sr_telemetry.h"
+#include "transport/wire_model.h"
 
 namespace sluice::transport {
 
@@ -23,11 +26,20 @@ struct SrHalves {
     return sends && receives;
   }
 
+  // A data packet. False as of SrReceiver::OnRequest.
+  bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+    const bool ok = receiver.OnRequest(ctx, view, packet);
+    const uint8_t* shim = view.shim();
+    if (telemetry != nullptr && shim != nullptr && receiver.Echoes(view.psn)) telemetry->Keep(shim);
+    return ok;
+  }
   // An acknowledgement whose iCRC was verified.
   bool OnAcknowledge(Context& ctx, const wire::FrameView& view) {
     SrAcknowledge answer{view.psn, view.extended_ack()};
-    answer.has_block = view.opcode == wire::Opcode::kXtSack;
+    answer.has_block = wire::WithoutShim(view.opcode) == wire::Opcode::kXtSack;
     if (answer.has_block) answer.block = view.sack_block();
+    const uint8_t* shim = view.shim();
+    if (telemetry != nullptr && shim != nullptr) answer.hops = telemetry->Read(shim);
     return sender.OnAcknowledge(ctx, answer);
   }
   // Opcode, PSN and headers of the acknowledgement that was taken last.
@@ -41,10 +53,13 @@ struct SrHalves {
       answer.block->Write(extension->bytes + extension->length);
       extension->length += wire::SackBlock::kSize;
     }
+    if (telemetry != nullptr) telemetry->AddKept(bth, extension);
   }
 
   SrSender sender;
   SrReceiver receiver;
+  std::unique_ptr<SrTelemetry> telemetry;  // null without
+  WireModel model;
 };
 
 }  // namespace sluice::transport

@@ -65,7 +65,7 @@ SrReceiver::Verdict SrReceiver::Describe(const wire::FrameView& view, ReceivedPa
   out->index = data.offset / config_.mtu;
   out->length = data.length;
   out->receive = data.receive;
-  out->op = OpOf(view.opcode);
+  out->op = OpOf(wire::WithoutShim(view.opcode));
   out->last = data.offset + view.payload_length == data.length;
   out->solicited = view.solicited;
   if (view.traits->imm) {

@@ -48,6 +48,8 @@ class SrReceiver {
   // Which packets are due; clears that, and MakeAnswer gives the acknowledgement's content.
   Answer TakeAnswer(Context& ctx);
   const SrAnswer& answer() const { return answer_; }
+  // Whether the next acknowledgement echoes this packet.
+  bool Echoes(Psn psn) const { return pending_.echoes() && pending_.psn == psn; }
 
   // Messages that have arrived wait for room in the completion ring.
   bool HoldsCompletions() const { return stalled_; }

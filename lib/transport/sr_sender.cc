@@ -125,7 +125,7 @@ SendGate SrSender::Gate() {
 }
 
 bool SrSender::WantsAck(Time now, bool ends_message, const SendWork& work) const {
-  if (ends_message && work.signalled) return true;
+  if ((ends_message && work.signalled) || config_.modelled) return true;
   const uint32_t every = std::min(kAskEvery, std::max<uint32_t>(1, flow_->window_packets() / 4));
   if (since_ack_request_ + 1u >= every) return true;
   if (!HasWork() || in_flight() >= flow_->window() || next_ - una_ >= config_.window) return true;

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/psn.h"
 #include "base/time.h"
@@ -32,6 +33,7 @@ namespace sluice::transport {
 struct SrSenderConfig {
   RequesterConfig base;
   uint32_t window = kMostTrackingWindow;  // PSNs; a power of two
+  bool modelled = false;  // WireModel: every packet asks for an answer, and nothing probes
 };
 
 // What one acknowledgement packet said.
@@ -40,6 +42,7 @@ struct SrAcknowledge {
   wire::ExtendedAck ack;
   bool has_block = false;
   wire::SackBlock block;
+  std::span<const cc::IntHop> hops;  // of the echoed packet; empty without telemetry
 };
 
 class SrSender {

@@ -182,6 +182,8 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   AckSignal signal;
   TakeEcho(ctx, answer.ack, &signal);
   TakeCounts(ctx, answer.ack, &signal);
+  signal.sample.hops = answer.hops;
+  if (!answer.hops.empty()) signal.present.Add(cc::Signal::kInt);
   Gain gain;
   if (answer.has_block) DeliverBlock(ctx.now, answer.block, &gain);
   if (through >= una_) {
@@ -299,7 +301,7 @@ bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
 
 Duration SrSender::ProbeAfter() const {
   const Duration rtt = flow_->smoothed_rtt();
-  if (rtt <= Duration::Zero()) return Duration::Zero();
+  if (rtt <= Duration::Zero() || config_.modelled) return Duration::Zero();
   return std::max(kLeastProbe, rtt * 2) * (int64_t{1} << std::min(probes_, kMostBackoff));
 }
 

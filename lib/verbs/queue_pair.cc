@@ -101,10 +101,12 @@ bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
 }
 
 // What the acknowledgements of the extension carry beside round trips and CNPs.
-cc::SignalSet ExtendedSignals() {
-  return BaseSignals(transport::QpType::kRc)
-      .Add(cc::Signal::kCeBytes)
-      .Add(cc::Signal::kRemoteDelay);
+cc::SignalSet ExtendedSignals(bool telemetry) {
+  cc::SignalSet s = BaseSignals(transport::QpType::kRc)
+                        .Add(cc::Signal::kCeBytes)
+                        .Add(cc::Signal::kRemoteDelay);
+  if (telemetry) s.Add(cc::Signal::kInt);
+  return s;
 }
 
 }  // namespace
@@ -192,12 +194,13 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
     return absl::InvalidArgumentError("tracking window of 0 packets: choose a power of two");
   } else {
     c.tracking_window = o.tracking_window;
+    c.telemetry = o.telemetry;
   }
   absl::Status status;
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,
                                Duration::Nanoseconds(static_cast<int64_t>(o.base_rtt_ns)),
-                               extended ? ExtendedSignals() : BaseSignals(type));
+                               extended ? ExtendedSignals(o.telemetry) : BaseSignals(type));
   });
   if (!status.ok()) return status;
   impl_->algorithm = *std::move(algorithm);

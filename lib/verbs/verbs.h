@@ -299,6 +299,9 @@ struct ConnectOptions {
   // Packets that may be outstanding on an extended queue pair, the same at both ends: a power of
   // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
   uint32_t tracking_window = 16384;
+  // Of an extended queue pair: each packet has room for the reports of switches, of which the peer
+  // tells (docs/wire-formats.md). Only where the switches of the fabric write them.
+  bool telemetry = false;
   // "name" or "name:key=value,...". Empty: dcqcn, and fixed for datagrams, whose senders nobody
   // tells of congestion. Without acknowledgements only its rate counts.
   std::string algorithm;

@@ -16,6 +16,7 @@
 #include "wire/address.h"
 #include "wire/headers.h"
 #include "wire/opcode.h"
+#include "wire/telemetry_shim.h"
 
 namespace sluice::wire {
 
@@ -99,7 +100,14 @@ struct FrameView {
   }
   ExtendedAck extended_ack() const { return ExtendedAck::Read(extension); }
   SackBlock sack_block() const { return SackBlock::Read(extension + ExtendedAck::kSize); }
-  uint32_t imm() const { return LoadBe32(extension + traits->extension_bytes - ImmDt::kSize); }
+  uint32_t imm() const {
+    const size_t behind = shim() != nullptr ? TelemetryShim::kSize : 0;
+    return LoadBe32(extension + traits->extension_bytes - behind - ImmDt::kSize);
+  }
+  // Null without one.
+  const uint8_t* shim() const {
+    return HasShim(opcode) ? frame + header_bytes - TelemetryShim::kSize : nullptr;
+  }
 
   // IP header to payload: what IcrcOfHeaders covers.
   size_t l3_to_payload_bytes() const { return static_cast<size_t>(frame + header_bytes - l3); }

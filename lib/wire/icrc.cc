@@ -2,6 +2,7 @@
 
 #include <isa-l/crc.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -76,8 +77,30 @@ uint32_t CrcCopy(uint32_t crc, uint8_t* dst, std::span<const ByteRun> runs) {
   return crc;
 }
 
+// Packets with a telemetry shim: ones in its place. Plain if the bytes end before it does.
+static uint32_t IcrcWithShim(const uint8_t* l3, bool ipv6, size_t n) {
+  static constexpr auto kOnes = [] {
+    std::array<uint8_t, TelemetryShim::kSize> ones{};
+    ones.fill(0xff);
+    return ones;
+  }();
+  const size_t bth = (ipv6 ? Ipv6Header::kSize : Ipv4Header::kSize) + UdpHeader::kSize;
+  const size_t end = bth + Bth::kSize + TraitsOf(l3[bth]).extension_bytes;
+  const size_t head = bth + Bth::kSize;
+  const uint32_t crc = IcrcOfHeaders(l3, ipv6, head);
+  if (end - head < kOnes.size() || n < end) return Crc(crc, l3 + head, n - head);
+  const size_t begin = end - kOnes.size();
+  const uint32_t masked = Crc(Crc(crc, l3 + head, begin - head), kOnes.data(), kOnes.size());
+  return Crc(masked, l3 + end, n - end);
+}
+
+static bool ShimBehind(const uint8_t* l3, bool ipv6) {
+  return HasShim(l3[(ipv6 ? Ipv6Header::kSize : Ipv4Header::kSize) + UdpHeader::kSize]);
+}
+
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes) {
   if (l3_to_payload_bytes > kMaxIcrcHeaderBytes) [[unlikely]] {
+    if (ShimBehind(l3, ipv6)) return IcrcWithShim(l3, ipv6, l3_to_payload_bytes);
     return Crc(IcrcOfHeaders(l3, ipv6, kMaxIcrcHeaderBytes), l3 + kMaxIcrcHeaderBytes,
                l3_to_payload_bytes - kMaxIcrcHeaderBytes);
   }
@@ -91,6 +114,8 @@ uint32_t IcrcOfLinear(const uint8_t* l3, bool ipv6, size_t l3_to_icrc_bytes) {
   // The shortest header chain: all masked bytes lie in it, whatever the opcode adds.
   const size_t head =
       (ipv6 ? Ipv6Header::kSize : Ipv4Header::kSize) + UdpHeader::kSize + Bth::kSize;
+  if (ShimBehind(l3, ipv6)) [[unlikely]]
+    return IcrcWithShim(l3, ipv6, l3_to_icrc_bytes);
   return Crc(IcrcOfHeaders(l3, ipv6, head), l3 + head, l3_to_icrc_bytes - head);
 }
 

@@ -35,7 +35,8 @@ inline constexpr size_t kMaxIcrcHeaderBytes = 128;
 
 // The CRC over eight 0xff bytes (in place of the missing LRH) and the headers from the IP header to
 // just before the payload, with those bits taken as ones that a network may change: IPv4 TOS, TTL
-// and header checksum, IPv6 traffic class, flow label and hop limit, the UDP checksum, BTH byte 4.
+// and header checksum, IPv6 traffic class, flow label and hop limit, the UDP checksum, BTH byte 4;
+// of the extension's packets with a telemetry shim also the shim.
 // Reads `l3_to_payload_bytes` bytes at `l3`: IP (20 or 40) + UDP + BTH + extension headers. May
 // also be given any number of further bytes, which are not masked; up to 128 in all it is one pass.
 uint32_t IcrcOfHeaders(const uint8_t* l3, bool ipv6, size_t l3_to_payload_bytes);

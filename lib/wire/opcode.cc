@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "wire/telemetry_shim.h"
+
 namespace sluice::wire {
 namespace {
 
@@ -86,6 +88,20 @@ constexpr Row kRows[] = {
     {Opcode::kXtSack, "XT_SACK", kXtAnswer | kXtBlock},
 };
 
+// With a telemetry shim behind the headers.
+struct ShimRow {
+  Opcode plain;
+  const char* name;
+};
+constexpr ShimRow kShimRows[] = {
+    {Opcode::kXtSend, "XT_SEND_TELEMETRY"},
+    {Opcode::kXtSendImm, "XT_SEND_IMM_TELEMETRY"},
+    {Opcode::kXtWrite, "XT_WRITE_TELEMETRY"},
+    {Opcode::kXtWriteImm, "XT_WRITE_IMM_TELEMETRY"},
+    {Opcode::kXtAck, "XT_ACK_TELEMETRY"},
+    {Opcode::kXtSack, "XT_SACK_TELEMETRY"},
+};
+
 // By the upper three bits.
 constexpr Service kServices[8] = {Service::kRc,           Service::kUc,          Service::kRd,
                                   Service::kUd,           Service::kCnp,         Service::kXrc,
@@ -132,6 +148,12 @@ constexpr std::array<OpcodeTraits, 256> MakeTable() {
     table[i].name = kUnknownNames[i >> 5];
   }
   for (const Row& row : kRows) table[static_cast<uint8_t>(row.opcode)] = Expand(row);
+  for (const ShimRow& row : kShimRows) {
+    OpcodeTraits& t = table[static_cast<uint8_t>(WithShim(row.plain))];
+    t = table[static_cast<uint8_t>(row.plain)];
+    t.extension_bytes = static_cast<uint8_t>(t.extension_bytes + TelemetryShim::kSize);
+    t.name = row.name;
+  }
   return table;
 }
 

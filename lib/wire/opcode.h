@@ -63,6 +63,7 @@ enum class Opcode : uint8_t {
   kXtWriteImm = 0xc3,
   kXtAck = 0xd0,
   kXtSack = 0xd1,
+  // Bit 5 more: the same with a telemetry shim (wire/telemetry_shim.h).
 };
 
 // The service that the upper bits of an opcode name (IBTA 1.4, table 38), known opcode or not.

@@ -69,13 +69,14 @@ const uint8_t* ReadExtension(const uint8_t* p, DecodedFrame* f) {
   take(t.aeth, &f->aeth);
   take(t.atomic_ack_eth, &f->atomic_ack_eth);
   take(t.ieth, &f->ieth);
-  const Opcode op = f->bth.opcode;
+  const Opcode op = WithoutShim(f->bth.opcode);
   const bool target = op == Opcode::kXtWrite || op == Opcode::kXtWriteImm;
   take(t.extended && t.payload_allowed, &f->extended_data);
   take(target, &f->extended_target);
   take(t.extended && !t.payload_allowed, &f->extended_ack);
   take(op == Opcode::kXtSack, &f->sack_block);
   take(t.imm, &f->imm);
+  take(HasShim(f->bth.opcode), &f->shim);
   if (f->bth.opcode == Opcode::kCnp) {
     f->cnp_reserved.emplace();
     std::memcpy(f->cnp_reserved->data(), p, kCnpReservedBytes);
@@ -129,6 +130,7 @@ std::vector<uint8_t> EncodeCovered(const DecodedFrame& f) {
   Append(f.extended_ack, &out);
   Append(f.sack_block, &out);
   Append(f.imm, &out);
+  Append(f.shim, &out);
   if (f.cnp_reserved) AppendBytes(*f.cnp_reserved, &out);
   AppendBytes(f.payload, &out);
   AppendBytes(f.pad, &out);

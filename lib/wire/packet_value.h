@@ -46,6 +46,7 @@ struct DecodedFrame {
   std::optional<ExtendedTarget> extended_target;
   std::optional<ExtendedAck> extended_ack;
   std::optional<SackBlock> sack_block;
+  std::optional<TelemetryShim> shim;  // behind `imm`
 
   std::vector<uint8_t> payload;
   std::vector<uint8_t> pad;       // bth.pad_count bytes; any value is legal

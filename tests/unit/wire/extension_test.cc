@@ -11,6 +11,7 @@
 
 #include "frames.h"
 #include "wire/headers.h"
+#include "wire/icrc.h"
 #include "wire/packet_value.h"
 
 namespace sluice::wire {
@@ -129,12 +130,72 @@ TEST(ExtensionTest, SackHeaderIsAsTheDocumentSays) {
   }
 }
 
+TEST(ExtensionTest, TelemetryIsAsTheDocumentSays) {
+  CheckTable<HopReport>("Report of a hop", {{"stamp", [](auto* h) { h->stamp = kOnes; }},
+                                            {"sent", [](auto* h) { h->sent = kOnes; }},
+                                            {"queue", [](auto* h) { h->queue = 0xffff; }},
+                                            {"speed", [](auto* h) { h->speed = 0xffff; }}});
+  CheckTable<TelemetryShim>(
+      "Header `telemetry`",
+      {{"hops", [](auto* h) { h->hops = 0xff; }},
+       {"uncounted", [](auto* h) { h->uncounted = 0xff; }},
+       {"reserved16", [](auto* h) { h->reserved16 = 0xffff; }},
+       {"hop", [](auto* h) { h->hop.fill({kOnes, kOnes, 0xffff, 0xffff}); }}});
+}
+
+TEST(TelemetryShimTest, EightSwitchesReportAndTheRestAreCounted) {
+  std::vector<uint8_t> bytes(TelemetryShim::kSize + 1, 0);
+  bytes.back() = 0x55;
+  for (uint32_t i = 0; i < 300; ++i) {
+    TelemetryShim::Append(bytes.data(), {.stamp = i, .sent = 2 * i, .queue = 3, .speed = 1000});
+  }
+  const TelemetryShim shim = TelemetryShim::Read(bytes.data());
+  EXPECT_EQ(shim.hops, 8);
+  EXPECT_EQ(shim.uncounted, 255);
+  for (uint32_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(shim.hop[i], (HopReport{.stamp = i, .sent = 2 * i, .queue = 3, .speed = 1000}));
+  }
+  EXPECT_EQ(bytes.back(), 0x55);
+}
+
+// Whatever a switch writes leaves the iCRC right; a byte beside the shim does not.
+TEST(TelemetryShimTest, TheShimIsMaskedInTheIcrc) {
+  for (const bool ipv6 : {false, true}) {
+    for (const Opcode plain : {Opcode::kXtSend, Opcode::kXtWriteImm, Opcode::kXtAck,
+                               Opcode::kXtSack}) {
+      SCOPED_TRACE(NameOf(plain));
+      const Opcode op = WithShim(plain);
+      EXPECT_EQ(WithoutShim(op), plain);
+      const size_t payload = TraitsOf(op).payload_allowed ? 64 : 0;
+      std::vector<uint8_t> bytes = BuildFrame(TestPath(ipv6, false), {.opcode = op}, payload);
+      FrameView view;
+      const auto intact = [&] {
+        EXPECT_EQ(ParseFrame(bytes, static_cast<uint32_t>(bytes.size()), &view), DropCause::kNone);
+        return IcrcGood(view);
+      };
+      ASSERT_TRUE(intact());
+      ASSERT_NE(view.shim(), nullptr);
+      const auto shim = static_cast<size_t>(view.shim() - bytes.data());
+      EXPECT_EQ(shim + TelemetryShim::kSize, view.header_bytes);
+      for (size_t i = 0; i < TelemetryShim::kSize; ++i) bytes[shim + i] ^= 0xa5;
+      EXPECT_TRUE(intact());
+      bytes[shim - 1] ^= 1;
+      EXPECT_FALSE(intact());
+      bytes[shim - 1] ^= 1;
+      if (payload == 0) continue;
+      bytes[shim + TelemetryShim::kSize] ^= 1;
+      EXPECT_FALSE(intact());
+    }
+  }
+}
+
 TEST(ExtensionTest, OpcodesAreAsTheDocumentSays) {
   const std::map<std::string, size_t> sizes = {{"data", ExtendedData::kSize},
                                                {"target", ExtendedTarget::kSize},
                                                {"immediate", ImmDt::kSize},
                                                {"ack", ExtendedAck::kSize},
-                                               {"sack", SackBlock::kSize}};
+                                               {"sack", SackBlock::kSize},
+                                               {"telemetry", TelemetryShim::kSize}};
   std::map<int, Cells> rows;
   for (const Cells& row : TableAfter("Packets")) rows[std::stoi(row[0], nullptr, 16)] = row;
   for (int op = 0xc0; op <= 0xff; ++op) {
@@ -177,6 +238,11 @@ TEST(ExtensionTest, FramesAreDecodedAndRebuilt) {
     EXPECT_EQ(value->extended_ack.has_value(), !t.payload_allowed);
     EXPECT_EQ(value->extended_target.has_value(), row[2].find("target") != std::string::npos);
     EXPECT_EQ(value->sack_block.has_value(), row[2].find("sack") != std::string::npos);
+    EXPECT_EQ(value->shim.has_value(), row[2].find("telemetry") != std::string::npos);
+    ASSERT_EQ(view.shim() != nullptr, value->shim.has_value());
+    if (value->shim) {
+      EXPECT_EQ(TelemetryShim::Read(view.shim()), *value->shim);
+    }
     if (value->extended_data) {
       EXPECT_EQ(view.extended_data(), *value->extended_data);
     }

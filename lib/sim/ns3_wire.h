@@ -1,0 +1,43 @@
+// Ns3Wire: how long frames are, and which way they take, in the ns-3 simulator of HPCC's authors
+// (Alibaba's High-Precision-Congestion-Control, commit 9f4be2a), so that results can be compared
+// packet by packet. Our own frames travel in the records; only what they count for differs:
+//   data  payload + data_header (PPP 14, IPv4 20, UDP 8, SeqTs 6, and what the algorithm adds),
+//   ACK   ack_frame, in the highest priority where ack_priority says so
+//   ECMP  Murmur3 of (source, destination, ports), seeded with the switch's number
+// and a host's port takes a packet only when its line is free, so that the choice among flows and
+// acknowledgements is made at that moment.
+#ifndef SLUICE_SIM_NS3_WIRE_H_
+#define SLUICE_SIM_NS3_WIRE_H_
+
+#include <cstdint>
+
+#include "port/packet.h"
+#include "sim/record.h"
+
+namespace sluice::sim {
+
+struct Ns3Wire {
+  bool on = false;
+  uint32_t data_header = 48;
+  uint32_t ack_frame = 60;
+  bool ack_priority = false;  // ports have two queues then
+  // Ports of its flow files: the source ports of a pair of hosts count from 10000, the destination
+  // port is the same for all. Ours count from kFirstSourcePort.
+  uint16_t destination_port = 100;
+
+  static constexpr uint16_t kFirstSourcePort = 0xc001;
+};
+
+// Bytes that the packet counts for; `traffic` as TrafficOf told.
+uint32_t Ns3Length(const Ns3Wire& wire, Traffic traffic, const port::Packet& packet,
+                   uint8_t network_offset);
+
+// The hash by which switch `node` chooses among equal ways, as a remainder.
+uint32_t Ns3FlowHash(const Ns3Wire& wire, const Record& record, uint32_t node);
+
+// MurmurHash3_x86_32 of three words (Appleby, public domain algorithm).
+uint32_t Murmur3(uint32_t a, uint32_t b, uint32_t c, uint32_t seed);
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_SIM_NS3_WIRE_H_

@@ -1,0 +1,58 @@
+#include "switch/telemetry.h"
+
+#include <algorithm>
+
+#include "base/be.h"
+#include "wire/bth.h"
+#include "wire/ip_headers.h"
+#include "wire/telemetry_shim.h"
+
+namespace sluice::switching {
+namespace {
+
+constexpr int64_t kMost16 = 0xffff;
+
+// Where the shim of the packet lies; nullptr if it has none, or not all of it.
+uint8_t* ShimOf(const SwitchPacket& packet) {
+  if (packet.network_offset == 0) return nullptr;
+  const uint8_t* const ip = packet.header + packet.network_offset;
+  const bool v4 = ip[0] >> 4 == 4;
+  const size_t ip_bytes = v4 ? (ip[0] & 15) * size_t{4} : wire::Ipv6Header::kSize;
+  const size_t bth = packet.network_offset + ip_bytes + wire::UdpHeader::kSize;
+  if (packet.header_length < bth + wire::Bth::kSize) return nullptr;
+  if ((v4 ? ip[9] : ip[6]) != wire::kIpProtocolUdp) return nullptr;
+  if (LoadBe16(packet.header + bth - wire::UdpHeader::kSize + 2) != wire::kRocePort) return nullptr;
+  const uint8_t opcode = packet.header[bth];
+  const wire::OpcodeTraits& traits = wire::TraitsOf(opcode);
+  // Acknowledgements carry the reports of another way.
+  if (!wire::HasShim(opcode) || !traits.payload_allowed) return nullptr;
+  const size_t end = bth + wire::Bth::kSize + traits.extension_bytes;
+  if (packet.header_length < end) return nullptr;
+  return packet.header + end - wire::TelemetryShim::kSize;
+}
+
+int64_t RoundedDown(int64_t bytes, Bytes step) { return bytes / step.count() * step.count(); }
+
+}  // namespace
+
+void TelemetryWriter::SetLink(PortIndex port, Bandwidth speed, Bytes overhead) {
+  ports_[port].overhead = overhead.count();
+  ports_[port].speed = static_cast<uint16_t>(
+      std::clamp<int64_t>(speed.bps() / wire::HopReport::kSpeedUnit, 1, kMost16));
+}
+
+void TelemetryWriter::OnDeparture(Time now, PortIndex index, Bytes waiting, SwitchPacket& packet) {
+  Port& port = ports_[index];
+  if (uint8_t* const shim = ShimOf(packet); shim != nullptr) {
+    constexpr int64_t kUnit = wire::HopReport::kUnit;
+    const int64_t queue = RoundedDown(waiting.count(), config_.queue_step) / kUnit;
+    wire::TelemetryShim::Append(
+        shim, {.stamp = static_cast<uint32_t>(now.ps() / 1000),
+               .sent = static_cast<uint32_t>(RoundedDown(port.sent, config_.sent_step) / kUnit),
+               .queue = static_cast<uint16_t>(std::min(queue, kMost16)),
+               .speed = port.speed});
+  }
+  port.sent += packet.length().count() + port.overhead;
+}
+
+}  // namespace sluice::switching

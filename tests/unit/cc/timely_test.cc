@@ -1,0 +1,110 @@
+#include "cc/timely.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::cc {
+namespace {
+
+constexpr int64_t kMtu = 1000;
+
+FlowContext Context() {
+  FlowContext context;
+  context.line_rate = Bandwidth::GigabitsPerSecond(100);
+  context.mtu = Bytes(kMtu);
+  context.base_rtt = Duration::Nanoseconds(8320);
+  return context;
+}
+
+// An acknowledgement that ends a round trip and a segment: nothing stays in flight.
+void Ack(Controller& cc, Duration rtt) {
+  Sample sample;
+  sample.acked = Bytes(16'000);
+  sample.rtt = rtt;
+  sample.stamp = StampSource::kPoll;
+  Feedback f;
+  f.in_flight = Bytes(0);
+  f.samples = {&sample, 1};
+  cc.OnFeedback(f);
+}
+constexpr Duration Us(int64_t v) { return Duration::Microseconds(v); }
+
+TEST(TimelyTest, StartsAtLineRateAndTheFirstRoundTripOnlyCounts) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(100));
+  EXPECT_EQ(cc.control().window, kNoWindow);
+  Ack(cc, Us(1000));
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(100));
+}
+
+// Algorithm 1, line 8: rate (1 - beta (1 - Thigh / rtt)) = 100 (1 - 0.8 (1 - 500 / 1000)) = 60.
+TEST(TimelyTest, AboveTHighTheRateIsCutByHowFar) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(1000));
+  Ack(cc, Us(1000));
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(60));
+  EXPECT_EQ(cc.control().cause, Timely::kAbove);
+}
+
+// From 100 to 110 us: difference 0.875 x 10 us, gradient 8.75 / 20, rate 100 (1 - 0.8 x 0.4375).
+TEST(TimelyTest, BetweenThemARisingRoundTripCuts) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(100));
+  Ack(cc, Us(110));
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(65));
+  EXPECT_EQ(cc.control().cause, Timely::kGradient);
+}
+
+// A gradient that is not above zero: delta five times, then 5 delta.
+TEST(TimelyTest, AFallingRoundTripRaisesAndThenFaster) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(1000));
+  Ack(cc, Us(1000));  // 60 Gb/s, gradient 0
+  int64_t expected = 60'000;
+  for (int i = 1; i <= 7; ++i) {
+    Ack(cc, Us(400 - i));
+    expected += i <= 5 ? 10 : 50;
+    EXPECT_EQ(cc.control().rate, Bandwidth::MegabitsPerSecond(expected)) << i;
+  }
+}
+
+// Below Tlow the paper adds delta, whatever the steps before.
+TEST(TimelyTest, BelowTLowItGrows) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(1000));
+  Ack(cc, Us(1000));
+  for (int i = 1; i <= 8; ++i) Ack(cc, Us(10));
+  EXPECT_EQ(cc.control().rate, Bandwidth::MegabitsPerSecond(60'080));
+}
+
+// The ns-3 model: 100 Mb/s five times, then 500, also below Tlow; a window of 8.32 us of the rate.
+TEST(TimelyTest, TheNs3ModelCountsEveryStepUp) {
+  TimelyParams params = TimelyParams::Of(TimelyParams::Preset::kNs3);
+  params.window = WindowKind::kRtt;
+  Timely cc(params, Context());
+  EXPECT_EQ(cc.control().window, Bytes(104'000));
+  Ack(cc, Us(1000));
+  Ack(cc, Us(1000));
+  EXPECT_EQ(cc.control().window, Bytes(62'400));
+  for (int i = 1; i <= 6; ++i) Ack(cc, Us(10));
+  EXPECT_EQ(cc.control().rate, Bandwidth::MegabitsPerSecond(61'000));
+}
+
+TEST(TimelyTest, ATimeoutHalves) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Loss loss;
+  loss.kind = LossKind::kTimeout;
+  cc.OnLoss(loss);
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(50));
+  loss.kind = LossKind::kSackGap;
+  cc.OnLoss(loss);
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(50));
+}
+
+}  // namespace
+}  // namespace sluice::cc
