@@ -251,7 +251,9 @@ TEST(DcqcnParamsTest, PresetsCanBeOverridden) {
                                                        {"decrease_interval", "50us"},
                                                        {"target", "kept"},
                                                        {"cnp_interval", "0ps"},
-                                                       {"loss", "ignore"}};
+                                                       {"loss", "ignore"},
+                                                       {"notice", "cnp"},
+                                                       {"window", "none"}};
   EXPECT_EQ(values, expected);
 }
 

@@ -145,7 +145,7 @@ TEST(OpcodeTest, EnumValuesAreThoseOfTheStandard) {
   EXPECT_STREQ(NameOf(static_cast<Opcode>(0x1c)), "RESERVED");
   EXPECT_STREQ(NameOf(static_cast<Opcode>(0x44)), "RD");
   EXPECT_STREQ(NameOf(static_cast<Opcode>(0xa0)), "XRC");
-  EXPECT_STREQ(NameOf(static_cast<Opcode>(0xe0)), "MANUFACTURER");
+  EXPECT_STREQ(NameOf(static_cast<Opcode>(0xff)), "MANUFACTURER");
 }
 
 }  // namespace

@@ -1,0 +1,90 @@
+#include "switch/telemetry.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "switch/headers.h"
+#include "switch/output_queues.h"
+#include "wire/headers.h"
+#include "wire/header_template.h"
+#include "wire/telemetry_shim.h"
+
+namespace sluice::switching {
+namespace {
+
+using wire::Opcode;
+
+// A frame of the extension over IPv4, headers only, `length` bytes on the wire.
+struct Frame {
+  explicit Frame(Opcode opcode, uint32_t length = 1000) {
+    wire::PathHeader path;
+    path.source_ip = *wire::IpAddress::Parse("10.0.0.1");
+    path.destination_ip = *wire::IpAddress::Parse("10.0.0.2");
+    path.ecn = 2;
+    const wire::HeaderTemplate head(path);
+    const size_t extension = wire::TraitsOf(opcode).extension_bytes;
+    bytes.resize(head.size() + wire::Bth::kSize + extension);
+    head.Write(bytes.data(), static_cast<uint32_t>(length - head.size()));
+    wire::Bth bth;
+    bth.opcode = opcode;
+    bth.Write(bytes.data() + head.size());
+    packet.header = bytes.data();
+    packet.header_length = static_cast<uint16_t>(bytes.size());
+    packet.wire_length = length;
+    packet.network_offset = FindNetworkHeader(bytes);
+  }
+  wire::TelemetryShim shim() const {
+    return wire::TelemetryShim::Read(bytes.data() + bytes.size() - wire::TelemetryShim::kSize);
+  }
+  std::vector<uint8_t> bytes;
+  SwitchPacket packet;
+};
+
+constexpr Time At(int64_t ns) { return Time::Zero() + Duration::Nanoseconds(ns); }
+
+// Three frames of 1000 B on a link with 24 B more per frame: the second is told that 1024 B = 16
+// units went before it, and that 1000 B = 15 units wait behind it.
+TEST(TelemetryWriterTest, ReportsThePortAsThePacketLeavesIt) {
+  TelemetryWriter writer(2, {.on = true});
+  writer.SetLink(1, Bandwidth::GigabitsPerSecond(100), Bytes(24));
+  OutputQueues queues(2, Bytes(1 << 20), 1, 0);
+  queues.SetTelemetry(&writer);
+  Frame first(Opcode::kXtWrite), second(wire::WithShim(Opcode::kXtWrite)), third(Opcode::kXtSend);
+  for (Frame* f : {&first, &second, &third}) queues.Enqueue(At(0), f->packet, 1);
+  for (int64_t i = 0; i < 3; ++i) queues.Dequeue(At(5000 + 82 * i), 1);
+  const wire::TelemetryShim shim = second.shim();
+  ASSERT_EQ(shim.hops, 1);
+  EXPECT_EQ(shim.hop[0], (wire::HopReport{.stamp = 5082, .sent = 16, .queue = 15, .speed = 1000}));
+}
+
+// Stamps are modulo 2^32 ns; steps round down: 999 B behind, in steps of 320, are 960.
+TEST(TelemetryWriterTest, WrapsAndRounds) {
+  TelemetryWriter writer(1, {.on = true, .queue_step = Bytes(320), .sent_step = Bytes(512)});
+  writer.SetLink(0, Bandwidth::GigabitsPerSecond(400), Bytes(0));
+  Frame before(Opcode::kXtWrite, 1500), frame(wire::WithShim(Opcode::kXtSendImm));
+  writer.OnDeparture(At(0), 0, Bytes(0), before.packet);
+  writer.OnDeparture(At((int64_t{1} << 32) + 7), 0, Bytes(999), frame.packet);
+  EXPECT_EQ(frame.shim().hop[0],
+            (wire::HopReport{.stamp = 7, .sent = 1024 / 64, .queue = 960 / 64, .speed = 4000}));
+  Frame deep(wire::WithShim(Opcode::kXtSend));
+  writer.OnDeparture(At(1), 0, Bytes(1 << 30), deep.packet);
+  EXPECT_EQ(deep.shim().hop[0].queue, 0xffff) << "saturates";
+}
+
+// Acknowledgements bring back the reports of the other way; others are not ours to touch.
+TEST(TelemetryWriterTest, LeavesEverythingElseAlone) {
+  TelemetryWriter writer(1, {.on = true});
+  Frame ack(wire::WithShim(Opcode::kXtAck)), plain(Opcode::kRcWriteOnly);
+  Frame cut(wire::WithShim(Opcode::kXtWrite)), other(wire::WithShim(Opcode::kXtWrite));
+  cut.packet.header_length = static_cast<uint16_t>(cut.packet.header_length - 1);
+  other.packet.network_offset = 0;
+  for (Frame* f : {&ack, &plain, &cut, &other}) {
+    const std::vector<uint8_t> before = f->bytes;
+    writer.OnDeparture(At(1), 0, Bytes(10), f->packet);
+    EXPECT_EQ(f->bytes, before);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::switching

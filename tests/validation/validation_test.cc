@@ -1,0 +1,113 @@
+// The profile hpcc-ns3 against arithmetic, and against runs of the ns-3 simulator to the nanosecond
+// where nothing in them is left to chance. The whole comparison is scripts/validate.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lab/profile.h"
+#include "lab/runner.h"
+#include "sim/ns3_wire.h"
+#include "sim/topologies.h"
+#include "validation/reference_files.h"
+
+namespace sluice::test {
+namespace {
+
+constexpr char kData[] = SLUICE_HPCC_DATA;
+
+lab::RunResult MustRun(const lab::Scenario& scenario, const std::string& algorithm) {
+  lab::RunOptions options;
+  options.algorithm = algorithm;
+  absl::StatusOr<lab::RunResult> run = lab::Run(scenario, options);
+  EXPECT_TRUE(run.ok()) << run.status();
+  return run.ok() ? *std::move(run) : lab::RunResult();
+}
+
+lab::Scenario Lone(Bytes size, bool ack_priority) {
+  lab::Scenario s;
+  s.topology = sim::LeafSpine(2, 2, 2, {}, {});
+  s.flows = {{0, 2, size, Time::Zero()}};
+  s.watched_node = 4;
+  s.limit = Duration::Milliseconds(10);
+  lab::UseHpccNs3(s, ack_priority);
+  return s;
+}
+
+// Over four links of 1 us at 100 Gb/s. Three packets of 1048, 1048 and 947 B take 83, 83 and 75 ns.
+// The third finds each line free 0, 8, 8, 8 ns before it, so its last bit arrives after 166 + 75 + 8
+// ns and three times 75 + 1000 more than the first link's 1000 ... in all 4490; four links back with
+// 60 B take 4 ns each: 4016 more.
+TEST(HpccNs3ProfileTest, ALoneFlowTakesItsNanoseconds) {
+  for (const bool ack_priority : {false, true}) {
+    for (const char* algorithm : {"dcqcn:preset=ns3-cx4,notice=ack", "dctcp:preset=ns3"}) {
+      const lab::RunResult run = MustRun(Lone(Bytes(2899), ack_priority), algorithm);
+      ASSERT_TRUE(run.flows[0].finished);
+      EXPECT_EQ(run.flows[0].fct, Duration::Nanoseconds(8506)) << algorithm;
+      // 8 us of propagation, four times 80 ns, and 2899 + 3 x 48 bytes at 100 Gb/s: 243.44.
+      EXPECT_EQ(run.flows[0].ideal, Duration::Nanoseconds(8320 + 243)) << algorithm;
+    }
+  }
+}
+
+// One packet: of 1056 B with a time stamp (84 ns), of 1090 B with telemetry (87 ns); back 60 B (4
+// ns), or 88 B (7 ns).
+TEST(HpccNs3ProfileTest, HeadersFollowFromTheSignals) {
+  EXPECT_EQ(MustRun(Lone(Bytes(1000), false), "timely:preset=ns3").flows[0].fct,
+            Duration::Nanoseconds(8000 + 4 * (84 + 4)));
+  EXPECT_EQ(MustRun(Lone(Bytes(1000), false), "hpcc:preset=ns3").flows[0].fct,
+            Duration::Nanoseconds(8000 + 4 * (87 + 7)));
+}
+
+// MurmurHash3_x86_32, byte by byte as its author wrote it.
+uint32_t Murmur3OfBytes(const std::vector<uint8_t>& bytes, uint32_t h) {
+  for (size_t i = 0; i + 4 <= bytes.size(); i += 4) {
+    uint32_t k = bytes[i] | bytes[i + 1] << 8 | bytes[i + 2] << 16 |
+                 static_cast<uint32_t>(bytes[i + 3]) << 24;
+    k *= 0xcc9e2d51;
+    k = (k << 15) | (k >> 17);
+    k *= 0x1b873593;
+    h ^= k;
+    h = (h << 13) | (h >> 19);
+    h = h * 5 + 0xe6546b64;
+  }
+  h ^= static_cast<uint32_t>(bytes.size());
+  h ^= h >> 16;
+  h *= 0x85ebca6b;
+  h ^= h >> 13;
+  h *= 0xc2b2ae35;
+  h ^= h >> 16;
+  return h;
+}
+
+TEST(HpccNs3ProfileTest, Murmur3) {
+  // A known value: the four bytes "test" with this seed.
+  EXPECT_EQ(Murmur3OfBytes({'t', 'e', 's', 't'}, 0x9747b28c), 0x704b81dcu);
+  EXPECT_EQ(sim::Murmur3(0x04030201, 0x08070605, 0x0c0b0a09, 77),
+            Murmur3OfBytes({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 77));
+}
+
+// Eight flows of 1 MB into one port, with a window of a base round trip of the rate: nothing is
+// marked, so the rates stay, and the ns-3 runs are known in full: 667,510 ns for the first flow to
+// end, 83 more for each of the others (tests/data/hpcc/incast8_dctcp.fct.txt.gz).
+TEST(HpccNs3ReferenceTest, AWindowedIncastIsExact) {
+  for (const char* variant : {"dctcp", "dcqcnwin"}) {
+    absl::StatusOr<Reference> reference = ReadReference(kData, "incast8", variant);
+    ASSERT_TRUE(reference.ok()) << reference.status();
+    reference->scenario.watched_node = 9;
+    reference->scenario.watched_port = 8;
+    const lab::RunResult run = MustRun(reference->scenario, reference->algorithm);
+    ASSERT_EQ(run.finished.size(), 8u) << variant;
+    for (size_t i = 0; i < run.finished.size(); ++i) {
+      EXPECT_EQ(run.flows[run.finished[i]].fct,
+                Duration::Nanoseconds(667'510 + 83 * static_cast<int64_t>(i)))
+          << variant << " " << i;
+    }
+    EXPECT_EQ(run.drops + run.retransmissions + run.timeouts, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test
