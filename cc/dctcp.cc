@@ -7,9 +7,9 @@
 namespace sluice::cc {
 namespace {
 
-constexpr double kFirstPackets = 10;      // RFC 6928
-constexpr double kLeastPackets = 0.125;   // below one packet the transport paces
-constexpr double kMostWindow = 1 << 30;   // bytes
+constexpr double kFirstPackets = 10;     // RFC 6928
+constexpr double kLeastPackets = 0.125;  // below one packet the transport paces
+constexpr double kMostWindow = 1 << 30;  // bytes
 
 }  // namespace
 
@@ -112,8 +112,7 @@ void Dctcp::Describe(FieldSink& sink) const {
 
 void Dctcp::Restore(const State& state) {
   const bool by_window = params_->law == DctcpParams::Law::kWindow;
-  const auto given =
-      static_cast<double>(by_window ? state.window.count() : state.rate.bps());
+  const auto given = static_cast<double>(by_window ? state.window.count() : state.rate.bps());
   // "No limit" of the predecessor says nothing of the network.
   if (!by_window || state.window != kNoWindow) value_ = std::clamp(given, low_, high_);
   slow_start_ = false;

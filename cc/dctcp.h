@@ -74,9 +74,9 @@ class Dctcp final : public Controller {
   RateWindow window_;
   double line_;
   double mtu_;
-  double low_;   // of value_
-  double high_;  // of value_
-  double step_;  // per round trip
+  double low_;    // of value_
+  double high_;   // of value_
+  double step_;   // per round trip
   double value_;  // bytes of window, or bit/s
   double alpha_ = 1;
   Round round_;

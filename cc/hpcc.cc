@@ -44,8 +44,8 @@ void Hpcc::LearnRtt(const Feedback& feedback) {
 
 void Hpcc::SetRtt(Duration rtt) {
   base_rtt_ = rtt;
-  window_ = RateWindow(WindowKind::kRtt, rtt,
-                       Bandwidth::BitsPerSecond(static_cast<int64_t>(line_)));
+  window_ =
+      RateWindow(WindowKind::kRtt, rtt, Bandwidth::BitsPerSecond(static_cast<int64_t>(line_)));
 }
 
 void Hpcc::OnFeedback(const Feedback& feedback) {
@@ -143,7 +143,8 @@ namespace {
 constexpr ParamSpec kSpecs[] = {
     {"preset", "name", "paper", "paper|ns3", "Li et al.; HPCC's ns-3 configuration",
      "what the other parameters default to"},
-    {"eta", "number", "0.95", "0.01..1", "Li et al., section 5.1", "of a link that is wanted in use"},
+    {"eta", "number", "0.95", "0.01..1", "Li et al., section 5.1",
+     "of a link that is wanted in use"},
     {"max_stage", "number", "5", "0..1000", "Li et al., section 5.1: maxStage",
      "additive steps before the rate is set anew although the link has room"},
     {"ai", "rate", "50Mbps", "1Mbps..1Tbps", "Li et al., section 3.3: W_AI / T", "additive part"},

@@ -1,11 +1,11 @@
 // HPCC: the rate from what the switches say themselves. Li et al., "HPCC: High Precision Congestion
 // Control", SIGCOMM 2019, section 3 (algorithm 1).
 //
-// Each acknowledgement carries the telemetry of every hop (queue, bytes sent, time, speed). From two
-// of them follows how full the fullest link is, in flight against what it can hold in a base round
-// trip (equation 2); its smoothed value U moves the rate to eta of the link at once, and a small
-// additive part makes flows equal. Every acknowledgement reacts, but against the rate of the last
-// round trip (Wc), so that one queue is not counted many times.
+// Each acknowledgement carries the telemetry of every hop (queue, bytes sent, time, speed). From
+// two of them follows how full the fullest link is, in flight against what it can hold in a base
+// round trip (equation 2); its smoothed value U moves the rate to eta of the link at once, and a
+// small additive part makes flows equal. Every acknowledgement reacts, but against the rate of the
+// last round trip (Wc), so that one queue is not counted many times.
 //
 // Signals: INT, required; RTT, for the base round trip where nobody told it.
 // Starts at line rate. Window = base round trip x rate, and the rate is the pace: the paper's W and

@@ -1,5 +1,5 @@
-// TIMELY: a rate that follows the gradient of the round-trip time. Mittal et al., "TIMELY: RTT-based
-// Congestion Control for the Datacenter", SIGCOMM 2015, section 4 (algorithm 1).
+// TIMELY: a rate that follows the gradient of the round-trip time. Mittal et al., "TIMELY:
+// RTT-based Congestion Control for the Datacenter", SIGCOMM 2015, section 4 (algorithm 1).
 //
 // Below t_low the rate grows, above t_high it is cut by how far above, and between them a rising
 // round trip cuts in proportion to its slope while a falling one lets the rate grow, five times
@@ -9,10 +9,11 @@
 //
 // Two laws (parameter `law`):
 //   paper   an update per `segment` acknowledged; fast growth counts only falling round trips
-//   ns3     the model of HPCC's authors: an update per round trip; fast growth counts every step up;
+//   ns3     the model of HPCC's authors: an update per round trip; fast growth counts every step
+//   up;
 //           preset ns3
-// Departures from the paper: the round trip is that of one packet, so no segment's own serialisation
-// is taken off; a timeout halves (the paper's fabric loses nothing).
+// Departures from the paper: the round trip is that of one packet, so no segment's own
+// serialisation is taken off; a timeout halves (the paper's fabric loses nothing).
 #ifndef SLUICE_CC_TIMELY_H_
 #define SLUICE_CC_TIMELY_H_
 

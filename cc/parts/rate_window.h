@@ -1,6 +1,6 @@
-// RateWindow: bounds what is in flight to a base round trip's worth of the current rate, as the ns-3
-// model of HPCC's authors does for every algorithm with HAS_WIN and VAR_WIN: W = BDP * rate / line
-// (Li et al., SIGCOMM 2019, section 3.2: "limiting inflight bytes").
+// RateWindow: bounds what is in flight to a base round trip's worth of the current rate, as the
+// ns-3 model of HPCC's authors does for every algorithm with HAS_WIN and VAR_WIN: W = BDP * rate /
+// line (Li et al., SIGCOMM 2019, section 3.2: "limiting inflight bytes").
 //
 // Whole numbers only: bytes, and at least one.
 #ifndef SLUICE_CC_PARTS_RATE_WINDOW_H_
@@ -27,9 +27,9 @@ class RateWindow {
 
   Bytes Of(Bandwidth rate) const {
     if (bdp_ == 0) return kNoWindow;
-    const auto w = static_cast<int64_t>(static_cast<Uint128>(static_cast<uint64_t>(bdp_)) *
-                                        static_cast<uint64_t>(rate.bps()) /
-                                        static_cast<uint64_t>(line_));
+    const auto w =
+        static_cast<int64_t>(static_cast<Uint128>(static_cast<uint64_t>(bdp_)) *
+                             static_cast<uint64_t>(rate.bps()) / static_cast<uint64_t>(line_));
     return Bytes(w > 0 ? w : 1);
   }
 

@@ -53,7 +53,7 @@ struct EngineConfig {
   // answers wait to be read: retransmission timers then hold for as long again. Zero: never; in
   // virtual time a gap is just nothing to do.
   Duration stall;
-  Time start;  // of its clock
+  Time start;                  // of its clock
   transport::WireModel model;  // of queue pairs of the extension, in virtual time
 };
 

@@ -137,8 +137,8 @@ uint32_t Execution::FlowLabel(const FlowSpec& f) {
 absl::Status Execution::ConnectFlows() {
   // Marks and telemetry come with the acknowledgements of the extension only.
   const cc::SignalSet& required = algorithm_->traits().required;
-  const bool extended = scenario_.extended || required.Has(cc::Signal::kCeBytes) ||
-                        required.Has(cc::Signal::kInt);
+  const bool extended =
+      scenario_.extended || required.Has(cc::Signal::kCeBytes) || required.Has(cc::Signal::kInt);
   if (scenario_.profile == WireProfile::kHpccNs3) {
     for (const FlowSpec& f : scenario_.flows) {
       longest_rtt_ = std::max(longest_rtt_, HpccBaseRtt(paths_, f, scenario_.mtu));

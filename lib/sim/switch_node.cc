@@ -14,9 +14,9 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
   const PortIndex egress =
-      !context_.ns3.on ? routes_.Find(self_, record.endpoint, record.flow_key)
-                       : routes_.FindModulo(self_, record.endpoint,
-                                            Ns3FlowHash(context_.ns3, record, self_));
+      !context_.ns3.on
+          ? routes_.Find(self_, record.endpoint, record.flow_key)
+          : routes_.FindModulo(self_, record.endpoint, Ns3FlowHash(context_.ns3, record, self_));
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);

@@ -46,8 +46,8 @@ class FrameTime {
  private:
   Duration Other(Bytes n) const {
     if (!whole_nanoseconds_) return TransmissionTime(n, rate_);
-    const int64_t ps = whole_ps_per_byte_ > 0 ? n.count() * whole_ps_per_byte_
-                                              : TransmissionTime(n, rate_).ps();
+    const int64_t ps =
+        whole_ps_per_byte_ > 0 ? n.count() * whole_ps_per_byte_ : TransmissionTime(n, rate_).ps();
     return Duration::Nanoseconds(ps / 1000);
   }
 

@@ -1,5 +1,5 @@
-// SrTelemetry: the telemetry shim of a queue pair of the extension (wire/telemetry_shim.h): empty on
-// what it sends, kept of what it receives for the next acknowledgement, and read from the
+// SrTelemetry: the telemetry shim of a queue pair of the extension (wire/telemetry_shim.h): empty
+// on what it sends, kept of what it receives for the next acknowledgement, and read from the
 // acknowledgements that it gets. Behind a pointer; only where both ends agreed to telemetry.
 #ifndef SLUICE_TRANSPORT_SR_TELEMETRY_H_
 #define SLUICE_TRANSPORT_SR_TELEMETRY_H_

@@ -102,9 +102,8 @@ bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
 
 // What the acknowledgements of the extension carry beside round trips and CNPs.
 cc::SignalSet ExtendedSignals(bool telemetry) {
-  cc::SignalSet s = BaseSignals(transport::QpType::kRc)
-                        .Add(cc::Signal::kCeBytes)
-                        .Add(cc::Signal::kRemoteDelay);
+  cc::SignalSet s =
+      BaseSignals(transport::QpType::kRc).Add(cc::Signal::kCeBytes).Add(cc::Signal::kRemoteDelay);
   if (telemetry) s.Add(cc::Signal::kInt);
   return s;
 }

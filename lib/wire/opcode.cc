@@ -94,12 +94,9 @@ struct ShimRow {
   const char* name;
 };
 constexpr ShimRow kShimRows[] = {
-    {Opcode::kXtSend, "XT_SEND_TELEMETRY"},
-    {Opcode::kXtSendImm, "XT_SEND_IMM_TELEMETRY"},
-    {Opcode::kXtWrite, "XT_WRITE_TELEMETRY"},
-    {Opcode::kXtWriteImm, "XT_WRITE_IMM_TELEMETRY"},
-    {Opcode::kXtAck, "XT_ACK_TELEMETRY"},
-    {Opcode::kXtSack, "XT_SACK_TELEMETRY"},
+    {Opcode::kXtSend, "XT_SEND_TELEMETRY"},   {Opcode::kXtSendImm, "XT_SEND_IMM_TELEMETRY"},
+    {Opcode::kXtWrite, "XT_WRITE_TELEMETRY"}, {Opcode::kXtWriteImm, "XT_WRITE_IMM_TELEMETRY"},
+    {Opcode::kXtAck, "XT_ACK_TELEMETRY"},     {Opcode::kXtSack, "XT_SACK_TELEMETRY"},
 };
 
 // By the upper three bits.

@@ -28,7 +28,7 @@ constexpr Opcode WithoutShim(Opcode opcode) {
 // What one switch says of the egress port when a packet leaves.
 struct HopReport {
   static constexpr size_t kSize = 12;
-  static constexpr int64_t kUnit = 64;                  // of sent and queue, bytes
+  static constexpr int64_t kUnit = 64;                // of sent and queue, bytes
   static constexpr int64_t kSpeedUnit = 100'000'000;  // bit/s
 
   uint32_t stamp = 0;  // ns, modulo 2^32
@@ -45,8 +45,8 @@ struct TelemetryShim {
   static constexpr size_t kHops = 8;
   static constexpr size_t kSize = 4 + kHops * HopReport::kSize;
 
-  uint8_t hops = 0;          // reports that follow; further switches only count
-  uint8_t uncounted = 0;     // switches that found no room, at most 255
+  uint8_t hops = 0;       // reports that follow; further switches only count
+  uint8_t uncounted = 0;  // switches that found no room, at most 255
   uint16_t reserved16 = 0;
   std::array<HopReport, kHops> hop{};
 

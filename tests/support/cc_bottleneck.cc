@@ -174,13 +174,9 @@ class Loop {
         return Receive(e);
       case Kind::kAck:
         return Ack(e);
-      case Kind::kCnp: {
-        cc::Cnp cnp;
-        cnp.now = Stamp(now_);
-        cnp.in_flight = Bytes(flows_[e.flow].in_flight);
-        flows_[e.flow].controller->OnCnp(cnp);
+      case Kind::kCnp:
+        flows_[e.flow].controller->OnCnp({Stamp(now_), Bytes(flows_[e.flow].in_flight), 0});
         return AfterCall(e.flow);
-      }
       case Kind::kFlush:
         if (flows_[e.flow].flush_at == e.at) Flush(e.flow);
         return;
@@ -327,8 +323,8 @@ class Loop {
     feedback.now = Stamp(now_);
     feedback.in_flight = Bytes(f.in_flight);
     for (size_t i = 0; i < f.hops.size(); ++i) f.samples[i].hops = {&f.hops[i], 1};
-    for (cc::Signal s : {cc::Signal::kRtt, cc::Signal::kCeBytes, cc::Signal::kActiveSenders,
-                         cc::Signal::kInt}) {
+    for (cc::Signal s :
+         {cc::Signal::kRtt, cc::Signal::kCeBytes, cc::Signal::kActiveSenders, cc::Signal::kInt}) {
       if (signals_.Has(s)) feedback.present.Add(s);
     }
     if (signals_.Has(cc::Signal::kActiveSenders)) feedback.active_senders = ActiveSenders();
@@ -476,13 +472,7 @@ class Loop {
     ArmRto(index);
     const uint64_t wire = Ps(TransmissionTime(OnWire(payload), config_.line_rate));
     Push(now_ + wire + Ps(config_.base_rtt) / 4, Kind::kArrive, index, p);
-    cc::Sent sent;
-    sent.now = Stamp(now_);
-    sent.payload = Bytes(payload);
-    sent.packets = 1;
-    sent.in_flight = Bytes(f.in_flight);
-    sent.app_limited = AppLimited(f);
-    f.controller->OnSent(sent);
+    f.controller->OnSent({Stamp(now_), Bytes(payload), 1, Bytes(f.in_flight), AppLimited(f)});
   }
 
   const BottleneckConfig config_;

@@ -37,15 +37,15 @@ int Main(char** argv) {
     return 1;
   }
   std::fputs(lab::FctText(*run).c_str(), stdout);
-  std::printf("# queue_max %lld queue_mean %.1f marks %llu drops %llu pauses %llu retransmissions "
-              "%llu hops %llu cpu %.3f cc %s\n",
-              static_cast<long long>(run->queue_max.count()), run->queue_mean_bytes,
-              static_cast<unsigned long long>(run->ecn_marks),
-              static_cast<unsigned long long>(run->drops),
-              static_cast<unsigned long long>(run->pfc_pauses),
-              static_cast<unsigned long long>(run->retransmissions),
-              static_cast<unsigned long long>(run->packet_hops), run->cpu_seconds,
-              options.algorithm.c_str());
+  std::printf(
+      "# queue_max %lld queue_mean %.1f marks %llu drops %llu pauses %llu retransmissions "
+      "%llu hops %llu cpu %.3f cc %s\n",
+      static_cast<long long>(run->queue_max.count()), run->queue_mean_bytes,
+      static_cast<unsigned long long>(run->ecn_marks), static_cast<unsigned long long>(run->drops),
+      static_cast<unsigned long long>(run->pfc_pauses),
+      static_cast<unsigned long long>(run->retransmissions),
+      static_cast<unsigned long long>(run->packet_hops), run->cpu_seconds,
+      options.algorithm.c_str());
   return 0;
 }
 

@@ -50,7 +50,8 @@ sim::Topology TopologyOf(const Words& w) {
   sim::Topology topology;
   topology.nodes.assign(nodes, sim::NodeKind::kHost);
   size_t at = 3;
-  for (size_t i = 0; i < switches; ++i) topology.nodes[std::stoul(w[at++])] = sim::NodeKind::kSwitch;
+  for (size_t i = 0; i < switches; ++i)
+    topology.nodes[std::stoul(w[at++])] = sim::NodeKind::kSwitch;
   for (size_t i = 0; i < links; ++i, at += 5) {
     sim::LinkConfig link;
     link.rate = Bandwidth::GigabitsPerSecond(std::stol(w[at + 2]));
@@ -76,15 +77,16 @@ std::vector<lab::FlowSpec> FlowsOf(const Words& w) {
 std::string AlgorithmOf(const Config& c) {
   const std::string window = c.Number("HAS_WIN") > 0 ? "rtt" : "none";
   const std::string ai = c.Text("RATE_AI"), hai = c.Text("RATE_HAI");
-  const auto rate = [](const std::string& text) { return text.substr(0, text.find("Mb/s")) + "Mbps"; };
+  const auto rate = [](const std::string& text) {
+    return text.substr(0, text.find("Mb/s")) + "Mbps";
+  };
   switch (static_cast<int>(c.Number("CC_MODE"))) {
     case 1:
-      return absl::StrCat("dcqcn:preset=ns3-cx4,notice=ack,alpha_timer=",
-                          c.Text("ALPHA_RESUME_INTERVAL"),
-                          "us,decrease_interval=", c.Text("RATE_DECREASE_INTERVAL"),
-                          "us,rate_timer=", c.Text("RP_TIMER"), "us,fast_recovery=",
-                          c.Text("FAST_RECOVERY_TIMES"), ",ai=", rate(ai), ",hai=", rate(hai),
-                          ",window=", window);
+      return absl::StrCat(
+          "dcqcn:preset=ns3-cx4,notice=ack,alpha_timer=", c.Text("ALPHA_RESUME_INTERVAL"),
+          "us,decrease_interval=", c.Text("RATE_DECREASE_INTERVAL"),
+          "us,rate_timer=", c.Text("RP_TIMER"), "us,fast_recovery=", c.Text("FAST_RECOVERY_TIMES"),
+          ",ai=", rate(ai), ",hai=", rate(hai), ",window=", window);
     case 3:
       return absl::StrCat("hpcc:preset=ns3,eta=", c.Text("U_TARGET"),
                           ",max_stage=", c.Text("MI_THRESH"), ",ai=", rate(ai));

@@ -37,9 +37,9 @@ lab::Scenario Lone(Bytes size, bool ack_priority) {
 }
 
 // Over four links of 1 us at 100 Gb/s. Three packets of 1048, 1048 and 947 B take 83, 83 and 75 ns.
-// The third finds each line free 0, 8, 8, 8 ns before it, so its last bit arrives after 166 + 75 + 8
-// ns and three times 75 + 1000 more than the first link's 1000 ... in all 4490; four links back with
-// 60 B take 4 ns each: 4016 more.
+// The third finds each line free 0, 8, 8, 8 ns before it, so its last bit arrives after 166 + 75 +
+// 8 ns and three times 75 + 1000 more than the first link's 1000 ... in all 4490; four links back
+// with 60 B take 4 ns each: 4016 more.
 TEST(HpccNs3ProfileTest, ALoneFlowTakesItsNanoseconds) {
   for (const bool ack_priority : {false, true}) {
     for (const char* algorithm : {"dcqcn:preset=ns3-cx4,notice=ack", "dctcp:preset=ns3"}) {

@@ -46,9 +46,10 @@ TEST(TrafficOf, GoesByTheOpcodeOfRoce) {
   for (int opcode = 0; opcode < 256; ++opcode) {
     support::WriteRoceHeader({.opcode = static_cast<uint8_t>(opcode), .frame_length = 62},
                              frame.data());
-    const Traffic expected = opcode == 0x11 || opcode == 0x12 ? Traffic::kAck
-                             : opcode == 0x81                 ? Traffic::kCnp
-                                                              : Traffic::kData;
+    const bool extended = opcode == 0xd0 || opcode == 0xd1 || opcode == 0xf0 || opcode == 0xf1;
+    const Traffic expected = opcode == 0x11 || opcode == 0x12 || extended ? Traffic::kAck
+                             : opcode == 0x81                             ? Traffic::kCnp
+                                                                          : Traffic::kData;
     EXPECT_EQ(TrafficOf(frame, 14), expected) << opcode;
   }
 }

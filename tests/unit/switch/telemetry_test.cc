@@ -6,8 +6,8 @@
 
 #include "switch/headers.h"
 #include "switch/output_queues.h"
-#include "wire/headers.h"
 #include "wire/header_template.h"
+#include "wire/headers.h"
 #include "wire/telemetry_shim.h"
 
 namespace sluice::switching {

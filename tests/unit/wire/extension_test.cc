@@ -135,12 +135,13 @@ TEST(ExtensionTest, TelemetryIsAsTheDocumentSays) {
                                             {"sent", [](auto* h) { h->sent = kOnes; }},
                                             {"queue", [](auto* h) { h->queue = 0xffff; }},
                                             {"speed", [](auto* h) { h->speed = 0xffff; }}});
-  CheckTable<TelemetryShim>(
-      "Header `telemetry`",
-      {{"hops", [](auto* h) { h->hops = 0xff; }},
-       {"uncounted", [](auto* h) { h->uncounted = 0xff; }},
-       {"reserved16", [](auto* h) { h->reserved16 = 0xffff; }},
-       {"hop", [](auto* h) { h->hop.fill({kOnes, kOnes, 0xffff, 0xffff}); }}});
+  CheckTable<TelemetryShim>("Header `telemetry`",
+                            {{"hops", [](auto* h) { h->hops = 0xff; }},
+                             {"uncounted", [](auto* h) { h->uncounted = 0xff; }},
+                             {"reserved16", [](auto* h) { h->reserved16 = 0xffff; }},
+                             {"hop", [](auto* h) {
+                                h->hop.fill({kOnes, kOnes, 0xffff, 0xffff});
+                              }}});
 }
 
 TEST(TelemetryShimTest, EightSwitchesReportAndTheRestAreCounted) {
@@ -161,8 +162,8 @@ TEST(TelemetryShimTest, EightSwitchesReportAndTheRestAreCounted) {
 // Whatever a switch writes leaves the iCRC right; a byte beside the shim does not.
 TEST(TelemetryShimTest, TheShimIsMaskedInTheIcrc) {
   for (const bool ipv6 : {false, true}) {
-    for (const Opcode plain : {Opcode::kXtSend, Opcode::kXtWriteImm, Opcode::kXtAck,
-                               Opcode::kXtSack}) {
+    for (const Opcode plain :
+         {Opcode::kXtSend, Opcode::kXtWriteImm, Opcode::kXtAck, Opcode::kXtSack}) {
       SCOPED_TRACE(NameOf(plain));
       const Opcode op = WithShim(plain);
       EXPECT_EQ(WithoutShim(op), plain);
@@ -190,12 +191,10 @@ TEST(TelemetryShimTest, TheShimIsMaskedInTheIcrc) {
 }
 
 TEST(ExtensionTest, OpcodesAreAsTheDocumentSays) {
-  const std::map<std::string, size_t> sizes = {{"data", ExtendedData::kSize},
-                                               {"target", ExtendedTarget::kSize},
-                                               {"immediate", ImmDt::kSize},
-                                               {"ack", ExtendedAck::kSize},
-                                               {"sack", SackBlock::kSize},
-                                               {"telemetry", TelemetryShim::kSize}};
+  const std::map<std::string, size_t> sizes = {
+      {"data", ExtendedData::kSize}, {"target", ExtendedTarget::kSize},
+      {"immediate", ImmDt::kSize},   {"ack", ExtendedAck::kSize},
+      {"sack", SackBlock::kSize},    {"telemetry", TelemetryShim::kSize}};
   std::map<int, Cells> rows;
   for (const Cells& row : TableAfter("Packets")) rows[std::stoi(row[0], nullptr, 16)] = row;
   for (int op = 0xc0; op <= 0xff; ++op) {
