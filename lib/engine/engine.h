@@ -155,13 +155,13 @@ class Engine final : public Pollable {
     }
   };
 
-  transport::Context MakeContext(Time now);
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
   void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
                    const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
+  [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);
   absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
                               const cc::Algorithm& algorithm, Duration base_rtt,
                               cc::SignalSet peer_signals);
@@ -228,6 +228,7 @@ class Engine final : public Pollable {
   size_t budget_ = 0;     // data packets that this poll may still write
   bool starved_ = false;  // the port had no packet to lend
 
+  transport::Context ctx_;  // lent to the queue pairs; `now` is that of the poll under way
   Time last_poll_;
   Time hold_timers_until_;
   Time last_sweep_;

@@ -126,10 +126,9 @@ bool Initiator::OnCompletion(const verbs::WorkCompletion& c) {
 }
 
 bool Initiator::Pump() {
-  verbs::WorkCompletion done[32];
-  const size_t n = end_->cq().Poll(done);
+  const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
-    if (!OnCompletion(done[k])) return false;
+    if (!OnCompletion(done_[k])) return false;
   }
   for (uint32_t i = 0; i < streams_.size(); ++i) {
     if (MayPost(streams_[i])) PostMessages(i);

@@ -60,10 +60,9 @@ bool Pinger::Receive(const verbs::WorkCompletion& c) {
 }
 
 bool Pinger::Pump() {
-  verbs::WorkCompletion done[8];
-  const size_t n = end_->cq().Poll(done);
+  const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
-    const verbs::WorkCompletion& c = done[k];
+    const verbs::WorkCompletion& c = done_[k];
     if (c.status != verbs::CompletionStatus::kSuccess) {
       if (error_.empty()) error_ = verbs::NameOf(c.status);
       return false;

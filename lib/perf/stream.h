@@ -10,6 +10,7 @@
 #ifndef SLUICE_PERF_STREAM_H_
 #define SLUICE_PERF_STREAM_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -69,6 +70,7 @@ class Initiator {
   const uint32_t lap_;
   const uint32_t signal_every_;
   std::vector<Stream> streams_;
+  std::array<verbs::WorkCompletion, 32> done_;  // a member: a local would be cleared in every pump
   uint64_t posted_ = 0;
   uint64_t completed_ = 0;
   bool stopped_ = false;
@@ -94,6 +96,7 @@ class Target {
 
   End* end_;
   std::vector<uint64_t> next_;  // per queue pair, the next message to verify
+  std::array<verbs::WorkCompletion, 32> done_;  // a member, as above
   uint64_t received_ = 0;
   uint64_t verified_bytes_ = 0;
   uint64_t mismatches_ = 0;

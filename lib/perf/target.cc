@@ -44,14 +44,13 @@ bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
 }
 
 bool Target::Pump() {
-  verbs::WorkCompletion done[32];
   size_t n;
   // All of them: a gap that closes brings more at once than a burst, and the initiator may have
   // heard already that they arrived.
   do {
-    n = end_->cq().Poll(done);
+    n = end_->cq().Poll(done_);
     for (size_t k = 0; k < n; ++k) {
-      const verbs::WorkCompletion& c = done[k];
+      const verbs::WorkCompletion& c = done_[k];
       if (c.status != verbs::CompletionStatus::kSuccess) {
         if (error_.empty()) error_ = verbs::NameOf(c.status);
         return false;
@@ -60,7 +59,7 @@ bool Target::Pump() {
       const uint32_t qp = end_->IndexOf(c.qpn);
       if (!(end_->options().write ? OnLap(c, qp) : OnMessage(c, qp))) return false;
     }
-  } while (n == std::size(done));
+  } while (n == done_.size());
   return true;
 }
 

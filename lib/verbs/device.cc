@@ -129,26 +129,29 @@ CompletionQueue::~CompletionQueue() = default;
 size_t CompletionQueue::capacity() const { return impl_->ring.capacity(); }
 
 size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
+  auto& ring = impl_->ring;
   size_t n = 0;
-  transport::Completion c;
-  while (n < out.size() && impl_->ring.Pop(&c)) {
-    out[n++] = {c.wr_id,
-                c.qpn,
-                c.byte_length,
-                c.imm,
-                static_cast<CompletionStatus>(c.status),
-                static_cast<Opcode>(c.op),
-                c.receive,
-                c.has_imm,
-                c.solicited,
-                c.invalidated,
-                c.invalidated ? c.imm : 0};
-    if (c.grh) {
-      WorkCompletion& w = out[n - 1];
+  while (n < out.size()) {
+    const transport::Completion* c = ring.Front();
+    if (c == nullptr) break;
+    WorkCompletion& w = out[n++];
+    w = {c->wr_id,
+         c->qpn,
+         c->byte_length,
+         c->imm,
+         static_cast<CompletionStatus>(c->status),
+         static_cast<Opcode>(c->op),
+         c->receive,
+         c->has_imm,
+         c->solicited,
+         c->invalidated,
+         c->invalidated ? c->imm : 0};
+    if (c->grh) [[unlikely]] {
       w.has_grh = true;
-      w.source_qpn = c.source_qpn;
-      w.source_mac = c.source_mac.bytes;
+      w.source_qpn = c->source_qpn;
+      w.source_mac = c->source_mac.bytes;
     }
+    ring.DropFront();
   }
   return n;
 }
