@@ -73,6 +73,7 @@ size_t Engine::ReceiveBurst(Context& ctx) {
     bytes += in_[i].frame_length;
     OnFrame(ctx, in_[i]);
   }
+  EndRun();
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
@@ -84,13 +85,25 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   wire::FrameView view;
   const wire::DropCause cause =
       wire::ParseFrame({packet.header, packet.header_length}, packet.frame_length, &view);
-  if (cause != wire::DropCause::kNone) {
-    return OnRefused(ctx.now, cause, packet);
+  QueuePair* qp = nullptr;
+  if (cause == wire::DropCause::kNone) [[likely]]
+    qp = table_.Find(view.dest_qpn);
+  if (qp != run_) {
+    EndRun();
+    run_ = qp;
   }
-  QueuePair* qp = table_.Find(view.dest_qpn);
-  if (qp == nullptr) return OnUnknownQp(ctx, view, packet);
-  qp->OnPacket(ctx, view, packet);
-  AfterInput(qp);
+  if (qp != nullptr) [[likely]] {
+    qp->OnPacket(ctx, view, packet);
+  } else if (cause != wire::DropCause::kNone) {
+    OnRefused(ctx.now, cause, packet);
+  } else {
+    OnUnknownQp(ctx, view, packet);
+  }
+}
+
+void Engine::EndRun() {
+  if (run_ != nullptr) AfterInput(run_);
+  run_ = nullptr;
 }
 
 void Engine::AfterInput(QueuePair* qp) {

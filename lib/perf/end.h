@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +28,14 @@ struct EndAddress {
   std::string ip;
   std::vector<QpAddress> qps;
 };
+
+// A wr_id of a run: queue pair and message.
+inline constexpr int kQpShift = 40;
+inline constexpr uint64_t kMessageMask = (uint64_t{1} << kQpShift) - 1;
+inline uint64_t WorkId(uint32_t qp, uint64_t message) {
+  return uint64_t{qp} << kQpShift | (message & kMessageMask);
+}
+inline uint32_t QpOf(uint64_t wr_id) { return static_cast<uint32_t>(wr_id >> kQpShift); }
 
 class End {
  public:
@@ -55,11 +62,9 @@ class End {
   verbs::Segment PatternSegment(uint32_t qp, uint64_t message) const {
     return {pattern_.Of(qp, message), options_.size, pattern_region_->lkey()};
   }
-  // Which queue pair has this number; only for numbers of this end.
-  uint32_t IndexOf(uint32_t qpn) const;
   // Fills every receive queue: slots for SENDs, nothing for the immediates of WRITEs.
   absl::Status PostAll();
-  // Posts a receive of one slot, or of nothing.
+  // Posts a receive of one slot, or of nothing (message 0).
   absl::Status PostSlot(uint32_t qp, uint64_t message);
   absl::Status PostEmpty(uint32_t qp);
 
@@ -73,7 +78,6 @@ class End {
   std::unique_ptr<verbs::MemoryRegion> pattern_region_;
   std::unique_ptr<verbs::MemoryRegion> slots_region_;
   std::vector<std::unique_ptr<verbs::QueuePair>> qps_;
-  std::vector<std::pair<uint32_t, uint32_t>> by_qpn_;  // (qpn, index), sorted
 };
 
 }  // namespace sluice::perf

@@ -38,7 +38,7 @@ bool Pinger::Send(uint32_t qp) {
 
 bool Pinger::Receive(const verbs::WorkCompletion& c) {
   const Options& o = end_->options();
-  const uint32_t i = end_->IndexOf(c.qpn);
+  const uint32_t i = QpOf(c.wr_id);
   const uint64_t message = next_receive_[i]++;
   if (c.byte_length != o.size) {
     error_ = absl::StrFormat("message %d of queue pair %d has %d bytes", message, i, c.byte_length);

@@ -200,6 +200,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
   impl->max_inline = options.max_inline;
   impl->shared = options.shared_receives != nullptr;
+  impl->index = impl_->queue_pairs.size();
   impl_->queue_pairs.push_back(impl.get());
   return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
 }
