@@ -8,7 +8,11 @@ namespace sluice::perf {
 
 absl::Status End::Open(bool target) {
   pd_ = device_->AllocateProtectionDomain();
-  auto cq = device_->CreateCompletionQueue(size_t{8} * options_.depth * options_.qps + 64);
+  verbs::QueuePairOptions q;
+  q.send_depth = std::max<uint32_t>(options_.depth, 8);
+  q.receive_depth = std::max<uint32_t>(slots(), 8);
+  // No larger than what can be posted: a ring goes round through all of its memory.
+  auto cq = device_->CreateCompletionQueue(size_t{q.send_depth + q.receive_depth} * options_.qps);
   if (!cq.ok()) return cq.status();
   cq_ = std::move(*cq);
   auto pattern = device_->Register(pd_.get(), pattern_.data(), pattern_.length(),
@@ -25,10 +29,7 @@ absl::Status End::Open(bool target) {
   if (!slots_region.ok()) return slots_region.status();
   slots_region_ = std::move(*slots_region);
 
-  verbs::QueuePairOptions q;
   q.send_completions = q.receive_completions = cq_.get();
-  q.send_depth = std::max<uint32_t>(options_.depth, 8);
-  q.receive_depth = std::max<uint32_t>(slots(), 8);
   for (uint32_t i = 0; i < options_.qps; ++i) {
     auto qp = device_->CreateQueuePair(pd_.get(), q);
     if (!qp.ok()) return qp.status();

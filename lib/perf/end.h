@@ -29,6 +29,11 @@ struct EndAddress {
   std::vector<QpAddress> qps;
 };
 
+// a % n; most depths are powers of two, and a division costs as much as a post.
+inline uint64_t Remainder(uint64_t a, uint32_t n) {
+  return (n & (n - 1)) == 0 ? a & (n - 1) : a % n;
+}
+
 // A wr_id of a run: queue pair and message.
 inline constexpr int kQpShift = 40;
 inline constexpr uint64_t kMessageMask = (uint64_t{1} << kQpShift) - 1;
@@ -54,7 +59,7 @@ class End {
   verbs::QueuePair& qp(uint32_t i) { return *qps_[i]; }
   uint32_t slots() const { return 2 * options_.depth; }
   uint8_t* Slot(uint32_t qp, uint64_t message) const {
-    return slots_->data() + (uint64_t{qp} * slots() + message % slots()) * options_.size;
+    return slots_->data() + (uint64_t{qp} * slots() + Remainder(message, slots())) * options_.size;
   }
   verbs::Segment SlotSegment(uint32_t qp, uint64_t message) const {
     return {Slot(qp, message), options_.size, slots_region_->lkey()};

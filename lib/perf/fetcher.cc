@@ -56,7 +56,7 @@ bool Fetcher::PostOne(uint32_t i, bool more) {
   r.wr_id = WorkId(i, s.posted);
   r.segments = {&segment, 1};
   const bool last = stopped_ || s.posted + 1 == s.limit;
-  r.signalled = (s.posted + 1) % signal_every_ == 0 || last || !more;
+  r.signalled = Remainder(s.posted + 1, signal_every_) == 0 || last || !more;
   r.rkey = peer_.qps[i].rkey;
   r.remote_address = peer_.qps[i].va;
   const uint64_t after = After(i, s.posted, s.left);

@@ -63,11 +63,11 @@ bool Initiator::PostOne(uint32_t i, bool more) {
   r.segments = {&segment, 1};
   const bool last = stopped_ || s.posted + 1 == s.limit;
   const bool ends_lap = o.write && (s.in_lap + 1 == lap_ || last);
-  r.signalled = (s.posted + 1) % signal_every_ == 0 || ends_lap || last || !more;
+  r.signalled = Remainder(s.posted + 1, signal_every_) == 0 || ends_lap || last || !more;
   if (o.write) {
     r.opcode = ends_lap ? verbs::Opcode::kRdmaWriteWithImm : verbs::Opcode::kRdmaWrite;
     r.imm = s.in_lap + 1;
-    r.remote_address = peer_.qps[i].va + s.posted % end_->slots() * o.size;
+    r.remote_address = peer_.qps[i].va + Remainder(s.posted, end_->slots()) * o.size;
     r.rkey = peer_.qps[i].rkey;
   }
   const verbs::PostResult result = end_->qp(i).PostSend(r, more);

@@ -24,7 +24,7 @@ bool Pinger::Send(uint32_t qp) {
   r.segments = {&segment, 1};
   if (o.write) {
     r.opcode = verbs::Opcode::kRdmaWriteWithImm;
-    r.remote_address = peer_.qps[qp].va + message % end_->slots() * o.size;
+    r.remote_address = peer_.qps[qp].va + Remainder(message, end_->slots()) * o.size;
     r.rkey = peer_.qps[qp].rkey;
   }
   const verbs::PostResult result = end_->qp(qp).PostSend(r);
@@ -79,7 +79,7 @@ bool Pinger::Pump() {
   waiting_ = true;
   sent_at_ = cycles_();
   const uint32_t i = turn_;
-  turn_ = (turn_ + 1) % static_cast<uint32_t>(next_send_.size());
+  if (++turn_ == next_send_.size()) turn_ = 0;
   return Send(i);
 }
 

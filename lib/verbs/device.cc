@@ -134,23 +134,23 @@ size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
   while (n < out.size()) {
     const transport::Completion* c = ring.Front();
     if (c == nullptr) break;
+    // Field by field: a whole one would be put together on the stack and copied from there by loads
+    // that are wider than the stores before them, which stalls.
     WorkCompletion& w = out[n++];
-    w = {c->wr_id,
-         c->qpn,
-         c->byte_length,
-         c->imm,
-         static_cast<CompletionStatus>(c->status),
-         static_cast<Opcode>(c->op),
-         c->receive,
-         c->has_imm,
-         c->solicited,
-         c->invalidated,
-         c->invalidated ? c->imm : 0};
-    if (c->grh) [[unlikely]] {
-      w.has_grh = true;
-      w.source_qpn = c->source_qpn;
-      w.source_mac = c->source_mac.bytes;
-    }
+    w.wr_id = c->wr_id;
+    w.qpn = c->qpn;
+    w.byte_length = c->byte_length;
+    w.imm = c->imm;
+    w.status = static_cast<CompletionStatus>(c->status);
+    w.opcode = static_cast<Opcode>(c->op);
+    w.receive = c->receive;
+    w.has_imm = c->has_imm;
+    w.solicited = c->solicited;
+    w.invalidated = c->invalidated;
+    w.invalidated_rkey = c->invalidated ? c->imm : 0;
+    w.has_grh = c->grh;
+    w.source_qpn = c->source_qpn;
+    w.source_mac = c->source_mac.bytes;
     ring.DropFront();
   }
   return n;
