@@ -35,20 +35,22 @@ int Fail(cli::Report& report, const absl::Status& s) {
   return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed, Message(s));
 }
 
-absl::Status CheckArm(std::string_view option, const std::string& text) {
-  const auto algorithm = cc::MakeAlgorithm(text);
-  if (!algorithm.ok()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s %s: %s", std::string(option), cli::OneLine(text), Message(algorithm.status())));
-  }
-  return absl::OkStatus();
+absl::Status CheckArm(std::string_view option, const std::string& text,
+                      const Chosen& experiment) {
+  const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, text));
+  if (algorithm.ok()) return absl::OkStatus();
+  std::string arms;
+  for (const Arm& arm : experiment.arms) arms.append(arms.empty() ? "" : ", ").append(arm.name);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s %s: %s%s", std::string(option), cli::OneLine(text), Message(algorithm.status()),
+      arms.empty() ? "" : "; arms of the experiment: " + arms));
 }
 
 int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
   const absl::StatusOr<Chosen> experiment = Choose(arguments.positionals()[0]);
   if (!experiment.ok()) return Fail(report, experiment.status());
   const std::string& arm = arguments.Text("a");
-  if (absl::Status s = CheckArm("-a", arm); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-a", arm, *experiment); !s.ok()) return Fail(report, s);
   const std::string& directory = arguments.Text("output");
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
 
@@ -83,8 +85,8 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   plan.experiment = std::move(*experiment);
   plan.a = arguments.Text("a");
   plan.b = arguments.Text("b");
-  if (absl::Status s = CheckArm("-a", plan.a); !s.ok()) return Fail(report, s);
-  if (absl::Status s = CheckArm("-b", plan.b); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-a", plan.a, plan.experiment); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-b", plan.b, plan.experiment); !s.ok()) return Fail(report, s);
   plan.seeds = static_cast<int>(arguments.Integer("seeds"));
   plan.jobs = arguments.Given("jobs") ? static_cast<int>(arguments.Integer("jobs"))
                                       : static_cast<int>(std::thread::hardware_concurrency());
@@ -180,7 +182,7 @@ cli::Command RunCommand(const Build& build) {
       {"sluice-lab run incast:senders=64,buffer=2MiB -a tita -b fixed -o out", "and keep the runs"},
       {"sluice-lab run incast -a tita -b tita --json -", "A/A, as JSON"},
   };
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm that is judged", "tita"),
       Arm('b', "b", "algorithm that it is compared with", "dcqcn"),
@@ -206,7 +208,7 @@ cli::Command ExecCommand(const Build& build) {
   c.name = "exec";
   c.summary = "one run: result.json (same bytes everywhere), fct.txt, queues.csv, rates.csv";
   c.examples = {{"sluice-lab exec incast -a dcqcn:preset=ns3-50us --seed 1 -o out/1", ""}};
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm", "tita"),
       {.name = "seed",

@@ -20,10 +20,11 @@
 namespace sluice::lab {
 
 struct FlowResult {
-  FlowSpec spec;
+  FlowSpec spec;  // its start is when it was posted
+  bool posted = true;  // false: its trigger never fired, or the run was over before its start
   bool finished = false;
   // From the post to the completion at the sender; of an unfinished flow until the end of the run,
-  // which is a lower bound.
+  // which is a lower bound; zero if it was never posted.
   Duration fct;
   Duration ideal;  // lab/ideal.h
 };
@@ -55,7 +56,8 @@ struct RunResult {
   uint64_t packet_hops = 0;
   uint64_t events = 0;
   uint64_t trace_hash = 0;
-  Duration end;  // virtual time of the last event
+  Duration end;     // virtual time of the last event
+  Duration origin;  // of the scenario
 
   Series series;  // empty unless asked for
 
@@ -67,7 +69,7 @@ struct RunOptions {
   uint64_t seed = 1;
   bool series = false;
   // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
-  // sent; false ends the run (which is Cancelled then).
+  // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;
 };
 
