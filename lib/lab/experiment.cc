@@ -57,7 +57,7 @@ absl::StatusOr<Chosen> Choose(std::string_view text) {
   absl::StatusOr<Parameters> parameters =
       Parameters::Parse((*experiment)->name, (*experiment)->parameters, rest);
   if (!parameters.ok()) return parameters.status();
-  Chosen chosen{*experiment, std::move(*parameters), std::string(text), {}, nullptr};
+  Chosen chosen{*experiment, std::move(*parameters), std::string(text), {}, nullptr, ""};
   const absl::StatusOr<Scenario> first = chosen.Build(1);
   if (!first.ok()) return first.status();
   return chosen;

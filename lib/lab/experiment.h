@@ -36,6 +36,7 @@ struct Chosen {
   std::string text;       // as it was written
   std::vector<Arm> arms;  // that a file names
   std::shared_ptr<const Experiment> own;  // of a file: what `experiment` points to
+  std::string document;                   // of a file: its bytes
 
   absl::StatusOr<Scenario> Build(uint64_t seed) const;
 };

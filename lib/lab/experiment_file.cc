@@ -69,17 +69,16 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   return s;
 }
 
-absl::Status ReadProfile(JsonFields& f, WireProfile* profile) {
+absl::Status ReadProfile(JsonFields& f, Scenario* s) {
   size_t kind = 0;
   f.Choice("profile", {"default", "hpcc-ns3"}, &kind);
-  profile->kind = kind == 0 ? WireProfile::Kind::kDefault : WireProfile::Kind::kHpccNs3;
+  s->profile = kind == 0 ? WireProfile::kRoce : WireProfile::kHpccNs3;
   const Json* options = f.Get("profile_options");
   if (options == nullptr) return absl::OkStatus();
   if (kind == 0) f.Fail("profile_options", "only the profile hpcc-ns3 has options");
   if (!f.ok()) return f.Finish();
   JsonFields o(*options, f.Where("profile_options"));
-  o.Boolean("ack_first", &profile->ack_first);
-  o.Boolean("global_window", &profile->global_window);
+  o.Boolean("ack_first", &s->ack_priority);
   return o.Finish();
 }
 
@@ -144,7 +143,7 @@ absl::Status ReadTimeout(JsonFields& f, Plan* plan) {
   const Json* json = f.Get("timeout");
   if (json == nullptr || *json == "auto") {
     // The simulator of that profile has no such timer.
-    plan->auto_timer = plan->scenario.profile.kind == WireProfile::Kind::kDefault;
+    plan->auto_timer = plan->scenario.profile == WireProfile::kRoce;
     plan->scenario.timeout = 0;
     return absl::OkStatus();
   }
@@ -240,7 +239,7 @@ absl::Status ReadPlan(const Json& json, Plan* plan) {
   if (plan->name.empty()) f.Fail("name", "must not be empty");
   f.Text("summary", &plan->summary);
   f.Text("details", &plan->details);
-  if (absl::Status s = ReadProfile(f, &plan->scenario.profile); !s.ok()) return s;
+  if (absl::Status s = ReadProfile(f, &plan->scenario); !s.ok()) return s;
   if (absl::Status s = ReadTimes(f, plan); !s.ok()) return s;
   if (absl::Status s = ReadTimeout(f, plan); !s.ok()) return s;
   const absl::Status parts = f.ok() ? ReadParts(f, plan) : absl::OkStatus();
@@ -275,6 +274,7 @@ absl::StatusOr<Chosen> ParseExperimentFile(const std::string& name, std::string_
   Chosen chosen;
   chosen.arms = std::move(plan->scenario.arms);
   chosen.text = name;
+  chosen.document = std::string(text);
   chosen.parameters = Parameters::Label({{"file", plan->name}, {"hash", HashOf(text)}});
   auto experiment = std::make_shared<Experiment>();
   experiment->name = plan->name;  // of the plan, which the function below keeps alive

@@ -14,8 +14,11 @@
 #include "cli/progress.h"
 #include "lab/comparison.h"
 #include "lab/describe.h"
+#include "lab/export_command.h"
+#include "lab/import_command.h"
 #include "lab/report.h"
 #include "lab/result.h"
+#include "lab/seeds.h"
 
 namespace sluice::lab {
 namespace {
@@ -98,6 +101,11 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   plan.commit = build.commit;
 
   cli::InterruptScope interrupt;
+  if (plan.seeds > 1) {
+    absl::Status s = CheckSeedsDiffer(plan.experiment, plan.a, plan.b,
+                                      [] { return !cli::InterruptScope::Interrupted(); });
+    if (!s.ok()) return Fail(report, s);
+  }
   cli::Progress progress("run", report.messages(), cli::Terminal::Of(STDERR_FILENO),
                          cli::SteadyClock());
   plan.progress = [&](double fraction, int done, int all) {
@@ -248,7 +256,7 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   describe.positionals = {{"NAME", "of an experiment or an algorithm"}};
   describe.run = Bind(build, Describe);
   program.commands = {RunCommand(build), ExecCommand(build), std::move(report), std::move(list),
-                      std::move(describe)};
+                      std::move(describe), ImportCommand(), ExportCommand()};
   return program;
 }
 

@@ -183,7 +183,8 @@ absl::Status WriteRun(const std::string& directory, const RunLabel& label, const
   for (const auto& [name, text] : files) {
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return s;
   }
-  return absl::OkStatus();
+  const std::string& document = label.experiment->document;
+  return document.empty() ? absl::OkStatus() : WriteText(directory + "/experiment.json", document);
 }
 
 }  // namespace sluice::lab

@@ -47,6 +47,8 @@ class Execution {
   void Collect();
   void CollectFabric();
   void CollectSeries();
+  void AddTrace();
+  void CollectTrace();
   absl::Status ApplyEcn();
   void IndexTriggers();
   void OnPosted(size_t flow, Time now);
@@ -67,6 +69,7 @@ class Execution {
   std::vector<std::unique_ptr<Host>> hosts_;  // by node; null where no flow starts or ends
   sim::QueueProbe* watched_ = nullptr;
   std::vector<sim::QueueProbe*> senders_;
+  std::vector<sim::QueueProbe*> traced_;  // of result_.trace.queues
   size_t measured_ = 0;
   size_t open_ = 0;  // measured flows that have not ended
   // Triggers; empty without any. By flow: of which its completion, its arrival is an event; by
@@ -202,6 +205,7 @@ double Execution::PartDone() const {
 void Execution::AddProbes() {
   const Duration step = options_.series ? scenario_.sample : Duration::Zero();
   watched_ = &simulation_->AddProbe(scenario_.watched_node, scenario_.watched_port, step);
+  if (options_.trace) AddTrace();
   if (!options_.series) return;
   std::vector<bool> sends(hosts_.size());
   for (const FlowSpec& f : scenario_.flows) sends[f.source] = true;
@@ -209,6 +213,34 @@ void Execution::AddProbes() {
     if (!sends[node]) continue;
     result_.series.hosts.push_back(node);
     senders_.push_back(&simulation_->AddProbe(node, 0, step));
+  }
+}
+
+void Execution::AddTrace() {
+  constexpr Duration kStep = Duration::Nanoseconds(100);
+  simulation_->SetPfcObserver(
+      [this](Time now, sim::NodeId node, sim::PortIndex port, uint8_t, bool pause) {
+        result_.trace.pfc.push_back({now, node, port, pause});
+      });
+  const auto ports = sim::PortsOf(scenario_.topology);
+  for (sim::NodeId node = 0; node < ports.size(); ++node) {
+    if (scenario_.topology.nodes[node] != sim::NodeKind::kSwitch) continue;
+    for (size_t i = 0; i < ports[node].size(); ++i) {
+      const auto port = static_cast<sim::PortIndex>(i);
+      sim::QueueProbe* const probe = &simulation_->AddProbe(node, port, kStep);
+      probe->CountSamples(Bytes(1000));
+      traced_.push_back(probe);
+      result_.trace.queues.push_back({node, port, {}});
+      // A queue has one probe.
+      if (node == scenario_.watched_node && port == scenario_.watched_port) watched_ = probe;
+    }
+  }
+}
+
+void Execution::CollectTrace() {
+  for (size_t i = 0; i < traced_.size(); ++i) {
+    traced_[i]->Finish(simulation_->now());
+    result_.trace.queues[i].counts = traced_[i]->counts();
   }
 }
 
@@ -280,6 +312,7 @@ void Execution::Collect() {
     result_.timeouts += s.Value("local_ack_timeout_errors_total");
   }
   if (options_.series) CollectSeries();
+  if (options_.trace) CollectTrace();
 }
 
 void Execution::CollectFabric() {

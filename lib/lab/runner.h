@@ -38,6 +38,24 @@ struct Series {
   std::vector<std::vector<int64_t>> host_bytes;  // per host: frames put on its line until then
 };
 
+// What the HPCC simulator writes beside fct.txt.
+struct FabricTrace {
+  struct Pfc {
+    Time time;
+    sim::NodeId node = 0;  // that received the frame
+    sim::PortIndex port = 0;
+    bool pause = false;
+  };
+  // How often the queue before a port of a switch was found in each kilobyte of its length.
+  struct Queue {
+    sim::NodeId node = 0;
+    sim::PortIndex port = 0;
+    std::vector<int64_t> counts;
+  };
+  std::vector<Pfc> pfc;
+  std::vector<Queue> queues;  // by node and port
+};
+
 struct RunResult {
   std::vector<FlowResult> flows;  // as in the scenario
   std::vector<size_t> finished;   // indices of `flows`, in the order of completion
@@ -60,6 +78,7 @@ struct RunResult {
   Duration origin;  // of the scenario
 
   Series series;  // empty unless asked for
+  FabricTrace trace;  // likewise
 
   double cpu_seconds = 0;  // of the event loop, this thread; not part of the result
 };
@@ -68,6 +87,8 @@ struct RunOptions {
   std::string algorithm;  // "name:key=value,..."
   uint64_t seed = 1;
   bool series = false;
+  // Collects the trace, with a sample of every queue each 100 ns.
+  bool trace = false;
   // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
   // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;

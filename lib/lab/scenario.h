@@ -12,7 +12,6 @@
 
 #include "base/time.h"
 #include "base/units.h"
-#include "lab/wire_profile.h"
 #include "sim/simulation.h"
 #include "sim/topology.h"
 
@@ -69,6 +68,9 @@ struct RateEcn {
   switching::EcnProfile profile;
 };
 
+// Whose wire the run imitates.
+enum class WireProfile : uint8_t { kRoce, kHpccNs3 };
+
 // An algorithm by another name: "imported" for "dcqcn:rate_timer=300us,...".
 struct Arm {
   std::string name;
@@ -82,7 +84,8 @@ struct Scenario {
   sim::SwitchConfig switches;
   std::vector<RateEcn> ecn_by_rate;
   std::vector<sim::LinkEvent> link_events;
-  WireProfile profile;
+  WireProfile profile = WireProfile::kRoce;
+  bool ack_priority = false;  // kHpccNs3: acknowledgements pass data in switches
   std::vector<Arm> arms;
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order

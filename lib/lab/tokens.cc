@@ -17,6 +17,17 @@ void Tokens::Skip() {
   }
 }
 
+std::string_view Tokens::Peek() const {
+  size_t end = at_;
+  while (end < text_.size() && !IsBlank(text_[end])) ++end;
+  return text_.substr(at_, end - at_);
+}
+
+void Tokens::SkipLine() {
+  while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+  Skip();
+}
+
 absl::Status Tokens::Wrong(const std::string& why) const {
   return absl::InvalidArgumentError(
       absl::StrFormat("%s: line %d: %s", std::string(name_), last_line_, why));

@@ -19,6 +19,12 @@ class Tokens {
   bool AtEnd() const { return at_ == text_.size(); }
   // Of the word that comes next, from 1.
   int line() const { return line_; }
+  // Of the word that was read last.
+  int last_line() const { return last_line_; }
+
+  // The next word, empty at the end; and on to the next line.
+  std::string_view Peek() const;
+  void SkipLine();
 
   // `what` says what is expected, in errors: "a rate".
   absl::StatusOr<std::string_view> Word(std::string_view what);
