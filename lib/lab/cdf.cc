@@ -74,9 +74,10 @@ int64_t Cdf::Inverse(int64_t part) const {
                                       [](int64_t x, const Point& p) { return x < p.part; });
   const Point& high = *above;
   const Point& low = *(above - 1);
-  const auto rise = static_cast<Uint128>(high.bytes - low.bytes) *
-                    static_cast<Uint128>(part - low.part);
-  return std::max<int64_t>(low.bytes + static_cast<int64_t>(rise / static_cast<Uint128>(high.part - low.part)), 1);
+  const auto rise =
+      static_cast<Uint128>(high.bytes - low.bytes) * static_cast<Uint128>(part - low.part);
+  return std::max<int64_t>(
+      low.bytes + static_cast<int64_t>(rise / static_cast<Uint128>(high.part - low.part)), 1);
 }
 
 double Cdf::MeanBytes() const {

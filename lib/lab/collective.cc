@@ -40,8 +40,7 @@ std::vector<Ready> RingAllReduce(Messages& messages, const std::vector<sim::Node
     for (size_t rank = 0; rank < n; ++rank) {
       const size_t to = (rank + 1) % n;
       const size_t chunk = (rank + 2 * n - step) % n;
-      const uint32_t flow =
-          messages.Send(ranks[rank], ranks[to], Part(bytes, chunk, n), now[rank]);
+      const uint32_t flow = messages.Send(ranks[rank], ranks[to], Part(bytes, chunk, n), now[rank]);
       next[to].events = {Received(flow)};
     }
     now = std::move(next);
@@ -54,7 +53,7 @@ std::vector<Ready> TreeAllReduce(Messages& messages, const std::vector<sim::Node
   const size_t n = ranks.size();
   const auto parts = static_cast<size_t>(chunks);
   std::vector<Ready> done(n);
-  std::vector<FlowEvent> last_up(n);  // the chunk before, by sender
+  std::vector<FlowEvent> last_up(n);    // the chunk before, by sender
   std::vector<FlowEvent> last_down(n);  // by receiver
   for (size_t c = 0; c < parts; ++c) {
     const int64_t size = Part(bytes, c, parts);

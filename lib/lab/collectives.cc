@@ -29,8 +29,8 @@ constexpr std::string_view kSeedDetails =
     "rank, ECMP keys, QPNs, PSNs and the ECN marking.";
 
 std::vector<ParameterSpec> With(std::vector<ParameterSpec> specs) {
-  specs.push_back({"order", K::kChoice, "in-order", "", "", "of the ranks among the hosts", "",
-                   kOrders});
+  specs.push_back(
+      {"order", K::kChoice, "in-order", "", "", "of the ranks among the hosts", "", kOrders});
   specs.push_back({"spread", K::kTime, "1us", "0", "1s", "ranks start uniformly in this time"});
   return specs;
 }
@@ -176,8 +176,8 @@ absl::Status AddMoe(const WorkloadInput& input, Scenario& s) {
   if (!groups.ok()) return groups.status();
   const size_t n = groups->front().size();
   if (static_cast<size_t>(p.Integer("top")) > n) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "top=%d experts of %d; lower top or raise hosts", p.Integer("top"), n));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("top=%d experts of %d; lower top or raise hosts", p.Integer("top"), n));
   }
   const auto layers = static_cast<uint64_t>(p.Integer("layers"));
   if (2 * n * n * groups->size() * layers > kMaxFlows) {
@@ -222,17 +222,15 @@ absl::Status AddTraining(const WorkloadInput& input, Scenario& s) {
     std::vector<Ready> ready = Starts(input, s, ranks);
     for (uint64_t step = 0; step < steps; ++step) {
       for (size_t rank = 0; rank < ranks.size(); ++rank) {
-        Rng rng =
-            input.Draw(s, &RandomFactors::jitter, step << 32 | ranks[rank], kStragglePurpose);
+        Rng rng = input.Draw(s, &RandomFactors::jitter, step << 32 | ranks[rank], kStragglePurpose);
         const auto late = static_cast<int64_t>(rng.Below(straggle + 1));
         ready[rank].delay += p.Time("compute") + Duration::Picoseconds(late);
       }
       ready = AllReduce(p, messages, ranks, ready);
     }
   }
-  s.limit = std::max(s.limit, PatientLimit(s, first) +
-                                  (p.Time("compute") + p.Time("straggle")) *
-                                      static_cast<int64_t>(steps));
+  s.limit = std::max(s.limit, PatientLimit(s, first) + (p.Time("compute") + p.Time("straggle")) *
+                                                           static_cast<int64_t>(steps));
   return absl::OkStatus();
 }
 
@@ -264,7 +262,8 @@ Workload MoeWorkload() {
       "Mixture of experts: rank i holds expert i. Each of `tokens` tokens of a rank goes to `top`\n"
       "experts, drawn by a Zipf law (popularity 1 / place^skew); when an expert has all its tokens "
       "it\n"
-      "computes and sends them back; when a rank has all of its own back, the next layer begins.\n" +
+      "computes and sends them back; when a rank has all of its own back, the next layer "
+      "begins.\n" +
       std::string(kSeedDetails) + "\nIt varies the experts' popularity and the tokens too.";
   return {"moe", "all-to-all of a mixture of experts, some experts hot", details,
           With({{"tokens", K::kInteger, "256", "1", "65536", "of each rank"},
@@ -278,7 +277,8 @@ Workload MoeWorkload() {
 
 Workload TrainingWorkload() {
   static const std::string details =
-      "Data-parallel training: every rank computes, then all-reduces its gradients with the others;\n"
+      "Data-parallel training: every rank computes, then all-reduces its gradients with the "
+      "others;\n"
       "it goes on when it has the result. The time of all steps is last_finish.\n" +
       std::string(kSeedDetails) +
       "\nIt varies how much longer than `compute` each rank computes (uniform in `straggle`).";

@@ -32,9 +32,9 @@ std::span<const Experiment> Experiments();
 // An experiment with its parameters fixed.
 struct Chosen {
   const Experiment* experiment = nullptr;
-  Parameters parameters;  // of a file: its name and the hash of its bytes
-  std::string text;       // as it was written
-  std::vector<Arm> arms;  // that a file names
+  Parameters parameters;                  // of a file: its name and the hash of its bytes
+  std::string text;                       // as it was written
+  std::vector<Arm> arms;                  // that a file names
   std::shared_ptr<const Experiment> own;  // of a file: what `experiment` points to
   std::string document;                   // of a file: its bytes
 

@@ -19,9 +19,10 @@ absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError
 // [a, b, rate, delay] or [a, b, rate, delay, loss].
 absl::Status ReadLink(const Json& json, const std::string& where, sim::Topology* topology) {
   const auto refuse = [&](std::string_view why) {
-    return Invalid(absl::StrFormat("%s: %s; a link is [node, node, \"100Gbps\", \"1us\"] or that "
-                                   "with a loss behind it",
-                                   where, std::string(why)));
+    return Invalid(
+        absl::StrFormat("%s: %s; a link is [node, node, \"100Gbps\", \"1us\"] or that "
+                        "with a loss behind it",
+                        where, std::string(why)));
   };
   if (!json.is_array() || json.size() < 4 || json.size() > 5) return refuse("no link");
   const auto nodes = static_cast<int64_t>(topology->nodes.size());
@@ -76,14 +77,13 @@ struct Kind {
   std::vector<std::string_view> counts;  // integers that it takes
 };
 const std::vector<Kind>& Kinds() {
-  static const std::vector<Kind> kinds = {
-      {"star", {"hosts"}},
-      {"dumbbell", {"left", "right"}},
-      {"parking-lot", {"switches", "hosts_per_switch"}},
-      {"leaf-spine", {"leaves", "hosts_per_leaf", "spines"}},
-      {"fat-tree", {"k"}},
-      {"rail", {"servers", "rails", "unit", "spines"}},
-      {"inline", {}}};
+  static const std::vector<Kind> kinds = {{"star", {"hosts"}},
+                                          {"dumbbell", {"left", "right"}},
+                                          {"parking-lot", {"switches", "hosts_per_switch"}},
+                                          {"leaf-spine", {"leaves", "hosts_per_leaf", "spines"}},
+                                          {"fat-tree", {"k"}},
+                                          {"rail", {"servers", "rails", "unit", "spines"}},
+                                          {"inline", {}}};
   return kinds;
 }
 
@@ -111,8 +111,8 @@ absl::Status CheckCounts(const std::string& where, std::string_view kind,
     hosts = static_cast<double>(n[0]) * n[0] * n[0] / 4;
   }
   if (hosts <= static_cast<double>(kMostNodes)) return absl::OkStatus();
-  return Invalid(absl::StrFormat("%s: more than %d hosts or links between switches", where,
-                                 kMostNodes));
+  return Invalid(
+      absl::StrFormat("%s: more than %d hosts or links between switches", where, kMostNodes));
 }
 
 absl::Status ReadEcn(const Json& json, const std::string& where, bool with_rate, RateEcn* ecn) {
@@ -231,8 +231,8 @@ absl::Status ReadLinkEvents(const Json& json, const std::string& where, Scenario
     if (at < Duration::Zero()) f.Fail("at", "must not be negative");
     if (absl::Status status = f.Finish(); !status.ok()) return status;
     using Kind = sim::LinkEvent::Kind;
-    s->link_events.push_back({Time::Zero() + at, static_cast<size_t>(link),
-                              kind == 0 ? Kind::kDown : Kind::kUp});
+    s->link_events.push_back(
+        {Time::Zero() + at, static_cast<size_t>(link), kind == 0 ? Kind::kDown : Kind::kUp});
   }
   return absl::OkStatus();
 }

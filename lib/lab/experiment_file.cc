@@ -102,7 +102,7 @@ absl::Status ReadArms(const Json& json, const std::string& where, std::vector<Ar
       }
       text += separator;
       text.append(key).append("=").append(value.is_string() ? value.get<std::string>()
-                                                             : value.dump());
+                                                            : value.dump());
       separator = ',';
     }
     arms->push_back({name, std::move(text)});
@@ -171,7 +171,8 @@ absl::Status ReadWatch(const Json& json, const std::string& where, Plan* plan) {
   const auto id = static_cast<sim::NodeId>(node);
   const size_t ports = sim::PortsOf(s.topology)[id].size();
   if (s.topology.nodes[id] != sim::NodeKind::kSwitch || static_cast<size_t>(port) >= ports) {
-    return Invalid(where + ": that is no port of a switch (they count from 0 in the order of links)");
+    return Invalid(where +
+                   ": that is no port of a switch (they count from 0 in the order of links)");
   }
   s.watched_node = id;
   s.watched_port = static_cast<sim::PortIndex>(port);

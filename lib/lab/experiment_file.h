@@ -1,4 +1,5 @@
-// Experiment files: JSON by docs/experiment-file.md and its schema, docs/experiment-file.schema.json.
+// Experiment files: JSON by docs/experiment-file.md and its schema,
+// docs/experiment-file.schema.json.
 //
 // A file holds all of an experiment: fabric, flows or workloads, arms, wire profile, and what the
 // seed varies. Reading it is a function of its bytes. An unknown key is an error with the nearest

@@ -23,7 +23,8 @@ absl::StatusOr<Json> Unfold(const Json& json, const std::string& where) {
   if (json.size() != 4) {
     return Invalid(where + ": a flow is [source, destination, bytes, \"start\"] or an object");
   }
-  return Json{{"source", json[0]}, {"destination", json[1]}, {"bytes", json[2]}, {"start", json[3]}};
+  return Json{
+      {"source", json[0]}, {"destination", json[1]}, {"bytes", json[2]}, {"start", json[3]}};
 }
 
 // A host, and not another node.
@@ -90,7 +91,8 @@ absl::Status ReadTrigger(const Json& json, const std::string& where, size_t flow
   return absl::OkStatus();
 }
 
-absl::Status ReadPoints(const Json& json, const std::string& where, std::vector<Cdf::Point>* points) {
+absl::Status ReadPoints(const Json& json, const std::string& where,
+                        std::vector<Cdf::Point>* points) {
   if (!json.is_array()) return Invalid(where + ": a list of [bytes, percent] is needed");
   for (size_t i = 0; i < json.size(); ++i) {
     const Json& row = json[i];
@@ -123,8 +125,8 @@ absl::Status ReadFlows(const Json* flows, const Json* triggers, const std::strin
                                : Invalid(where + " triggers: there are no flows to wait for them");
   }
   if (!flows->is_array() || flows->size() > kMaxFlows) {
-    return Invalid(absl::StrFormat("%s flows: a list of at most %d flows is needed", where,
-                                   kMaxFlows));
+    return Invalid(
+        absl::StrFormat("%s flows: a list of at most %d flows is needed", where, kMaxFlows));
   }
   if (triggers != nullptr && !triggers->is_array()) {
     return Invalid(where + " triggers: a list is needed");

@@ -95,8 +95,8 @@ int Export(const cli::Arguments& arguments, cli::Report& report) {
   };
   const std::string& format = arguments.positionals()[0];
   if (format != "hpcc") {
-    return fail(Invalid(absl::StrFormat("export: no format '%s' (there is: hpcc)",
-                                        cli::OneLine(format))));
+    return fail(
+        Invalid(absl::StrFormat("export: no format '%s' (there is: hpcc)", cli::OneLine(format))));
   }
   const absl::StatusOr<StoredRun> stored = Load(arguments.positionals()[1]);
   if (!stored.ok()) return fail(stored.status());
@@ -111,11 +111,13 @@ int Export(const cli::Arguments& arguments, cli::Report& report) {
   run->origin = HpccOrigin(*scenario);
   const std::string& directory = arguments.Text("output");
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return fail(s);
-  const std::pair<const char*, std::string> all[] = {
-      {"topology.txt", files->topology},      {"flow.txt", files->flows},
-      {"config.txt", files->config},          {"trace.txt", "0\n"},
-      {"fct.txt", FctText(*run)},             {"pfc.txt", PfcText(*scenario, *run)},
-      {"qlen.txt", QlenText(*scenario, *run)}};
+  const std::pair<const char*, std::string> all[] = {{"topology.txt", files->topology},
+                                                     {"flow.txt", files->flows},
+                                                     {"config.txt", files->config},
+                                                     {"trace.txt", "0\n"},
+                                                     {"fct.txt", FctText(*run)},
+                                                     {"pfc.txt", PfcText(*scenario, *run)},
+                                                     {"qlen.txt", QlenText(*scenario, *run)}};
   Json names = Json::array();
   for (const auto& [name, text] : all) {
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return fail(s);

@@ -18,8 +18,7 @@ absl::StatusOr<std::string> TopologyText(const sim::Topology& t) {
   for (sim::NodeId node = 0; node < t.nodes.size(); ++node) {
     if (t.nodes[node] == sim::NodeKind::kSwitch) switches.push_back(node);
   }
-  std::string text =
-      absl::StrFormat("%d %d %d\n", t.nodes.size(), switches.size(), t.links.size());
+  std::string text = absl::StrFormat("%d %d %d\n", t.nodes.size(), switches.size(), t.links.size());
   for (size_t i = 0; i < switches.size(); ++i) {
     text += absl::StrFormat("%s%d", i == 0 ? "" : " ", switches[i]);
   }
@@ -55,9 +54,9 @@ absl::StatusOr<std::string> FlowText(const Scenario& s, std::vector<std::string>
   std::string text = absl::StrFormat("%d\n", flows.size());
   for (const FlowSpec* f : flows) {
     const int64_t ns = (HpccOrigin(s) + (f->start - Time::Zero())).ps() / 1000;
-    text += absl::StrFormat("%d %d 3 %d %d %d.%09d\n", f->source, f->destination,
-                            f->destination_port, f->size.count(), ns / 1'000'000'000,
-                            ns % 1'000'000'000);
+    text +=
+        absl::StrFormat("%d %d 3 %d %d %d.%09d\n", f->source, f->destination, f->destination_port,
+                        f->size.count(), ns / 1'000'000'000, ns % 1'000'000'000);
   }
   return text;
 }
@@ -132,11 +131,11 @@ absl::StatusOr<std::string> AlgorithmText(const std::string& text,
       lines += absl::StrFormat("CLAMP_TARGET_RATE %d\n", values["target"] == "kept" ? 0 : 1);
     }
     const bool window = a.mode == 3 || values["window"] == "rtt";
-    return lines + absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\n", window, window,
-                                   a.mode == 3);
+    return lines +
+           absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\n", window, window, a.mode == 3);
   }
-  notes->push_back(absl::StrFormat(
-      "that simulator has no %s: the configuration is without CC_MODE", text));
+  notes->push_back(
+      absl::StrFormat("that simulator has no %s: the configuration is without CC_MODE", text));
   return std::string();
 }
 
@@ -200,9 +199,9 @@ std::string PfcText(const Scenario& s, const RunResult& run) {
   std::string text;
   for (const FabricTrace::Pfc& p : run.trace.pfc) {
     const int64_t ns = (HpccOrigin(s) + (p.time - Time::Zero())).ps() / 1000;
-    text += absl::StrFormat("%d %d %d %d %d\n", ns, p.node,
-                            s.topology.nodes[p.node] == sim::NodeKind::kSwitch, p.port + 1,
-                            p.pause);
+    text +=
+        absl::StrFormat("%d %d %d %d %d\n", ns, p.node,
+                        s.topology.nodes[p.node] == sim::NodeKind::kSwitch, p.port + 1, p.pause);
   }
   return text;
 }

@@ -24,9 +24,9 @@ absl::Status AddIncast(const WorkloadInput& input, Scenario& s) {
   const std::vector<sim::NodeId> hosts = HostsOf(s.topology);
   const auto senders = static_cast<size_t>(input.p().Integer("senders"));
   if (senders * input.rails >= hosts.size()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "senders=%d, but there are %d hosts beside the receiver; lower senders", senders,
-        hosts.size() / input.rails - 1));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("senders=%d, but there are %d hosts beside the receiver; lower senders",
+                        senders, hosts.size() / input.rails - 1));
   }
   const size_t first = s.flows.size();
   for (size_t i = 1; i <= senders; ++i) {
@@ -61,24 +61,26 @@ absl::Status AddPermutation(const WorkloadInput& input, Scenario& s) {
 }  // namespace
 
 Workload IncastWorkload() {
-  return {"incast",
-          "the hosts after the first one write to it",
-          "Hosts 1, 2, ... post one message each to host 0.\nThe seed varies the starts (uniform in "
-          "`spread`), QPNs, PSNs and the ECN marking.",
-          {{"senders", K::kInteger, "8", "1", "65536", "hosts that send"},
-           {"size", K::kSize, "1MB", "1", "2GiB", "bytes of each message"},
-           {"spread", K::kTime, "10us", "0", "1s", "starts are uniform in this time"}},
-          AddIncast};
+  return {
+      "incast",
+      "the hosts after the first one write to it",
+      "Hosts 1, 2, ... post one message each to host 0.\nThe seed varies the starts (uniform in "
+      "`spread`), QPNs, PSNs and the ECN marking.",
+      {{"senders", K::kInteger, "8", "1", "65536", "hosts that send"},
+       {"size", K::kSize, "1MB", "1", "2GiB", "bytes of each message"},
+       {"spread", K::kTime, "10us", "0", "1s", "starts are uniform in this time"}},
+      AddIncast};
 }
 
 Workload PermutationWorkload() {
-  return {"permutation",
-          "every host sends one message and receives one",
-          "Along one random cycle over all hosts.\nThe seed varies the cycle, the starts (uniform in "
-          "`spread`), ECMP keys, QPNs, PSNs and the ECN marking.",
-          {{"size", K::kSize, "1MB", "1", "2GiB", "bytes of each message"},
-           {"spread", K::kTime, "10us", "0", "1s", "starts are uniform in this time"}},
-          AddPermutation};
+  return {
+      "permutation",
+      "every host sends one message and receives one",
+      "Along one random cycle over all hosts.\nThe seed varies the cycle, the starts (uniform in "
+      "`spread`), ECMP keys, QPNs, PSNs and the ECN marking.",
+      {{"size", K::kSize, "1MB", "1", "2GiB", "bytes of each message"},
+       {"spread", K::kTime, "10us", "0", "1s", "starts are uniform in this time"}},
+      AddPermutation};
 }
 
 }  // namespace sluice::lab

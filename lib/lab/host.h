@@ -33,7 +33,8 @@ class Host final : public Pollable {
     std::function<void(size_t flow, Time now)> received;  // of flows that were connected to notify
   };
 
-  // `flows`: how many start or end here. `seed`: of QPNs, PSNs and keys. `events` outlives the host.
+  // `flows`: how many start or end here. `seed`: of QPNs, PSNs and keys. `events` outlives the
+  // host.
   Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, uint64_t seed,
        const Events& events);
   ~Host() override;

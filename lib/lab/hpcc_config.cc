@@ -8,8 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "base/values.h"
-#include "cli/values.h"
 #include "cc/registry.h"
+#include "cli/values.h"
 #include "lab/json_fields.h"
 #include "lab/tokens.h"
 
@@ -284,11 +284,10 @@ absl::Status Reader::Check() {
     const auto kmax = kmax_.find(rate);
     const auto pmax = pmax_.find(rate);
     if (kmax == kmax_.end() || pmax == pmax_.end() || kmax->second < kmin) {
-      return tokens_.Wrong(absl::StrFormat(
-          "KMIN_MAP, KMAX_MAP and PMAX_MAP do not go together at %d bit/s", rate));
+      return tokens_.Wrong(
+          absl::StrFormat("KMIN_MAP, KMAX_MAP and PMAX_MAP do not go together at %d bit/s", rate));
     }
-    config_.ecn.push_back({Bandwidth::BitsPerSecond(rate),
-                           Bytes(static_cast<int64_t>(kmin * 1000)),
+    config_.ecn.push_back({Bandwidth::BitsPerSecond(rate), Bytes(static_cast<int64_t>(kmin * 1000)),
                            Bytes(static_cast<int64_t>(kmax->second * 1000)), pmax->second});
   }
   if (kmax_.size() != kmin_.size() || pmax_.size() != kmin_.size()) {
@@ -388,11 +387,16 @@ Json HpccArm(const HpccConfig& c) {
 }
 
 absl::StatusOr<Bandwidth> ParseNs3Rate(std::string_view text) {
-  const absl::StatusOr<int64_t> bps = Quantity(
-      text,
-      {{"Gbps", 9}, {"Gb/s", 9}, {"Mbps", 6}, {"Mb/s", 6}, {"kbps", 3}, {"kb/s", 3}, {"bps", 0},
-       {"b/s", 0}},
-      "100Gbps or 50Mb/s");
+  const absl::StatusOr<int64_t> bps = Quantity(text,
+                                               {{"Gbps", 9},
+                                                {"Gb/s", 9},
+                                                {"Mbps", 6},
+                                                {"Mb/s", 6},
+                                                {"kbps", 3},
+                                                {"kb/s", 3},
+                                                {"bps", 0},
+                                                {"b/s", 0}},
+                                               "100Gbps or 50Mb/s");
   if (!bps.ok()) return bps.status();
   if (*bps < 1 || *bps > int64_t{10'000'000'000'000}) {
     return absl::InvalidArgumentError(

@@ -59,8 +59,8 @@ struct HpccConfig {
   std::vector<Cut> cuts;
 };
 
-// Fails with file, line and cause: a key that looks like a slip of a known one, a value that is none
-// or that this laboratory cannot have. A key that nobody knows adds a line to `notes`.
+// Fails with file, line and cause: a key that looks like a slip of a known one, a value that is
+// none or that this laboratory cannot have. A key that nobody knows adds a line to `notes`.
 absl::StatusOr<HpccConfig> ParseHpccConfig(std::string_view name, std::string_view text,
                                            std::vector<std::string>* notes);
 

@@ -114,18 +114,19 @@ absl::Status Reader::Check() const {
   }
   const int64_t tors = pod / tier_[0].down;
   if (tier_[0].up % tier_[1].bundle != 0 || tier_[1].down != tors * tier_[1].bundle) {
-    return Wrong(absl::StrFormat(
-        "tier 1 has Radix_Down %d, but each pod has %d ToRs with %d links to each", tier_[1].down,
-        tors, tier_[1].bundle));
+    return Wrong(
+        absl::StrFormat("tier 1 has Radix_Down %d, but each pod has %d ToRs with %d links to each",
+                        tier_[1].down, tors, tier_[1].bundle));
   }
   const int64_t aggs = tier_[0].up / tier_[1].bundle * (nodes_ / pod);
-  const int64_t links = nodes_ + nodes_ / tier_[0].down * tier_[0].up +
-                        (tiers_ == 2 ? 0 : aggs * tier_[1].up);
+  const int64_t links =
+      nodes_ + nodes_ / tier_[0].down * tier_[0].up + (tiers_ == 2 ? 0 : aggs * tier_[1].up);
   if (links > kMostLinks) return Wrong(absl::StrFormat("more than %d links", kMostLinks));
   if (tiers_ == 2) return absl::OkStatus();
   if (tier_[1].up % tier_[2].bundle != 0 || tier_[2].down != nodes_ / pod * tier_[2].bundle) {
-    return Wrong(absl::StrFormat("tier 2 has Radix_Down %d, but there are %d pods with %d links each",
-                                 tier_[2].down, nodes_ / pod, tier_[2].bundle));
+    return Wrong(
+        absl::StrFormat("tier 2 has Radix_Down %d, but there are %d pods with %d links each",
+                        tier_[2].down, nodes_ / pod, tier_[2].bundle));
   }
   return absl::OkStatus();
 }
@@ -197,10 +198,8 @@ absl::StatusOr<Json> DefaultHtsimTopology(int64_t hosts) {
   for (int64_t d = 1; d * d <= hosts; ++d) {
     if (hosts % d == 0) leaf = d;
   }
-  return Json{{"kind", "leaf-spine"},
-              {"leaves", hosts / leaf},
-              {"hosts_per_leaf", leaf},
-              {"spines", leaf}};
+  return Json{
+      {"kind", "leaf-spine"}, {"leaves", hosts / leaf}, {"hosts_per_leaf", leaf}, {"spines", leaf}};
 }
 
 }  // namespace sluice::lab

@@ -57,8 +57,8 @@ absl::Status CheckOptions(const Format& format, const cli::Arguments& arguments)
       const std::string option(input.option);
       if (&other == &format) {
         if (input.required && !arguments.Given(option)) {
-          return Usage(absl::StrFormat("import %s: --%s FILE is needed", std::string(format.name),
-                                       option));
+          return Usage(
+              absl::StrFormat("import %s: --%s FILE is needed", std::string(format.name), option));
         }
       } else if (arguments.Given(option)) {
         return Usage(absl::StrFormat("import %s: --%s belongs to import %s",
@@ -108,8 +108,8 @@ absl::StatusOr<Json> FromCdf(const cli::Arguments& arguments) {
   Json j;
   j["format"] = kExperimentFormat;
   j["name"] = "imported";
-  j["summary"] = absl::StrFormat("sizes of a distribution with a mean of %.0f bytes",
-                                 cdf->MeanBytes());
+  j["summary"] =
+      absl::StrFormat("sizes of a distribution with a mean of %.0f bytes", cdf->MeanBytes());
   j["details"] = "From " + file->name + ".";
   j["sample"] = "100us";
   j["random"] = {"arrivals", "sizes", "placement", "ecmp", "marking"};

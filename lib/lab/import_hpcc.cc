@@ -89,9 +89,9 @@ absl::StatusOr<Topology> ReadTopology(const NamedText& file, double config_loss)
     if (absl::Status s = ReadLink(tokens, config_loss, &t, &rows); !s.ok()) return s;
   }
   if (!tokens.AtEnd()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: line %d: more than the %d links that the first line promises", file.name,
-        tokens.line(), *links));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: line %d: more than the %d links that the first line promises",
+                        file.name, tokens.line(), *links));
   }
   t.json = {{"kind", "inline"}, {"nodes", *nodes}, {"switches", ids}, {"links", rows}};
   return t;
@@ -138,8 +138,8 @@ absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
   f.start_ns = *start;
   for (const int64_t host : {f.source, f.destination}) {
     if (t.is_switch[static_cast<size_t>(host)]) {
-      return tokens.Wrong(absl::StrFormat("node %d is a switch, and sends or receives nothing",
-                                          host));
+      return tokens.Wrong(
+          absl::StrFormat("node %d is a switch, and sends or receives nothing", host));
     }
   }
   if (f.source == f.destination) return tokens.Wrong("a flow from a host to itself");
@@ -160,22 +160,21 @@ absl::StatusOr<Flows> ReadFlows(const NamedText& file, const Topology& t) {
     } else if (f->start_ns < before->start_ns) {
       return tokens.Wrong("starts before the flow above it; flows are sorted by start");
     } else if (f->priority != before->priority) {
-      return tokens.Wrong(absl::StrFormat(
-          "priority %d after %d: flows of several priorities are not supported", f->priority,
-          before->priority));
+      return tokens.Wrong(
+          absl::StrFormat("priority %d after %d: flows of several priorities are not supported",
+                          f->priority, before->priority));
     }
     before = *f;
-    flows.json.push_back(
-        {{"source", f->source},
-         {"destination", f->destination},
-         {"bytes", f->bytes},
-         {"start", TimeText(Duration::Nanoseconds(f->start_ns - flows.origin_ns))},
-         {"port", f->port}});
+    flows.json.push_back({{"source", f->source},
+                          {"destination", f->destination},
+                          {"bytes", f->bytes},
+                          {"start", TimeText(Duration::Nanoseconds(f->start_ns - flows.origin_ns))},
+                          {"port", f->port}});
   }
   if (!tokens.AtEnd()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: line %d: more than the %d flows that the first line promises", file.name,
-        tokens.line(), *count));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: line %d: more than the %d flows that the first line promises",
+                        file.name, tokens.line(), *count));
   }
   return flows;
 }
@@ -185,13 +184,13 @@ Bytes Headroom(const Topology& t, std::vector<std::string>* notes) {
   std::set<int64_t> sizes;
   for (const Link& link : t.links) {
     // bit/s x ps / 8e12; 10 Tb/s and 1 s still fit.
-    const double bytes = static_cast<double>(link.rate.bps()) / 8e12 *
-                         static_cast<double>(link.delay.ps()) * 3;
+    const double bytes =
+        static_cast<double>(link.rate.bps()) / 8e12 * static_cast<double>(link.delay.ps()) * 3;
     sizes.insert(static_cast<int64_t>(bytes));
   }
   if (sizes.size() > 1) {
-    notes->push_back(absl::StrFormat(
-        "links differ: every port gets the longest headroom, %d bytes", *sizes.rbegin()));
+    notes->push_back(absl::StrFormat("links differ: every port gets the longest headroom, %d bytes",
+                                     *sizes.rbegin()));
   }
   return Bytes(*sizes.rbegin());
 }
@@ -251,8 +250,8 @@ absl::StatusOr<Json> ImportHpcc(const NamedText& config_file, const NamedText& t
   j["format"] = kExperimentFormat;
   j["name"] = "imported";
   j["summary"] = absl::StrFormat("%d flows of the HPCC simulator", flows->json.size());
-  j["details"] = absl::StrFormat("From %s, %s and %s.", config_file.name, topology_file.name,
-                                 flow_file.name);
+  j["details"] =
+      absl::StrFormat("From %s, %s and %s.", config_file.name, topology_file.name, flow_file.name);
   j["profile"] = "hpcc-ns3";
   j["profile_options"] = {{"ack_first", config->ack_first}};
   j["mtu"] = config->payload;

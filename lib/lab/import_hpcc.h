@@ -19,8 +19,8 @@ struct NamedText {
 
 // Configuration, topology and flows of the HPCC simulator
 // (alibaba-edu/High-Precision-Congestion-Control). The algorithm of the configuration becomes the
-// arm `imported`, the wire profile is hpcc-ns3, time zero is the simulator's 2 s. Damaged files fail
-// with name, line and cause; what is passed over is told in `notes`.
+// arm `imported`, the wire profile is hpcc-ns3, time zero is the simulator's 2 s. Damaged files
+// fail with name, line and cause; what is passed over is told in `notes`.
 absl::StatusOr<cli::Json> ImportHpcc(const NamedText& config, const NamedText& topology,
                                      const NamedText& flows, std::vector<std::string>* notes);
 

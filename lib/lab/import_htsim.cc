@@ -63,8 +63,7 @@ class Matrix {
     return absl::OkStatus();
   }
   absl::Status At(int line, const std::string& why) const {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: line %d: %s", file_.name, line, why));
+    return absl::InvalidArgumentError(absl::StrFormat("%s: line %d: %s", file_.name, line, why));
   }
   absl::Status Event(size_t flow, int64_t trigger, bool received);
 
@@ -189,8 +188,8 @@ absl::Status Matrix::ReadTrigger() {
   } else if (*kind == "multishot") {
     t.multishot = true;
   } else if (*kind != "oneshot") {
-    return tokens_.Wrong(absl::StrFormat("'%s' is none of oneshot, multishot, barrier",
-                                         cli::OneLine(*kind)));
+    return tokens_.Wrong(
+        absl::StrFormat("'%s' is none of oneshot, multishot, barrier", cli::OneLine(*kind)));
   }
   if (!triggers_.emplace(id, t).second) {
     return At(t.line, absl::StrFormat("trigger %d stands twice", id));
@@ -215,8 +214,8 @@ absl::Status Matrix::Read() {
   }
   const auto check = [&](const char* what, size_t have, int64_t wanted) {
     if (static_cast<int64_t>(have) == wanted) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %d %s, but the header promises %d", file_.name, have, what, wanted));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: %d %s, but the header promises %d", file_.name, have, what, wanted));
   };
   if (absl::Status s = check("connections", connections_.size(), wanted_connections_); !s.ok()) {
     return s;
@@ -250,13 +249,12 @@ absl::Status Matrix::Link() {
   for (const auto& [id, t] : triggers_) {
     const auto events = static_cast<int64_t>(t.events.size());
     if (events < t.needed) {
-      return At(t.line, absl::StrFormat("trigger %d needs %d events and gets %d", id, t.needed,
-                                        events));
+      return At(t.line,
+                absl::StrFormat("trigger %d needs %d events and gets %d", id, t.needed, events));
     }
     if (t.multishot && events > 1 && waited.count(id) != 0) {
-      return At(t.line, absl::StrFormat(
-                            "multishot trigger %d would start its connections %d times", id,
-                            events));
+      return At(t.line, absl::StrFormat("multishot trigger %d would start its connections %d times",
+                                        id, events));
     }
   }
   return absl::OkStatus();

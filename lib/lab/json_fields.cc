@@ -202,8 +202,8 @@ void JsonFields::Choice(std::string_view key, const std::vector<std::string_view
     all.append(all.empty() ? "" : ", ").append(names[i]);
   }
   if (names[*value] != text) {
-    Fail(key, absl::StrFormat("'%s' is none of %s%s", cli::OneLine(text), all,
-                              DidYouMean(text, names)));
+    Fail(key,
+         absl::StrFormat("'%s' is none of %s%s", cli::OneLine(text), all, DidYouMean(text, names)));
   }
 }
 
@@ -214,8 +214,8 @@ absl::Status JsonFields::Finish() {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
     std::string all;
     for (const std::string_view n : names) all.append(all.empty() ? "" : ", ").append(n);
-    return Invalid(absl::StrFormat("%s: no key '%s'%s (there are: %s)", where_,
-                                   cli::OneLine(key), DidYouMean(key, names), all));
+    return Invalid(absl::StrFormat("%s: no key '%s'%s (there are: %s)", where_, cli::OneLine(key),
+                                   DidYouMean(key, names), all));
   }
   return absl::OkStatus();
 }

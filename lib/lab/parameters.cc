@@ -114,8 +114,8 @@ absl::StatusOr<Parameters> Parameters::Of(std::string_view owner,
                           cli::OneLine(name), DidYouMean(name, names), known));
     }
     if (given[i]) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "experiment %s: %s is given twice; keep one", std::string(owner), name));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("experiment %s: %s is given twice; keep one", std::string(owner), name));
     }
     given[i] = true;
     if (absl::Status s = p.Set(owner, specs[i], value); !s.ok()) return s;

@@ -136,8 +136,8 @@ absl::Status AddPoissonIncast(const WorkloadInput& input, Scenario& s) {
   const double bytes = static_cast<double>(size.count()) * static_cast<double>(fanin);
   const double rate = HostRateAtFullLoad(s.topology, input.rails) * p.Number("load");
   const double mean_ps = bytes * 8 / (rate * static_cast<double>(hosts.size())) * 1e12;
-  const double flows = static_cast<double>((w.last - Time::Zero()).ps()) / mean_ps *
-                       static_cast<double>(fanin);
+  const double flows =
+      static_cast<double>((w.last - Time::Zero()).ps()) / mean_ps * static_cast<double>(fanin);
   if (flows > static_cast<double>(kMaxFlows)) return TooMany(flows);
   const size_t first = s.flows.size();
   Rng arrivals = input.Draw(s, &RandomFactors::arrivals, 0, kArrivalPurpose);

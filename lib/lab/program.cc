@@ -38,8 +38,7 @@ int Fail(cli::Report& report, const absl::Status& s) {
   return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed, Message(s));
 }
 
-absl::Status CheckArm(std::string_view option, const std::string& text,
-                      const Chosen& experiment) {
+absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment) {
   const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, text));
   if (algorithm.ok()) return absl::OkStatus();
   std::string arms;
@@ -190,7 +189,8 @@ cli::Command RunCommand(const Build& build) {
       {"sluice-lab run incast:senders=64,buffer=2MiB -a tita -b fixed -o out", "and keep the runs"},
       {"sluice-lab run incast -a tita -b tita --json -", "A/A, as JSON"},
   };
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm that is judged", "tita"),
       Arm('b', "b", "algorithm that it is compared with", "dcqcn"),
@@ -216,7 +216,8 @@ cli::Command ExecCommand(const Build& build) {
   c.name = "exec";
   c.summary = "one run: result.json (same bytes everywhere), fct.txt, queues.csv, rates.csv";
   c.examples = {{"sluice-lab exec incast -a dcqcn:preset=ns3-50us --seed 1 -o out/1", ""}};
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm", "tita"),
       {.name = "seed",
@@ -255,8 +256,8 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   describe.examples = {{"sluice-lab describe incast", ""}, {"sluice-lab describe tita", ""}};
   describe.positionals = {{"NAME", "of an experiment or an algorithm"}};
   describe.run = Bind(build, Describe);
-  program.commands = {RunCommand(build), ExecCommand(build), std::move(report), std::move(list),
-                      std::move(describe), ImportCommand(), ExportCommand()};
+  program.commands = {RunCommand(build),   ExecCommand(build), std::move(report), std::move(list),
+                      std::move(describe), ImportCommand(),    ExportCommand()};
   return program;
 }
 

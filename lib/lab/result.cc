@@ -114,8 +114,10 @@ std::string FctText(const RunResult& run) {
     const FlowResult& f = run.flows[i];
     if (!f.spec.measured) continue;
     text += absl::StrFormat("%08x %08x %d %d %d %d %d %d\n", sim::AddressOf(f.spec.source).ipv4,
-                            sim::AddressOf(f.spec.destination).ipv4, port[i], f.spec.destination_port,
-                            f.spec.size.count(), (run.origin + (f.spec.start - Time::Zero())).ps() / 1000, f.fct.ps() / 1000, f.ideal.ps() / 1000);
+                            sim::AddressOf(f.spec.destination).ipv4, port[i],
+                            f.spec.destination_port, f.spec.size.count(),
+                            (run.origin + (f.spec.start - Time::Zero())).ps() / 1000,
+                            f.fct.ps() / 1000, f.ideal.ps() / 1000);
   }
   return text;
 }

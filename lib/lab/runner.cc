@@ -65,7 +65,9 @@ class Execution {
   const Host::Events host_events_ = {
       [this](size_t flow, Time now) { OnPosted(flow, now); },
       [this](size_t flow, Time now, bool delivered) { OnDone(flow, now, delivered); },
-      [this](size_t flow, Time now) { OnEvent({static_cast<uint32_t>(flow), true}, now); }};
+      [this](size_t flow, Time now) {
+        OnEvent({static_cast<uint32_t>(flow), true}, now);
+      }};
   std::vector<std::unique_ptr<Host>> hosts_;  // by node; null where no flow starts or ends
   sim::QueueProbe* watched_ = nullptr;
   std::vector<sim::QueueProbe*> senders_;
@@ -115,8 +117,7 @@ absl::Status Execution::ApplyEcn() {
     for (size_t port = 0; port < ports[node].size(); ++port) {
       for (const RateEcn& ecn : scenario_.ecn_by_rate) {
         if (ecn.rate != ports[node][port].out.rate) continue;
-        absl::Status s =
-            simulation_->SetEcn(node, static_cast<sim::PortIndex>(port), ecn.profile);
+        absl::Status s = simulation_->SetEcn(node, static_cast<sim::PortIndex>(port), ecn.profile);
         if (!s.ok()) return s;
       }
     }
@@ -153,8 +154,8 @@ absl::Status Execution::BuildHosts() {
   const uint64_t seed = scenario_.random.Seed(&RandomFactors::ecmp, options_.seed);
   for (sim::NodeId node = 0; node < flows.size(); ++node) {
     if (flows[node] == 0) continue;
-    hosts_[node] = std::make_unique<Host>(
-        *simulation_, node, flows[node], Rng(seed, node, kHostPurpose).Next(), host_events_);
+    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node],
+                                          Rng(seed, node, kHostPurpose).Next(), host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -182,8 +183,8 @@ absl::Status Execution::ConnectFlows() {
                !s.ok()) {
       return s;
     }
-    result_.flows.push_back(
-        {f, false, false, Duration(), paths_.Ideal(f.source, f.destination, f.size, scenario_.mtu)});
+    result_.flows.push_back({f, false, false, Duration(),
+                             paths_.Ideal(f.source, f.destination, f.size, scenario_.mtu)});
   }
   for (const FlowSpec& f : scenario_.flows) measured_ += f.measured ? 1 : 0;
   open_ = measured_;

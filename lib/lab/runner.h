@@ -20,7 +20,7 @@
 namespace sluice::lab {
 
 struct FlowResult {
-  FlowSpec spec;  // its start is when it was posted
+  FlowSpec spec;       // its start is when it was posted
   bool posted = true;  // false: its trigger never fired, or the run was over before its start
   bool finished = false;
   // From the post to the completion at the sender; of an unfinished flow until the end of the run,
@@ -77,7 +77,7 @@ struct RunResult {
   Duration end;     // virtual time of the last event
   Duration origin;  // of the scenario
 
-  Series series;  // empty unless asked for
+  Series series;      // empty unless asked for
   FabricTrace trace;  // likewise
 
   double cpu_seconds = 0;  // of the event loop, this thread; not part of the result

@@ -90,7 +90,7 @@ struct Scenario {
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order
   std::vector<Trigger> triggers;  // none where one_queue_pair is set
-  uint32_t mtu = 1000;  // payload bytes per packet, a multiple of 4 from 256 to 4096
+  uint32_t mtu = 1000;            // payload bytes per packet, a multiple of 4 from 256 to 4096
   // Retransmission timer, 4.096 us * 2^code. It must outlast the deepest queue: see TimeoutCode.
   uint8_t timeout = 14;
   // All flows go from one host to another and share one queue pair, and each has memory of its own.

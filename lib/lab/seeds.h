@@ -10,9 +10,9 @@
 
 namespace sluice::lab {
 
-// InvalidArgument if seeds 1 and 2 give the same bytes, apart from the seed's own number, with arm a
-// and with arm b. Where they already send something else nothing is run. `going_on`: asked now and
-// then; false ends the look (Cancelled).
+// InvalidArgument if seeds 1 and 2 give the same bytes, apart from the seed's own number, with arm
+// a and with arm b. Where they already send something else nothing is run. `going_on`: asked now
+// and then; false ends the look (Cancelled).
 absl::Status CheckSeedsDiffer(const Chosen& experiment, const std::string& a, const std::string& b,
                               const std::function<bool()>& going_on);
 

@@ -72,9 +72,8 @@ absl::StatusOr<int64_t> ParseDecimal(std::string_view text, int decimals) {
   int left = -1;  // decimals that are still to come; before the point -1
   bool digits = false;
   const auto refuse = [&] {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("'%s' is no decimal number with at most %d decimals", cli::OneLine(text),
-                        decimals));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "'%s' is no decimal number with at most %d decimals", cli::OneLine(text), decimals));
   };
   for (const char c : text) {
     if (c == '.' && left < 0) {

@@ -9,9 +9,9 @@ namespace sluice::lab {
 
 std::span<const Workload> Workloads() {
   static const std::vector<Workload> table = {
-      PoissonWorkload(), PoissonIncastWorkload(), MixedWorkload(),
-      IncastWorkload(),  PermutationWorkload(),   AllToAllWorkload(),
-      AllReduceWorkload(), MoeWorkload(),         TrainingWorkload()};
+      PoissonWorkload(),   PoissonIncastWorkload(), MixedWorkload(),
+      IncastWorkload(),    PermutationWorkload(),   AllToAllWorkload(),
+      AllReduceWorkload(), MoeWorkload(),           TrainingWorkload()};
   return table;
 }
 

@@ -74,8 +74,8 @@ std::vector<ParameterSpec> Specs(const Preset& preset, const Workload& workload)
   return specs;
 }
 
-absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload,
-                               const Parameters& p, uint64_t seed) {
+absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload, const Parameters& p,
+                               uint64_t seed) {
   const auto refuse = [&](const absl::Status& s) {
     const absl::string_view why = s.message();
     return absl::InvalidArgumentError(absl::StrFormat("experiment %s: %s", std::string(name),

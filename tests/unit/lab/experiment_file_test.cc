@@ -40,8 +40,12 @@ TEST(ExperimentFile, SaysWhatIsRun) {
                  {"pfc", true},
                  {"ecn", {{{"rate", "100Gbps"}, {"kmin", "10KB"}, {"kmax", "20KB"}}}}};
   j["link_events"] = {{{"at", "1ms"}, {"link", 2}, {"event", "down"}}};
-  j["flows"].push_back({{"source", 2}, {"destination", 1}, {"bytes", "1MB"}, {"start", "5us"},
-                        {"measured", false}, {"port", 100}});
+  j["flows"].push_back({{"source", 2},
+                        {"destination", 1},
+                        {"bytes", "1MB"},
+                        {"start", "5us"},
+                        {"measured", false},
+                        {"port", 100}});
   j["flows"].push_back({{"source", 1}, {"destination", 0}, {"bytes", 7}, {"trigger", 0}});
   j["triggers"] = {{{"events", {{{"flow", 0}, {"event", "received"}}}}, {"delay", "2us"}}};
   const Scenario s = BuildOf(j);

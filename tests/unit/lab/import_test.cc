@@ -174,11 +174,12 @@ absl::StatusOr<Json> ImportCm(const std::string& text) {
 }
 
 TEST(ImportHtsim, ReadsTriggers) {
-  const auto j = ImportCm(Cm("0->1 id 1 start 1000000 size 2000 send_done_trigger 1\n"
-                             "2->1 id 2 start 0 size 3000 recv_done_trigger 1\n"
-                             "1->3 id 3 trigger 1 size 4000\n"
-                             "trigger id 1 barrier count 2\n",
-                             3, 1));
+  const auto j =
+      ImportCm(Cm("0->1 id 1 start 1000000 size 2000 send_done_trigger 1\n"
+                  "2->1 id 2 start 0 size 3000 recv_done_trigger 1\n"
+                  "1->3 id 3 trigger 1 size 4000\n"
+                  "trigger id 1 barrier count 2\n",
+                  3, 1));
   ASSERT_TRUE(j.ok()) << j.status();
   EXPECT_EQ((*j)["topology"]["kind"], "fat-tree");
   EXPECT_EQ((*j)["topology"]["k"], 4);
@@ -202,7 +203,8 @@ TEST(ImportHtsim, ReadsTopologies) {
   ASSERT_FALSE(j.ok());
   EXPECT_THAT(MessageOf(j.status()), HasSubstr("64 nodes, but m.cm has 128"));
   const std::string matrix = "Nodes 64\nConnections 1\n63->0 start 5 size 1000\n";
-  const auto k = ImportHtsim({"m.cm", matrix}, NamedText{"t.topo", Data("htsim/ls64.topo")}, &notes);
+  const auto k =
+      ImportHtsim({"m.cm", matrix}, NamedText{"t.topo", Data("htsim/ls64.topo")}, &notes);
   ASSERT_TRUE(k.ok()) << k.status();
   // 8 ToRs of 8 hosts, 8 spines: as topo_ls64.txt of the HPCC simulator.
   EXPECT_EQ((*k)["topology"]["nodes"], 80);
@@ -217,7 +219,8 @@ TEST(ImportHtsim, ThreeTiersAndSwitchLatency) {
       "radix_down 2\nRadix_Up 2\nDownlink_Latency_ns 200\nSwitch_Latency_ns 30\nTier 2\n"
       "Downlink_speed_Gbps 400\nRadix_Down 4\nDownlink_Latency_ns 300\n";
   std::vector<std::string> notes;
-  const auto j = ImportHtsim({"m.cm", Cm("0->15 start 0 size 9\n", 1)}, NamedText{"t", topo}, &notes);
+  const auto j =
+      ImportHtsim({"m.cm", Cm("0->15 start 0 size 9\n", 1)}, NamedText{"t", topo}, &notes);
   ASSERT_TRUE(j.ok()) << j.status();
   // The k = 4 fat tree: 16 hosts, 8 + 8 + 4 switches, 16 links per tier.
   EXPECT_EQ((*j)["topology"]["nodes"], 36);
@@ -262,11 +265,21 @@ std::string Mutated(const std::string& text, Rng& rng) {
   for (uint64_t i = 0; i <= rng.Below(3) && !t.empty(); ++i) {
     const size_t at = rng.Below(t.size());
     switch (rng.Below(5)) {
-      case 0: t[at] = static_cast<char>(rng.Below(256)); break;
-      case 1: t.erase(at, 1 + rng.Below(8)); break;
-      case 2: t.insert(at, t.substr(rng.Below(t.size()), rng.Below(20))); break;
-      case 3: t[at] = "0123456789.-{}[]\",: "[rng.Below(20)]; break;
-      default: t.resize(at); break;
+      case 0:
+        t[at] = static_cast<char>(rng.Below(256));
+        break;
+      case 1:
+        t.erase(at, 1 + rng.Below(8));
+        break;
+      case 2:
+        t.insert(at, t.substr(rng.Below(t.size()), rng.Below(20)));
+        break;
+      case 3:
+        t[at] = "0123456789.-{}[]\",: "[rng.Below(20)];
+        break;
+      default:
+        t.resize(at);
+        break;
     }
   }
   return t;

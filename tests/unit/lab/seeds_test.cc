@@ -37,8 +37,8 @@ TEST(Seeds, CoinsThatAnArmReadsAreEnough) {
 }
 
 TEST(Seeds, ARunThatIsStoppedIsCancelled) {
-  const absl::Status s = CheckSeedsDiffer(
-      *Choose("incast:senders=64,size=4MB,spread=0"), "fixed", "fixed", [] { return false; });
+  const absl::Status s = CheckSeedsDiffer(*Choose("incast:senders=64,size=4MB,spread=0"), "fixed",
+                                          "fixed", [] { return false; });
   EXPECT_TRUE(absl::IsCancelled(s)) << s;
 }
 

@@ -55,8 +55,8 @@ TEST(Poisson, OffersTheLoadInTheWindow) {
   EXPECT_NEAR(bytes / 8e9, 1, 0.12);
 }
 
-// A stream for each entity and purpose: another distribution of sizes moves no arrival's stream, and
-// a seed changes all.
+// A stream for each entity and purpose: another distribution of sizes moves no arrival's stream,
+// and a seed changes all.
 TEST(Poisson, StreamsArePaired) {
   const Scenario one = Build("websearch:hosts=4,warmup=1ms,window=1ms", 1);
   const Scenario again = Build("websearch:hosts=4,warmup=1ms,window=1ms", 1);
@@ -82,9 +82,9 @@ TEST(AllReduce, SendsWhatTheAlgorithmSends) {
   for (const bool ring : {true, false}) {
     Scenario s;
     Messages messages(s);
-    const auto done = ring ? RingAllReduce(messages, Ranks(8), kBytes, std::vector<Ready>(8))
-                           : HalvingDoublingAllReduce(messages, Ranks(8), kBytes,
-                                                      std::vector<Ready>(8));
+    const auto done =
+        ring ? RingAllReduce(messages, Ranks(8), kBytes, std::vector<Ready>(8))
+             : HalvingDoublingAllReduce(messages, Ranks(8), kBytes, std::vector<Ready>(8));
     std::map<sim::NodeId, int64_t> sent;
     for (const FlowSpec& f : s.flows) sent[f.source] += f.size.count();
     ASSERT_EQ(sent.size(), 8u);
