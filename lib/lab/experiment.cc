@@ -1,17 +1,25 @@
 #include "lab/experiment.h"
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
 #include "base/near.h"
+#include "lab/experiment_file.h"
 #include "lab/incast.h"
 #include "lab/joinleave.h"
 #include "lab/loss.h"
 #include "lab/permutation.h"
+#include "lab/workload_experiments.h"
 
 namespace sluice::lab {
 
 std::span<const Experiment> Experiments() {
-  static const std::vector<Experiment> table = {Incast(), IncastShallow(), LossExperiment(),
-                                                Permutation(), JoinLeave()};
+  static const std::vector<Experiment> table = [] {
+    std::vector<Experiment> all = {Incast(), IncastShallow(), LossExperiment(), Permutation(),
+                                   JoinLeave()};
+    for (Experiment& e : WorkloadExperiments()) all.push_back(std::move(e));
+    return all;
+  }();
   return table;
 }
 
@@ -27,7 +35,14 @@ absl::StatusOr<const Experiment*> FindExperiment(std::string_view name) {
       "no experiment '%s'%s (there are: %s)", cli::OneLine(name), DidYouMean(name, names), known));
 }
 
+absl::StatusOr<Scenario> Chosen::Build(uint64_t seed) const {
+  absl::StatusOr<Scenario> scenario = experiment->build(parameters, seed);
+  if (scenario.ok()) scenario->arms = arms;
+  return scenario;
+}
+
 absl::StatusOr<Chosen> Choose(std::string_view text) {
+  if (text.ends_with(".json")) return LoadExperimentFile(std::string(text));
   const size_t colon = text.find(':');
   absl::StatusOr<const Experiment*> experiment = FindExperiment(text.substr(0, colon));
   if (!experiment.ok()) return experiment.status();
@@ -42,7 +57,7 @@ absl::StatusOr<Chosen> Choose(std::string_view text) {
   absl::StatusOr<Parameters> parameters =
       Parameters::Parse((*experiment)->name, (*experiment)->parameters, rest);
   if (!parameters.ok()) return parameters.status();
-  Chosen chosen{*experiment, std::move(*parameters), std::string(text)};
+  Chosen chosen{*experiment, std::move(*parameters), std::string(text), {}, nullptr, ""};
   const absl::StatusOr<Scenario> first = chosen.Build(1);
   if (!first.ok()) return first.status();
   return chosen;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,15 +32,17 @@ std::span<const Experiment> Experiments();
 // An experiment with its parameters fixed.
 struct Chosen {
   const Experiment* experiment = nullptr;
-  Parameters parameters;
-  std::string text;  // as it was written
+  Parameters parameters;                  // of a file: its name and the hash of its bytes
+  std::string text;                       // as it was written
+  std::vector<Arm> arms;                  // that a file names
+  std::shared_ptr<const Experiment> own;  // of a file: what `experiment` points to
+  std::string document;                   // of a file: its bytes
 
-  absl::StatusOr<Scenario> Build(uint64_t seed) const {
-    return experiment->build(parameters, seed);
-  }
+  absl::StatusOr<Scenario> Build(uint64_t seed) const;
 };
 
-// "incast" or "incast:senders=64,size=1MB". What is unknown fails with the nearest name. The
+// "incast" or "incast:senders=64,size=1MB", or the path of an experiment file, which ends with
+// ".json" (lab/experiment_file.h). What is unknown fails with the nearest name. The
 // scenario of seed 1 is built once, so that values that do not go together fail here.
 absl::StatusOr<Chosen> Choose(std::string_view text);
 

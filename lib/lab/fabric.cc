@@ -99,8 +99,9 @@ sim::LinkConfig EdgeLink(const Parameters& p) {
   return link;
 }
 
-uint8_t TimerOf(const Parameters& p, const Scenario& s) {
-  if (p.Has("timeout")) return static_cast<uint8_t>(p.Integer("timeout"));
+namespace {
+
+uint8_t LongTimer(const Scenario& s, Bandwidth slowest) {
   const Paths paths(s.topology);
   Duration rtt;
   Duration longest;
@@ -109,7 +110,22 @@ uint8_t TimerOf(const Parameters& p, const Scenario& s) {
     const auto links = static_cast<int64_t>(paths.Between(f.source, f.destination).size());
     longest = std::max(longest, rtt * links);
   }
-  return TimeoutCode(s.switches.buffer, p.Rate("rate"), longest);
+  return TimeoutCode(s.switches.buffer, slowest, longest);
+}
+
+}  // namespace
+
+uint8_t TimerOf(const Parameters& p, const Scenario& s) {
+  if (p.Has("timeout")) return static_cast<uint8_t>(p.Integer("timeout"));
+  return LongTimer(s, p.Rate("rate"));
+}
+
+uint8_t AutoTimer(const Scenario& s) {
+  Bandwidth slowest = s.topology.links[0].forward.rate;
+  for (const sim::Link& link : s.topology.links) {
+    slowest = std::min({slowest, link.forward.rate, link.backward.rate});
+  }
+  return LongTimer(s, slowest);
 }
 
 std::span<const std::string_view> TopologyNames() { return kTopologies; }

@@ -21,6 +21,8 @@ absl::Status ApplyFabric(std::string_view owner, const Parameters& p, Scenario& 
 sim::LinkConfig EdgeLink(const Parameters& p);
 // The timer of the parameter, or one that no queue makes fire; after flows and topology are known.
 uint8_t TimerOf(const Parameters& p, const Scenario& s);
+// The latter, by the slowest link.
+uint8_t AutoTimer(const Scenario& s);
 
 // star, dumbbell, parking-lot, leaf-spine, fat-tree, rail, rail-planes.
 std::span<const std::string_view> TopologyNames();

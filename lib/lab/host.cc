@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+
 namespace sluice::lab {
 namespace {
 
@@ -12,8 +14,8 @@ constexpr uint64_t kBase = uint64_t{1} << 40;
 }  // namespace
 
 Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
-           const engine::EngineConfig& engine, Done done)
-    : done_(std::move(done)) {
+           const engine::EngineConfig& engine, const Events& events)
+    : events_(events) {
   const sim::HostAddress address = sim::AddressOf(node);
   verbs::DeviceParts parts;
   parts.port = &simulation.port(node);
@@ -44,12 +46,16 @@ absl::Status Host::Register(Bytes longest) {
   auto completions = device_->CreateCompletionQueue(device_->impl().parts.engine.max_queue_pairs);
   if (!completions.ok()) return completions.status();
   completions_ = std::move(*completions);
+  auto arrivals = device_->CreateCompletionQueue(device_->impl().parts.engine.max_queue_pairs);
+  if (!arrivals.ok()) return arrivals.status();
+  arrivals_ = std::move(*arrivals);
   return absl::OkStatus();
 }
 
 absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth) {
   verbs::QueuePairOptions options;
-  options.send_completions = options.receive_completions = completions_.get();
+  options.send_completions = completions_.get();
+  options.receive_completions = arrivals_.get();
   options.send_depth = depth;
   options.receive_depth = 1;
   auto qp = device_->CreateQueuePair(pd_.get(), options);
@@ -59,7 +65,7 @@ absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth) {
 }
 
 absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
-                           verbs::ConnectOptions options, uint32_t depth) {
+                           verbs::ConnectOptions options, uint32_t depth, bool notify) {
   const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair(depth);
   if (!from.ok()) return from.status();
   const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair(depth);
@@ -75,43 +81,77 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   };
   if (absl::Status s = connect(*from, destination, **to); !s.ok()) return s;
   if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
-  source.outgoing_.push_back({flow, spec, *from, kBase, destination.region_->rkey()});
+  source.Add({flow, spec, *from, kBase, destination.region_->rkey(), notify});
+  return notify ? destination.ExpectArrival(**to, flow) : absl::OkStatus();
+}
+
+absl::Status Host::ExpectArrival(verbs::QueuePair& qp, size_t flow) {
+  verbs::ReceiveRequest request;  // the data goes where the WRITE says
+  request.wr_id = flow;
+  if (qp.PostReceive(request) != verbs::PostResult::kOk) {
+    return absl::InternalError(absl::StrFormat("flow %d: no receive for its arrival", flow));
+  }
+  ++expected_;
   return absl::OkStatus();
 }
+
+void Host::Add(Outgoing out) {
+  const size_t place = outgoing_.size();
+  if (out.spec.trigger == kNoTrigger) {
+    due_.push({out.spec.start, place});
+  } else {
+    waiting_[out.flow] = place;
+  }
+  outgoing_.push_back(std::move(out));
+}
+
+void Host::Release(size_t flow, Time start) { due_.push({start, waiting_.at(flow)}); }
 
 void Host::AddFlow(size_t flow, const FlowSpec& spec) {
   Outgoing next = outgoing_.back();
   next.remote_address += static_cast<uint64_t>(next.spec.size.count());
   next.flow = flow;
   next.spec = spec;
-  outgoing_.push_back(next);
+  Add(next);
 }
 
 void Host::PostDue(Time now) {
-  for (; next_ < outgoing_.size() && outgoing_[next_].spec.start <= now; ++next_) {
-    const Outgoing& out = outgoing_[next_];
-    const verbs::Segment segment{reinterpret_cast<void*>(kBase),
-                                 static_cast<uint32_t>(out.spec.size.count()), region_->lkey()};
-    verbs::SendRequest request;
-    request.wr_id = out.flow;
-    request.segments = {&segment, 1};
-    request.opcode = verbs::Opcode::kRdmaWrite;
-    request.remote_address = out.remote_address;
-    request.rkey = out.rkey;
-    const verbs::PostResult result = out.qp->PostSend(request);
-    if (result != verbs::PostResult::kOk) {
-      done_(out.flow, now, false);
-      continue;
-    }
-    ++pending_;
+  while (!due_.empty() && due_.top().start <= now) {
+    const Outgoing& out = outgoing_[due_.top().place];
+    due_.pop();
+    Post(out, now);
   }
+}
+
+void Host::Post(const Outgoing& out, Time now) {
+  const verbs::Segment segment{reinterpret_cast<void*>(kBase),
+                               static_cast<uint32_t>(out.spec.size.count()), region_->lkey()};
+  verbs::SendRequest request;
+  request.wr_id = out.flow;
+  request.segments = {&segment, 1};
+  request.opcode = out.notify ? verbs::Opcode::kRdmaWriteWithImm : verbs::Opcode::kRdmaWrite;
+  request.remote_address = out.remote_address;
+  request.rkey = out.rkey;
+  events_.posted(out.flow, now);
+  if (out.qp->PostSend(request) != verbs::PostResult::kOk) {
+    events_.done(out.flow, now, false);
+    return;
+  }
+  ++pending_;
 }
 
 void Host::Reap(Time now) {
   verbs::WorkCompletion done;
   while (pending_ > 0 && completions_->Poll({&done, 1}) == 1) {
     --pending_;
-    done_(static_cast<size_t>(done.wr_id), now, done.status == verbs::CompletionStatus::kSuccess);
+    events_.done(static_cast<size_t>(done.wr_id), now,
+                 done.status == verbs::CompletionStatus::kSuccess);
+  }
+  while (expected_ > 0 && arrivals_->Poll({&done, 1}) == 1) {
+    --expected_;
+    if (done.status == verbs::CompletionStatus::kSuccess) {
+      events_.received(static_cast<size_t>(done.wr_id), now);
+    }
   }
 }
 
@@ -124,8 +164,8 @@ size_t Host::Poll(Time now) {
 
 std::optional<Time> Host::NextDeadline() const {
   std::optional<Time> next = engine_->NextDeadline();
-  if (next_ < outgoing_.size()) {
-    const Time start = outgoing_[next_].spec.start;
+  if (!due_.empty()) {
+    const Time start = due_.top().start;
     next = next ? Earlier(*next, start) : start;
   }
   return next;

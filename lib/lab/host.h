@@ -10,7 +10,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,24 +26,32 @@ namespace sluice::lab {
 
 class Host final : public Pollable {
  public:
-  // Is told that flow `flow` has ended at `now`; whether the message was delivered.
-  using Done = std::function<void(size_t flow, Time now, bool delivered)>;
+  // What becomes of flow `flow` at `now`.
+  struct Events {
+    std::function<void(size_t flow, Time now)> posted;
+    std::function<void(size_t flow, Time now, bool delivered)> done;  // at the sender
+    std::function<void(size_t flow, Time now)> received;  // of flows that were connected to notify
+  };
 
   // `flows`: how many start or end here. `engine`: what is not said of it is filled in; its seed is
-  // that of QPNs, PSNs and keys.
+  // that of QPNs, PSNs and keys. `events` outlives the host.
   Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
-       const engine::EngineConfig& engine, Done done);
+       const engine::EngineConfig& engine, const Events& events);
   ~Host() override;
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
   // At set-up: the region that holds the longest message (or all of them, one behind the other),
-  // then each flow between two hosts, in the order of their starts.
+  // then each flow between two hosts. With `notify` the receiver's end reports the arrival.
   absl::Status Register(Bytes longest);
   static absl::Status Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
-                              verbs::ConnectOptions options, uint32_t depth = 1);
+                              verbs::ConnectOptions options, uint32_t depth = 1,
+                              bool notify = false);
   // A further flow on the queue pair of the flow before it, into memory behind that one's.
   void AddFlow(size_t flow, const FlowSpec& spec);
+  // The trigger of a flow that starts here has fired: it is posted at `start`, now or later. Unless
+  // this host is being polled, it has to be woken (sim::Simulation::Wake).
+  void Release(size_t flow, Time start);
 
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
@@ -55,22 +65,37 @@ class Host final : public Pollable {
     verbs::QueuePair* qp = nullptr;
     uint64_t remote_address = 0;
     uint32_t rkey = 0;
+    bool notify = false;
+  };
+  // To be posted; the first is the earliest, of equals the one that was added first.
+  struct Due {
+    Time start;
+    size_t place = 0;  // in outgoing_
+    bool operator>(const Due& other) const {
+      return start != other.start ? other.start < start : place > other.place;
+    }
   };
 
   absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth);
+  absl::Status ExpectArrival(verbs::QueuePair& qp, size_t flow);
+  void Add(Outgoing out);
   void PostDue(Time now);
+  void Post(const Outgoing& out, Time now);
   void Reap(Time now);
 
-  Done done_;
+  const Events& events_;
   std::unique_ptr<verbs::Device> device_;
   engine::Engine* engine_;
   std::unique_ptr<verbs::ProtectionDomain> pd_;
   std::unique_ptr<verbs::MemoryRegion> region_;
   std::unique_ptr<verbs::CompletionQueue> completions_;
+  std::unique_ptr<verbs::CompletionQueue> arrivals_;
   std::vector<std::unique_ptr<verbs::QueuePair>> queue_pairs_;
   std::vector<Outgoing> outgoing_;
-  size_t next_ = 0;     // of outgoing_, to post
-  size_t pending_ = 0;  // posted and not done
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  std::unordered_map<size_t, size_t> waiting_;  // flows with a trigger to their place in outgoing_
+  size_t pending_ = 0;                          // posted and not done
+  size_t expected_ = 0;                         // arrivals to be reported
 };
 
 }  // namespace sluice::lab

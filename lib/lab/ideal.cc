@@ -1,6 +1,7 @@
 #include "lab/ideal.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/headers.h"
 
@@ -34,6 +35,31 @@ std::vector<sim::LinkConfig> Paths::Between(sim::NodeId from, sim::NodeId to) co
     node = end.peer;
   }
   return links;
+}
+
+std::vector<Paths::Forced> Paths::ForcedHops(sim::NodeId from, sim::NodeId to) const {
+  std::vector<Forced> hops;
+  // Behind a choice a port is on the way of some packets only, until the paths are one again.
+  std::vector<sim::NodeId> at = {ports_[from][0].peer};
+  while (!at.empty() && (at.size() != 1 || at[0] != to)) {
+    std::vector<sim::NodeId> next;
+    for (const sim::NodeId node : at) {
+      const std::vector<sim::PortIndex> ways = routes_.PortsTo(node, to);
+      if (at.size() == 1 && ways.size() == 1) {
+        hops.push_back({node, ways[0], ports_[node][ways[0]].out.rate});
+      }
+      for (const sim::PortIndex way : ways) next.push_back(ports_[node][way].peer);
+    }
+    std::sort(next.begin(), next.end());
+    next.erase(std::unique(next.begin(), next.end()), next.end());
+    at = std::move(next);
+  }
+  return hops;
+}
+
+bool Paths::Reaches(sim::NodeId from, sim::NodeId to) const {
+  const sim::NodeId first = ports_[from][0].peer;
+  return first == to || !routes_.PortsTo(first, to).empty();
 }
 
 Duration Paths::AckTime(sim::NodeId from, sim::NodeId to) const {

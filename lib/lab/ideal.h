@@ -40,6 +40,18 @@ class Paths {
   // The links from one host to another, in order. The host is reachable.
   std::vector<sim::LinkConfig> Between(sim::NodeId from, sim::NodeId to) const;
 
+  // The ports of switches that every packet between the two passes: those without a choice, as far
+  // as one path among equals sees them.
+  struct Forced {
+    sim::NodeId node = 0;
+    sim::PortIndex port = 0;
+    Bandwidth rate;
+  };
+  std::vector<Forced> ForcedHops(sim::NodeId from, sim::NodeId to) const;
+
+  // Whether packets find a way.
+  bool Reaches(sim::NodeId from, sim::NodeId to) const;
+
   // Of a lone RDMA WRITE, from its post to its completion.
   Duration Ideal(sim::NodeId from, sim::NodeId to, Bytes size, uint32_t mtu) const;
 

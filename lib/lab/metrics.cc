@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 namespace sluice::lab {
 namespace {
@@ -20,6 +21,7 @@ std::vector<Bucket> MakeBuckets(const RunResult& run) {
   constexpr size_t kEdges = std::size(kBucketEdges);
   std::vector<std::vector<double>> values(kEdges + 1);
   for (const FlowResult& f : run.flows) {
+    if (!f.spec.measured) continue;
     const auto* edge =
         std::lower_bound(std::begin(kBucketEdges), std::end(kBucketEdges), f.spec.size.count());
     values[static_cast<size_t>(edge - std::begin(kBucketEdges))].push_back(Slowdown(f));
@@ -43,6 +45,7 @@ void MeasureTimes(const RunResult& run, Metrics* m) {
   std::vector<Duration> fct;
   std::vector<double> slowdown, rates;
   for (const FlowResult& f : run.flows) {
+    if (!f.spec.measured) continue;
     fct.push_back(f.fct);
     slowdown.push_back(Slowdown(f));
     if (!f.finished) ++m->unfinished;
@@ -69,7 +72,10 @@ size_t PercentileIndex(size_t n, int p) {
   return std::min(n * static_cast<size_t>(p) / 100, n - 1);
 }
 
-double Slowdown(const FlowResult& flow) { return std::max(1.0, Ratio(flow.fct, flow.ideal)); }
+double Slowdown(const FlowResult& flow) {
+  if (!flow.finished) return std::numeric_limits<double>::infinity();
+  return std::max(1.0, Ratio(flow.fct, flow.ideal));
+}
 
 double JainIndex(std::span<const double> x) {
   double squares = 0;
@@ -81,20 +87,23 @@ double JainIndex(std::span<const double> x) {
 
 Metrics Measure(const RunResult& run) {
   Metrics m;
-  m.flows = run.flows.size();
+  for (const FlowResult& f : run.flows) m.flows += f.spec.measured ? 1 : 0;
   m.buckets = MakeBuckets(run);
-  if (run.flows.empty()) return m;
+  if (m.flows == 0) return m;
   MeasureTimes(run, &m);
 
-  Time first = run.flows.front().spec.start;
-  Time last = first;
+  std::optional<Time> first;
+  Time last;
   int64_t payload = 0;
   for (const FlowResult& f : run.flows) {
-    first = Earlier(first, f.spec.start);
-    last = Later(last, f.spec.start + f.fct);
+    if (!f.posted) continue;
+    const Time end = f.spec.start + f.fct;
+    last = first ? Later(last, end) : end;
+    first = first ? Earlier(*first, f.spec.start) : f.spec.start;
     if (f.finished) payload += f.spec.size.count();
   }
-  m.last_finish = last - first;
+  if (!first) return m;
+  m.last_finish = last - *first;
   if (m.last_finish > Duration::Zero()) {
     // Bytes per picosecond are terabytes per second.
     m.goodput_gbps =

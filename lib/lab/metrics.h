@@ -27,7 +27,7 @@ std::optional<T> Percentile(std::span<const T> sorted, int p) {
   return sorted[PercentileIndex(sorted.size(), p)];
 }
 
-// max(1, fct / ideal).
+// max(1, fct / ideal); infinity for a flow that has not finished.
 double Slowdown(const FlowResult& flow);
 
 // (sum x)^2 / (n sum x^2); 1 if all are zero or there are none. Jain, Chiu, Hawe: "A Quantitative
@@ -43,16 +43,20 @@ struct Bucket {
 inline constexpr int64_t kBucketEdges[] = {10'000, 30'000, 80'000, 200'000, 1'000'000, 5'000'000};
 
 struct Metrics {
+  // Measured flows (FlowSpec::measured) count, and no others, in everything up to `buckets` and in
+  // `jain`.
   size_t flows = 0;
   size_t unfinished = 0;
-  // All flows count; an unfinished one with the time until the end of the run, a lower bound.
+  // Of an unfinished flow the time until the end of the run, a lower bound.
   Duration fct_p50, fct_p99, fct_max;
+  // An unfinished flow is infinitely slow: it ranks last, and the mean is infinite.
   double slowdown_p50 = 0, slowdown_p95 = 0, slowdown_p99 = 0, slowdown_mean = 0;
   std::vector<Bucket> buckets;
+  // Of all flows that were posted.
   Duration last_finish;     // last completion since the first post; to the end if unfinished
   double goodput_gbps = 0;  // payload of finished flows / last_finish
   double utilisation = 0;   // of the watched line, over last_finish; at most 1
-  double jain = 1;          // of size / fct
+  double jain = 1;          // of size / fct, 0 for an unfinished flow
 };
 
 Metrics Measure(const RunResult& run);

@@ -26,13 +26,8 @@ cli::Value MustParse(const ParameterSpec& spec, std::string_view text) {
   return *value;
 }
 
-struct Item {
-  std::string_view name;
-  std::string_view value;
-};
-
-absl::StatusOr<std::vector<Item>> Split(std::string_view owner, std::string_view text) {
-  std::vector<Item> items;
+absl::StatusOr<Parameters::Items> Split(std::string_view owner, std::string_view text) {
+  Parameters::Items items;
   while (!text.empty()) {
     const size_t comma = text.find(',');
     const std::string_view item = text.substr(0, comma);
@@ -42,7 +37,7 @@ absl::StatusOr<std::vector<Item>> Split(std::string_view owner, std::string_view
           absl::StrFormat("experiment %s: '%s' is not name=value; write %s:name=value,name=value",
                           std::string(owner), cli::OneLine(item), std::string(owner)));
     }
-    items.push_back({item.substr(0, equals), item.substr(equals + 1)});
+    items.emplace_back(item.substr(0, equals), item.substr(equals + 1));
     if (comma == std::string_view::npos) return items;
     text.remove_prefix(comma + 1);
     if (text.empty()) {
@@ -92,6 +87,14 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
 absl::StatusOr<Parameters> Parameters::Parse(std::string_view owner,
                                              std::span<const ParameterSpec> specs,
                                              std::string_view text) {
+  absl::StatusOr<Items> items = Split(owner, text);
+  if (!items.ok()) return items.status();
+  return Of(owner, specs, *items);
+}
+
+absl::StatusOr<Parameters> Parameters::Of(std::string_view owner,
+                                          std::span<const ParameterSpec> specs,
+                                          const Items& items) {
   Parameters p;
   std::vector<std::string_view> names;
   for (const ParameterSpec& spec : specs) {
@@ -99,27 +102,31 @@ absl::StatusOr<Parameters> Parameters::Parse(std::string_view owner,
     CHECK(status.ok()) << status;
     names.push_back(spec.name);
   }
-  absl::StatusOr<std::vector<Item>> items = Split(owner, text);
-  if (!items.ok()) return items.status();
   std::vector<bool> given(specs.size());
-  for (const Item& item : *items) {
+  for (const auto& [name, value] : items) {
     size_t i = 0;
-    while (i < specs.size() && specs[i].name != item.name) ++i;
+    while (i < specs.size() && specs[i].name != name) ++i;
     if (i == specs.size()) {
       std::string known;
       for (const std::string_view n : names) known.append(known.empty() ? "" : ", ").append(n);
       return absl::InvalidArgumentError(
           absl::StrFormat("experiment %s: no parameter '%s'%s (there are: %s)", std::string(owner),
-                          cli::OneLine(item.name), DidYouMean(item.name, names), known));
+                          cli::OneLine(name), DidYouMean(name, names), known));
     }
     if (given[i]) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("experiment %s: %s is given twice; keep one", std::string(owner),
-                          std::string(item.name)));
+          absl::StrFormat("experiment %s: %s is given twice; keep one", std::string(owner), name));
     }
     given[i] = true;
-    if (absl::Status s = p.Set(owner, specs[i], item.value); !s.ok()) return s;
+    if (absl::Status s = p.Set(owner, specs[i], value); !s.ok()) return s;
   }
+  return p;
+}
+
+Parameters Parameters::Label(Items texts) {
+  Parameters p;
+  p.values_.resize(texts.size());
+  p.texts_ = std::move(texts);
   return p;
 }
 

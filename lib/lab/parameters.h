@@ -42,6 +42,12 @@ class Parameters {
   static absl::StatusOr<Parameters> Parse(std::string_view owner,
                                           std::span<const ParameterSpec> specs,
                                           std::string_view text);
+  // The same of names and values that stand elsewhere, in a file.
+  using Items = std::vector<std::pair<std::string, std::string>>;
+  static absl::StatusOr<Parameters> Of(std::string_view owner, std::span<const ParameterSpec> specs,
+                                       const Items& items);
+  // Of an experiment without parameters of its own: what stands for them in results.
+  static Parameters Label(Items texts);
 
   // Asking for a name or a type that the list does not have is a bug (CHECK).
   int64_t Integer(std::string_view name) const { return Get<int64_t>(name); }

@@ -14,8 +14,11 @@
 #include "cli/progress.h"
 #include "lab/comparison.h"
 #include "lab/describe.h"
+#include "lab/export_command.h"
+#include "lab/import_command.h"
 #include "lab/report.h"
 #include "lab/result.h"
+#include "lab/seeds.h"
 
 namespace sluice::lab {
 namespace {
@@ -35,20 +38,21 @@ int Fail(cli::Report& report, const absl::Status& s) {
   return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed, Message(s));
 }
 
-absl::Status CheckArm(std::string_view option, const std::string& text) {
-  const auto algorithm = cc::MakeAlgorithm(text);
-  if (!algorithm.ok()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s %s: %s", std::string(option), cli::OneLine(text), Message(algorithm.status())));
-  }
-  return absl::OkStatus();
+absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment) {
+  const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, text));
+  if (algorithm.ok()) return absl::OkStatus();
+  std::string arms;
+  for (const Arm& arm : experiment.arms) arms.append(arms.empty() ? "" : ", ").append(arm.name);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s %s: %s%s", std::string(option), cli::OneLine(text), Message(algorithm.status()),
+      arms.empty() ? "" : "; arms of the experiment: " + arms));
 }
 
 int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
   const absl::StatusOr<Chosen> experiment = Choose(arguments.positionals()[0]);
   if (!experiment.ok()) return Fail(report, experiment.status());
   const std::string& arm = arguments.Text("a");
-  if (absl::Status s = CheckArm("-a", arm); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-a", arm, *experiment); !s.ok()) return Fail(report, s);
   const std::string& directory = arguments.Text("output");
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
 
@@ -83,8 +87,8 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   plan.experiment = std::move(*experiment);
   plan.a = arguments.Text("a");
   plan.b = arguments.Text("b");
-  if (absl::Status s = CheckArm("-a", plan.a); !s.ok()) return Fail(report, s);
-  if (absl::Status s = CheckArm("-b", plan.b); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-a", plan.a, plan.experiment); !s.ok()) return Fail(report, s);
+  if (absl::Status s = CheckArm("-b", plan.b, plan.experiment); !s.ok()) return Fail(report, s);
   plan.seeds = static_cast<int>(arguments.Integer("seeds"));
   plan.jobs = arguments.Given("jobs") ? static_cast<int>(arguments.Integer("jobs"))
                                       : static_cast<int>(std::thread::hardware_concurrency());
@@ -96,6 +100,11 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   plan.commit = build.commit;
 
   cli::InterruptScope interrupt;
+  if (plan.seeds > 1) {
+    absl::Status s = CheckSeedsDiffer(plan.experiment, plan.a, plan.b,
+                                      [] { return !cli::InterruptScope::Interrupted(); });
+    if (!s.ok()) return Fail(report, s);
+  }
   cli::Progress progress("run", report.messages(), cli::Terminal::Of(STDERR_FILENO),
                          cli::SteadyClock());
   plan.progress = [&](double fraction, int done, int all) {
@@ -180,7 +189,8 @@ cli::Command RunCommand(const Build& build) {
       {"sluice-lab run incast:senders=64,buffer=2MiB -a tita -b fixed -o out", "and keep the runs"},
       {"sluice-lab run incast -a tita -b tita --json -", "A/A, as JSON"},
   };
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm that is judged", "tita"),
       Arm('b', "b", "algorithm that it is compared with", "dcqcn"),
@@ -206,7 +216,8 @@ cli::Command ExecCommand(const Build& build) {
   c.name = "exec";
   c.summary = "one run: result.json (same bytes everywhere), fct.txt, queues.csv, rates.csv";
   c.examples = {{"sluice-lab exec incast -a dcqcn:preset=ns3-50us --seed 1 -o out/1", ""}};
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
       Arm('a', "a", "algorithm", "tita"),
       {.name = "seed",
@@ -245,8 +256,8 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   describe.examples = {{"sluice-lab describe incast", ""}, {"sluice-lab describe tita", ""}};
   describe.positionals = {{"NAME", "of an experiment or an algorithm"}};
   describe.run = Bind(build, Describe);
-  program.commands = {RunCommand(build), ExecCommand(build), std::move(report), std::move(list),
-                      std::move(describe)};
+  program.commands = {RunCommand(build),   ExecCommand(build), std::move(report), std::move(list),
+                      std::move(describe), ImportCommand(),    ExportCommand()};
   return program;
 }
 

@@ -50,7 +50,7 @@ Json ParametersJson(const Chosen& experiment, std::string_view arm) {
   j["experiment"] = Json::object();
   for (const auto& [name, value] : experiment.parameters.texts()) j["experiment"][name] = value;
   j["cc"] = Json::object();
-  const auto algorithm = cc::MakeAlgorithm(arm);
+  const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, arm));
   if (algorithm.ok()) {
     for (const auto& [name, value] : (*algorithm)->params()) j["cc"][name] = value;
   }
@@ -66,6 +66,7 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["version"] = label.version;
   j["commit"] = label.commit;
   j["flows"] = m.flows;
+  j["flows_beside"] = run.flows.size() - m.flows;  // not measured
   j["unfinished"] = m.unfinished;
   j["fct_ns"] = {{"p50", Ns(m.fct_p50)}, {"p99", Ns(m.fct_p99)}, {"max", Ns(m.fct_max)}};
   j["last_finish_ns"] = Ns(m.last_finish);
@@ -111,9 +112,12 @@ std::string FctText(const RunResult& run) {
   std::string text;
   for (const size_t i : run.finished) {
     const FlowResult& f = run.flows[i];
-    text += absl::StrFormat("%08x %08x %d 200 %d %d %d %d\n", sim::AddressOf(f.spec.source).ipv4,
-                            sim::AddressOf(f.spec.destination).ipv4, port[i], f.spec.size.count(),
-                            f.spec.start.ps() / 1000, f.fct.ps() / 1000, f.ideal.ps() / 1000);
+    if (!f.spec.measured) continue;
+    text += absl::StrFormat("%08x %08x %d %d %d %d %d %d\n", sim::AddressOf(f.spec.source).ipv4,
+                            sim::AddressOf(f.spec.destination).ipv4, port[i],
+                            f.spec.destination_port, f.spec.size.count(),
+                            (run.origin + (f.spec.start - Time::Zero())).ps() / 1000,
+                            f.fct.ps() / 1000, f.ideal.ps() / 1000);
   }
   return text;
 }
@@ -181,7 +185,8 @@ absl::Status WriteRun(const std::string& directory, const RunLabel& label, const
   for (const auto& [name, text] : files) {
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return s;
   }
-  return absl::OkStatus();
+  const std::string& document = label.experiment->document;
+  return document.empty() ? absl::OkStatus() : WriteText(directory + "/experiment.json", document);
 }
 
 }  // namespace sluice::lab

@@ -43,7 +43,8 @@ std::string QueuesCsv(const Series& series);
 // preamble, FCS and gap.
 std::string RatesCsv(const Series& series);
 
-// Makes the directory if need be and writes all five files. Fails with the path and the cause.
+// Makes the directory if need be and writes all five files, and experiment.json, a copy, if the
+// experiment is a file's. Fails with the path and the cause.
 absl::Status WriteRun(const std::string& directory, const RunLabel& label, const RunResult& run,
                       const Metrics& metrics);
 

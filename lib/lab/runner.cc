@@ -1,6 +1,7 @@
 #include "lab/runner.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <map>
 #include <memory>
@@ -52,7 +53,14 @@ class Execution {
   Duration BaseRtt(const FlowSpec& f) const;
   Duration Ideal(const FlowSpec& f) const;
   uint32_t FlowLabel(const FlowSpec& f);
+  void AddTrace();
+  void CollectTrace();
+  absl::Status ApplyEcn();
+  void IndexTriggers();
+  void OnPosted(size_t flow, Time now);
   void OnDone(size_t flow, Time now, bool delivered);
+  void OnEvent(FlowEvent event, Time now);
+  bool Notifies(size_t flow) const { return !events_.empty() && !events_[flow][1].empty(); }
   double PartDone() const;
 
   const Scenario& scenario_;
@@ -63,25 +71,44 @@ class Execution {
   std::map<std::pair<sim::NodeId, sim::NodeId>, uint32_t> ports_used_;  // likewise
   RunResult result_;
   std::unique_ptr<sim::Simulation> simulation_;
+  const Host::Events host_events_ = {
+      [this](size_t flow, Time now) { OnPosted(flow, now); },
+      [this](size_t flow, Time now, bool delivered) { OnDone(flow, now, delivered); },
+      [this](size_t flow, Time now) {
+        OnEvent({static_cast<uint32_t>(flow), true}, now);
+      }};
   std::vector<std::unique_ptr<Host>> hosts_;  // by node; null where no flow starts or ends
   sim::QueueProbe* watched_ = nullptr;
   std::vector<sim::QueueProbe*> senders_;
-  size_t open_ = 0;  // flows that have not ended
+  std::vector<sim::QueueProbe*> traced_;  // of result_.trace.queues
+  size_t measured_ = 0;
+  size_t open_ = 0;  // measured flows that have not ended
+  // Triggers; empty without any. By flow: of which its completion, its arrival is an event; by
+  // trigger: which flows wait for it, how many events are missing.
+  std::vector<std::array<std::vector<uint32_t>, 2>> events_;
+  std::vector<std::vector<uint32_t>> waiting_;
+  std::vector<uint32_t> missing_;
 };
 
 absl::Status Execution::Build() {
   sim::SimulationConfig config;
-  config.marking_seed = Rng(options_.seed, 0, kMarkPurpose).Next();
-  config.loss_seed = Rng(options_.seed, 0, kLossPurpose).Next();
-  config.ecmp_seed = Rng(options_.seed, 0, kEcmpPurpose).Next();
+  const auto seed = [this](bool RandomFactors::*factor, uint64_t purpose) {
+    return Rng(scenario_.random.Seed(factor, options_.seed), 0, purpose).Next();
+  };
+  config.marking_seed = seed(&RandomFactors::marking, kMarkPurpose);
+  config.loss_seed = seed(&RandomFactors::loss, kLossPurpose);
+  config.ecmp_seed = seed(&RandomFactors::ecmp, kEcmpPurpose);
+  config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
-  auto algorithm = cc::MakeAlgorithm(options_.algorithm);
+  auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
   if (!algorithm.ok()) return algorithm.status();
   algorithm_ = std::move(*algorithm);
   ApplyProfile(scenario_, *algorithm_, config);
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
   simulation_ = std::move(*simulation);
+  if (absl::Status s = ApplyEcn(); !s.ok()) return s;
+  IndexTriggers();
   if (absl::Status s = BuildHosts(); !s.ok()) return s;
   if (absl::Status s = ConnectFlows(); !s.ok()) return s;
   AddProbes();
@@ -95,6 +122,39 @@ absl::Status Execution::Build() {
   return absl::OkStatus();
 }
 
+absl::Status Execution::ApplyEcn() {
+  if (scenario_.ecn_by_rate.empty()) return absl::OkStatus();
+  const auto ports = sim::PortsOf(scenario_.topology);
+  for (sim::NodeId node = 0; node < ports.size(); ++node) {
+    if (scenario_.topology.nodes[node] != sim::NodeKind::kSwitch) continue;
+    for (size_t port = 0; port < ports[node].size(); ++port) {
+      for (const RateEcn& ecn : scenario_.ecn_by_rate) {
+        if (ecn.rate != ports[node][port].out.rate) continue;
+        absl::Status s = simulation_->SetEcn(node, static_cast<sim::PortIndex>(port), ecn.profile);
+        if (!s.ok()) return s;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Execution::IndexTriggers() {
+  const std::vector<Trigger>& triggers = scenario_.triggers;
+  if (triggers.empty()) return;
+  events_.resize(scenario_.flows.size());
+  waiting_.resize(triggers.size());
+  for (uint32_t t = 0; t < triggers.size(); ++t) {
+    missing_.push_back(triggers[t].needed);
+    for (const FlowEvent& e : triggers[t].events) {
+      events_[e.flow][e.received ? 1 : 0].push_back(t);
+    }
+  }
+  for (uint32_t i = 0; i < scenario_.flows.size(); ++i) {
+    const uint32_t trigger = scenario_.flows[i].trigger;
+    if (trigger != kNoTrigger) waiting_[trigger].push_back(i);
+  }
+}
+
 absl::Status Execution::BuildHosts() {
   std::vector<size_t> flows(scenario_.topology.nodes.size());
   Bytes longest(1);
@@ -104,14 +164,13 @@ absl::Status Execution::BuildHosts() {
     longest = scenario_.one_queue_pair ? longest + f.size : std::max(longest, f.size);
   }
   hosts_.resize(flows.size());
+  const uint64_t seed = scenario_.random.Seed(&RandomFactors::ecmp, options_.seed);
   for (sim::NodeId node = 0; node < flows.size(); ++node) {
     if (flows[node] == 0) continue;
     engine::EngineConfig engine;
-    engine.seed = Rng(options_.seed, node, kHostPurpose).Next();
+    engine.seed = Rng(seed, node, kHostPurpose).Next();
     ApplyProfile(scenario_, *algorithm_, engine);
-    hosts_[node] = std::make_unique<Host>(
-        *simulation_, node, flows[node], engine,
-        [this](size_t flow, Time now, bool delivered) { OnDone(flow, now, delivered); });
+    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -144,6 +203,7 @@ absl::Status Execution::ConnectFlows() {
       longest_rtt_ = std::max(longest_rtt_, HpccBaseRtt(paths_, f, scenario_.mtu));
     }
   }
+  const std::string algorithm = AlgorithmOf(scenario_.arms, options_.algorithm);
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
     const FlowSpec& f = scenario_.flows[i];
     const Duration rtt = BaseRtt(f);
@@ -152,7 +212,7 @@ absl::Status Execution::ConnectFlows() {
     connect.mtu = scenario_.mtu;
     connect.any_mtu = true;
     connect.timeout = scenario_.timeout;
-    connect.algorithm = options_.algorithm;
+    connect.algorithm = algorithm;
     connect.base_rtt_ns = static_cast<uint64_t>(rtt.ps() / 1000);
     if (extended) connect.reliability = verbs::Reliability::kExtended;
     connect.tracking_window = scenario_.tracking_window;
@@ -162,13 +222,14 @@ absl::Status Execution::ConnectFlows() {
     if (i > 0 && scenario_.one_queue_pair) {
       hosts_[f.source]->AddFlow(i, f);
     } else if (absl::Status s = Host::Connect(*hosts_[f.source], *hosts_[f.destination], i, f,
-                                              connect, static_cast<uint32_t>(depth));
+                                              connect, static_cast<uint32_t>(depth), Notifies(i));
                !s.ok()) {
       return s;
     }
-    result_.flows.push_back({f, false, Duration(), Ideal(f)});
+    result_.flows.push_back({f, false, false, Duration(), Ideal(f)});
   }
-  open_ = scenario_.flows.size();
+  for (const FlowSpec& f : scenario_.flows) measured_ += f.measured ? 1 : 0;
+  open_ = measured_;
   for (sim::NodeId node = 0; node < hosts_.size(); ++node) {
     if (hosts_[node] != nullptr) simulation_->Attach(node, hosts_[node].get());
   }
@@ -180,12 +241,14 @@ double Execution::PartDone() const {
   for (const FlowSpec& f : scenario_.flows) payload += static_cast<double>(f.size.count());
   const auto& line =
       simulation_->transmitter(scenario_.watched_node, scenario_.watched_port).counters();
-  return std::min(1.0, static_cast<double>(line.bytes) / payload);
+  const double ended = static_cast<double>(measured_ - open_) / static_cast<double>(measured_);
+  return std::min(1.0, std::max(ended, static_cast<double>(line.bytes) / payload));
 }
 
 void Execution::AddProbes() {
   const Duration step = options_.series ? scenario_.sample : Duration::Zero();
   watched_ = &simulation_->AddProbe(scenario_.watched_node, scenario_.watched_port, step);
+  if (options_.trace) AddTrace();
   if (!options_.series) return;
   std::vector<bool> sends(hosts_.size());
   for (const FlowSpec& f : scenario_.flows) sends[f.source] = true;
@@ -196,14 +259,62 @@ void Execution::AddProbes() {
   }
 }
 
+void Execution::AddTrace() {
+  constexpr Duration kStep = Duration::Nanoseconds(100);
+  simulation_->SetPfcObserver(
+      [this](Time now, sim::NodeId node, sim::PortIndex port, uint8_t, bool pause) {
+        result_.trace.pfc.push_back({now, node, port, pause});
+      });
+  const auto ports = sim::PortsOf(scenario_.topology);
+  for (sim::NodeId node = 0; node < ports.size(); ++node) {
+    if (scenario_.topology.nodes[node] != sim::NodeKind::kSwitch) continue;
+    for (size_t i = 0; i < ports[node].size(); ++i) {
+      const auto port = static_cast<sim::PortIndex>(i);
+      sim::QueueProbe* const probe = &simulation_->AddProbe(node, port, kStep);
+      probe->CountSamples(Bytes(1000));
+      traced_.push_back(probe);
+      result_.trace.queues.push_back({node, port, {}});
+      // A queue has one probe.
+      if (node == scenario_.watched_node && port == scenario_.watched_port) watched_ = probe;
+    }
+  }
+}
+
+void Execution::CollectTrace() {
+  for (size_t i = 0; i < traced_.size(); ++i) {
+    traced_[i]->Finish(simulation_->now());
+    result_.trace.queues[i].counts = traced_[i]->counts();
+  }
+}
+
+void Execution::OnPosted(size_t flow, Time now) {
+  FlowResult& f = result_.flows[flow];
+  f.posted = true;
+  f.spec.start = now;
+}
+
+// An event of a flow: triggers fire that wanted no more than this.
+void Execution::OnEvent(FlowEvent event, Time now) {
+  if (events_.empty()) return;
+  for (const uint32_t t : events_[event.flow][event.received ? 1 : 0]) {
+    if (missing_[t] == 0 || --missing_[t] > 0) continue;
+    for (const uint32_t flow : waiting_[t]) {
+      const FlowSpec& f = scenario_.flows[flow];
+      hosts_[f.source]->Release(flow, Later(now + scenario_.triggers[t].delay, f.start));
+      simulation_->Wake(f.source);
+    }
+  }
+}
+
 void Execution::OnDone(size_t flow, Time now, bool delivered) {
   FlowResult& f = result_.flows[flow];
   if (delivered) {
     f.finished = true;
     f.fct = now - f.spec.start;
     result_.finished.push_back(flow);
+    OnEvent({static_cast<uint32_t>(flow), false}, now);
   }
-  if (--open_ == 0) simulation_->Stop();
+  if (f.spec.measured && --open_ == 0) simulation_->Stop();
 }
 
 absl::Status Execution::RunEvents() {
@@ -231,8 +342,9 @@ absl::Status Execution::RunEvents() {
 
 void Execution::Collect() {
   result_.end = simulation_->now() - Time::Zero();
+  result_.origin = scenario_.origin;
   for (FlowResult& f : result_.flows) {
-    if (!f.finished) f.fct = std::max(simulation_->now() - f.spec.start, Duration::Zero());
+    if (!f.finished && f.posted) f.fct = simulation_->now() - f.spec.start;
   }
   CollectFabric();
   for (const auto& host : hosts_) {
@@ -243,6 +355,7 @@ void Execution::Collect() {
     result_.timeouts += s.Value("local_ack_timeout_errors_total");
   }
   if (options_.series) CollectSeries();
+  if (options_.trace) CollectTrace();
 }
 
 void Execution::CollectFabric() {

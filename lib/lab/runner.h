@@ -20,10 +20,11 @@
 namespace sluice::lab {
 
 struct FlowResult {
-  FlowSpec spec;
+  FlowSpec spec;       // its start is when it was posted
+  bool posted = true;  // false: its trigger never fired, or the run was over before its start
   bool finished = false;
   // From the post to the completion at the sender; of an unfinished flow until the end of the run,
-  // which is a lower bound.
+  // which is a lower bound; zero if it was never posted.
   Duration fct;
   Duration ideal;  // lab/ideal.h
 };
@@ -35,6 +36,24 @@ struct Series {
   std::vector<int64_t> sent_bytes;               // that left it until then
   std::vector<sim::NodeId> hosts;                // that send, in order
   std::vector<std::vector<int64_t>> host_bytes;  // per host: frames put on its line until then
+};
+
+// What the HPCC simulator writes beside fct.txt.
+struct FabricTrace {
+  struct Pfc {
+    Time time;
+    sim::NodeId node = 0;  // that received the frame
+    sim::PortIndex port = 0;
+    bool pause = false;
+  };
+  // How often the queue before a port of a switch was found in each kilobyte of its length.
+  struct Queue {
+    sim::NodeId node = 0;
+    sim::PortIndex port = 0;
+    std::vector<int64_t> counts;
+  };
+  std::vector<Pfc> pfc;
+  std::vector<Queue> queues;  // by node and port
 };
 
 struct RunResult {
@@ -55,9 +74,11 @@ struct RunResult {
   uint64_t packet_hops = 0;
   uint64_t events = 0;
   uint64_t trace_hash = 0;
-  Duration end;  // virtual time of the last event
+  Duration end;     // virtual time of the last event
+  Duration origin;  // of the scenario
 
-  Series series;  // empty unless asked for
+  Series series;      // empty unless asked for
+  FabricTrace trace;  // likewise
 
   double cpu_seconds = 0;  // of the event loop, this thread; not part of the result
 };
@@ -66,8 +87,10 @@ struct RunOptions {
   std::string algorithm;  // "name:key=value,..."
   uint64_t seed = 1;
   bool series = false;
+  // Collects the trace, with a sample of every queue each 100 ns.
+  bool trace = false;
   // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
-  // sent; false ends the run (which is Cancelled then).
+  // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;
 };
 

@@ -1,5 +1,10 @@
 #include "lab/scenario.h"
 
+#include <map>
+#include <utility>
+
+#include "lab/ideal.h"
+
 namespace sluice::lab {
 
 uint8_t TimeoutCode(Bytes buffer, Bandwidth rate, Duration base_rtt) {
@@ -8,6 +13,31 @@ uint8_t TimeoutCode(Bytes buffer, Bandwidth rate, Duration base_rtt) {
   uint8_t code = 1;
   while (code < kLast && Duration::Nanoseconds(4096) * (int64_t{1} << code) < longest) ++code;
   return code;
+}
+
+std::string AlgorithmOf(std::span<const Arm> arms, std::string_view name) {
+  for (const Arm& arm : arms) {
+    if (arm.name == name) return arm.algorithm;
+  }
+  return std::string(name);
+}
+
+void WatchBusiest(Scenario& s) {
+  const Paths paths(s.topology);
+  std::map<std::pair<sim::NodeId, sim::PortIndex>, double> seconds;
+  for (const FlowSpec& f : s.flows) {
+    for (const Paths::Forced& hop : paths.ForcedHops(f.source, f.destination)) {
+      seconds[{hop.node, hop.port}] +=
+          static_cast<double>(f.size.count()) / static_cast<double>(hop.rate.bps());
+    }
+  }
+  double most = -1;
+  for (const auto& [port, load] : seconds) {
+    if (load <= most) continue;
+    most = load;
+    s.watched_node = port.first;
+    s.watched_port = port.second;
+  }
 }
 
 }  // namespace sluice::lab

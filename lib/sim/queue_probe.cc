@@ -34,13 +34,25 @@ void QueueProbe::OnLevel(Time now, Bytes waiting) {
   level_ = waiting;
 }
 
-void QueueProbe::Finish(Time now) {
-  if (now <= since_) return;
-  if (interval_ > Duration::Zero()) {
+// Those before now.
+void QueueProbe::TakeSamples(Time now) {
+  if (next_sample_ >= now) return;
+  if (bin_ == Bytes(0)) {
     for (; next_sample_ < now; next_sample_ += interval_) {
       samples_.push_back({next_sample_, level_, sent_});
     }
+    return;
   }
+  const int64_t n = ((now - next_sample_).ps() - 1) / interval_.ps() + 1;
+  const auto bin = static_cast<size_t>(level_.count() / bin_.count());
+  if (bin >= counts_.size()) counts_.resize(bin + 1);
+  counts_[bin] += n;
+  next_sample_ += interval_ * n;
+}
+
+void QueueProbe::Finish(Time now) {
+  if (now <= since_) return;
+  if (interval_ > Duration::Zero()) TakeSamples(now);
   const int64_t ps = (now - since_).ps();
   const size_t c = ClassOf(level_);
   if (c >= ps_at_.size()) ps_at_.resize(c + 1);

@@ -24,6 +24,12 @@ class QueueProbe final : public switching::QueueObserver {
   // interval is zero. A sample holds the changes at its moment.
   QueueProbe(Time start, Duration interval);
 
+  // From now on a sample only adds one to the count of its level: levels of one bin (`bin` bytes, >
+  // 0) are counted together.
+  void CountSamples(Bytes bin) { bin_ = bin; }
+  // By bin, the last one not empty.
+  const std::vector<int64_t>& counts() const { return counts_; }
+
   void OnLevel(Time now, Bytes waiting) override;
   // Accounts for the time up to now; samples before now are complete then. May be called again.
   void Finish(Time now);
@@ -37,6 +43,8 @@ class QueueProbe final : public switching::QueueObserver {
   const std::vector<Sample>& samples() const { return samples_; }
 
  private:
+  void TakeSamples(Time now);
+
   Time start_;
   Duration interval_;
   Time since_;  // of the level
@@ -47,6 +55,8 @@ class QueueProbe final : public switching::QueueObserver {
   Uint128 byte_ps_ = 0;
   std::vector<int64_t> ps_at_;  // by class of level
   std::vector<Sample> samples_;
+  Bytes bin_;  // 0: samples are kept
+  std::vector<int64_t> counts_;
 };
 
 }  // namespace sluice::sim

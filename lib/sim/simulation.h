@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -105,6 +106,10 @@ class Simulation {
   End Run(Time until);
   // Ends Run after the event that is being handled.
   void Stop() { context_.stop = true; }
+  // Called for each PFC frame where it is received, before it is obeyed.
+  using PfcObserver =
+      std::function<void(Time now, NodeId node, PortIndex port, uint8_t priority, bool pause)>;
+  void SetPfcObserver(PfcObserver observer) { pfc_observer_ = std::move(observer); }
   // Called each `events` events.
   void SetProgress(Progress progress, uint64_t events);
 
@@ -169,6 +174,7 @@ class Simulation {
 
   Context context_;
   std::vector<std::vector<PortEnd>> ports_;
+  PfcObserver pfc_observer_;
   Routes routes_;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <vector>
 
 namespace sluice::lab {
@@ -81,15 +82,32 @@ TEST(Measure, GoodputCountsFromTheFirstPostToTheLastCompletion) {
   EXPECT_NEAR(m.jain, 25.0 / 26, 1e-12);
 }
 
-TEST(Measure, AnUnfinishedFlowCountsAsLongAsItWaited) {
+// It ranks as infinitely slow; the times of the whole run count it as long as it waited.
+TEST(Measure, AnUnfinishedFlowIsInfinitelySlow) {
   RunResult run;
   run.flows = {Flow(1'000, 0, 10, 10), Flow(1'000, 0, 500, 10, false)};
   const Metrics m = Measure(run);
   EXPECT_EQ(m.unfinished, 1u);
-  EXPECT_DOUBLE_EQ(m.slowdown_p99, 50);
+  EXPECT_EQ(m.slowdown_p99, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(m.slowdown_mean, std::numeric_limits<double>::infinity());
   EXPECT_EQ(m.last_finish, Duration::Microseconds(500));
   EXPECT_DOUBLE_EQ(m.goodput_gbps, 1000 * 8.0 / 500'000);
   EXPECT_DOUBLE_EQ(m.jain, 0.5);
+}
+
+TEST(Measure, OnlyMeasuredFlowsCount) {
+  RunResult run;
+  run.flows = {Flow(1'000, 0, 20, 10), Flow(1'000, 5, 900, 10), Flow(1'000, 9, 0, 10, false)};
+  run.flows[1].spec.measured = false;
+  run.flows[2].spec.measured = false;
+  run.flows[2].posted = false;
+  const Metrics m = Measure(run);
+  EXPECT_EQ(m.flows, 1u);
+  EXPECT_EQ(m.unfinished, 0u);
+  EXPECT_DOUBLE_EQ(m.slowdown_mean, 2);
+  EXPECT_EQ(m.buckets[0].n, 1u);
+  // Goodput is of all that were posted: 2000 B in 905 us.
+  EXPECT_DOUBLE_EQ(m.goodput_gbps, 2000 * 8.0 / 905'000);
 }
 
 }  // namespace
