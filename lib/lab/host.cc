@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/source_port.h"
+
 namespace sluice::lab {
 namespace {
 
@@ -74,7 +76,8 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   };
   if (absl::Status s = connect(*from, destination, **to); !s.ok()) return s;
   if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
-  source.outgoing_.push_back({flow, spec, *from, kBase, destination.region_->rkey()});
+  source.outgoing_.push_back({flow, spec, *from, kBase, destination.region_->rkey(),
+                              wire::ConnectedSourcePort(0, (*from)->qpn(), (*to)->qpn())});
   return absl::OkStatus();
 }
 
@@ -84,6 +87,13 @@ void Host::AddFlow(size_t flow, const FlowSpec& spec) {
   next.flow = flow;
   next.spec = spec;
   outgoing_.push_back(next);
+}
+
+uint16_t Host::SourcePortOf(size_t flow) const {
+  for (const Outgoing& out : outgoing_) {
+    if (out.flow == flow) return out.source_port;
+  }
+  return 0;
 }
 
 void Host::PostDue(Time now) {

@@ -41,6 +41,9 @@ class Host final : public Pollable {
   // A further flow on the queue pair of the flow before it, into memory behind that one's.
   void AddFlow(size_t flow, const FlowSpec& spec);
 
+  // The UDP source port of a flow that starts here.
+  uint16_t SourcePortOf(size_t flow) const;
+
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
 
@@ -53,6 +56,7 @@ class Host final : public Pollable {
     verbs::QueuePair* qp = nullptr;
     uint64_t remote_address = 0;
     uint32_t rkey = 0;
+    uint16_t source_port = 0;
   };
 
   absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth);

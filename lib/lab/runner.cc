@@ -1,13 +1,19 @@
 #include "lab/runner.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "base/be.h"
 #include "base/rng.h"
 #include "lab/host.h"
 #include "lab/ideal.h"
+#include "sim/routes.h"
+#include "switch/forwarding.h"
+#include "wire/headers.h"
+#include "wire/ip_headers.h"
 
 namespace sluice::lab {
 namespace {
@@ -16,6 +22,8 @@ constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 constexpr uint64_t kHostPurpose = 0x686f737473;
+constexpr uint64_t kJitterPurpose = 0x6a6974746572;
+constexpr uint8_t kUdp = 17;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
 
@@ -36,6 +44,8 @@ class Execution {
     Collect();
     return std::move(result_);
   }
+
+  absl::StatusOr<std::vector<std::vector<Crossing>>> FindCrossings();
 
  private:
   absl::Status Build();
@@ -62,9 +72,10 @@ class Execution {
 
 absl::Status Execution::Build() {
   sim::SimulationConfig config;
-  config.marking_seed = Rng(options_.seed, 0, kMarkPurpose).Next();
+  const Redraw& redraw = options_.redraw;
+  config.marking_seed = Rng(options_.seed, redraw.marking ? 1 : 0, kMarkPurpose).Next();
   config.loss_seed = Rng(options_.seed, 0, kLossPurpose).Next();
-  config.ecmp_seed = Rng(options_.seed, 0, kEcmpPurpose).Next();
+  config.ecmp_seed = Rng(options_.seed, redraw.ecmp ? 1 : 0, kEcmpPurpose).Next();
   config.switches = scenario_.switches;
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
@@ -153,6 +164,46 @@ void Execution::AddProbes() {
   }
 }
 
+// What a switch hashes: the addresses and ports of the flow's packets.
+uint32_t FlowKey(const FlowSpec& flow, uint16_t source_port) {
+  std::array<uint8_t, wire::kEthernetBytes + wire::Ipv4Header::kSize + wire::UdpHeader::kSize>
+      header{};
+  uint8_t* const ip = header.data() + wire::kEthernetBytes;
+  ip[0] = 0x45;
+  ip[9] = kUdp;
+  StoreBe32(ip + 12, sim::AddressOf(flow.source).ipv4);
+  StoreBe32(ip + 16, sim::AddressOf(flow.destination).ipv4);
+  StoreBe16(ip + wire::Ipv4Header::kSize, source_port);
+  StoreBe16(ip + wire::Ipv4Header::kSize + 2, wire::kRocePort);
+  return switching::FlowKeyOf(header, wire::kEthernetBytes);
+}
+
+absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
+  if (absl::Status s = Build(); !s.ok()) return s;
+  const auto ports = sim::PortsOf(scenario_.topology);
+  sim::Routes routes(scenario_.topology, ports,
+                     Rng(options_.seed, options_.redraw.ecmp ? 1 : 0, kEcmpPurpose).Next());
+  std::vector<std::vector<Crossing>> all;
+  uint16_t source_port = 0;
+  for (size_t i = 0; i < scenario_.flows.size(); ++i) {
+    const FlowSpec& f = scenario_.flows[i];
+    if (i == 0 || !scenario_.one_queue_pair) source_port = hosts_[f.source]->SourcePortOf(i);
+    const uint32_t key = FlowKey(f, source_port);
+    std::vector<Crossing>& links = all.emplace_back();
+    links.push_back({f.source, 0});
+    for (sim::NodeId node = ports[f.source][0].peer; node != f.destination;) {
+      const sim::PortIndex port = routes.Find(node, f.destination, key);
+      if (port == switching::kNoPort || links.size() > ports.size()) {
+        return absl::InternalError(
+            absl::StrFormat("no way from host %d to host %d", f.source, f.destination));
+      }
+      links.push_back({node, port});
+      node = ports[node][port].peer;
+    }
+  }
+  return all;
+}
+
 void Execution::OnDone(size_t flow, Time now, bool delivered) {
   FlowResult& f = result_.flows[flow];
   if (delivered) {
@@ -236,7 +287,31 @@ void Execution::CollectSeries() {
 
 }  // namespace
 
+Scenario WithJitter(const Scenario& scenario, const RunOptions& options) {
+  Scenario jittered = scenario;
+  const auto most = static_cast<uint64_t>(options.jitter.ps());
+  const uint64_t second = options.redraw.jitter ? uint64_t{1} << 63 : 0;
+  for (size_t i = 0; i < jittered.flows.size(); ++i) {
+    Rng rng(options.seed, i | second, kJitterPurpose);
+    jittered.flows[i].start =
+        jittered.flows[i].start + Duration::Picoseconds(static_cast<int64_t>(rng.Below(most + 1)));
+  }
+  // A host posts its flows in this order.
+  std::stable_sort(jittered.flows.begin(), jittered.flows.end(),
+                   [](const FlowSpec& x, const FlowSpec& y) { return x.start < y.start; });
+  return jittered;
+}
+
+absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& scenario,
+                                                               const RunOptions& options) {
+  return Execution(scenario, options).FindCrossings();
+}
+
 absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options) {
+  if (options.jitter > Duration::Zero()) {
+    const Scenario jittered = WithJitter(scenario, options);
+    return Execution(jittered, options).Go();
+  }
   return Execution(scenario, options).Go();
 }
 
