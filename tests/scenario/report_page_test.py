@@ -38,14 +38,16 @@ addEventListener('load', () => {
     if (e.closest('.scroll, pre, svg')) return false;
     return e.getBoundingClientRect().right > root.clientWidth + 1;
   }).map(e => e.tagName + '.' + e.className);
-  const texts = [...document.querySelectorAll('svg text')].map(e => e.getBoundingClientRect().height);
+  const texts = [...document.querySelectorAll('svg text')].filter(e => e.textContent)
+    .map(e => e.getBoundingClientRect().height);
   const out = document.createElement('div');
   out.id = 'probe';
   out.textContent = JSON.stringify({
     width: root.clientWidth, scroll: root.scrollWidth, wide: wide.slice(0, 5),
     figures: document.querySelectorAll('figure svg').length,
     least_text: Math.min(...texts),
-    ink: getComputedStyle(document.body).color, paper: getComputedStyle(document.body).backgroundColor,
+    ink: getComputedStyle(document.body).color,
+    paper: getComputedStyle(document.body).backgroundColor,
     requests: performance.getEntriesByType('resource').map(e => e.name),
   });
   document.body.append(out);
@@ -77,8 +79,8 @@ class Browser:
     def run(self, *words):
         return subprocess.run(
             [self.program, '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
-             '--disable-dev-shm-usage', '--disable-background-networking', '--enable-logging=stderr',
-             '--no-first-run', '--user-data-dir=' + self.home, *words],
+             '--disable-dev-shm-usage', '--disable-background-networking',
+             '--enable-logging=stderr', '--no-first-run', '--user-data-dir=' + self.home, *words],
             capture_output=True, text=True, timeout=240, check=False)
 
 
