@@ -20,7 +20,7 @@ a { color: var(--a); }
 .verdict { font-size: 1.1em; border-left: 4px solid var(--a); padding-left: 12px; }
 .verdict .key { font-size: .8em; }
 .grid2 { display: grid; gap: 12px 28px;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9em; }
 th, td { text-align: right; padding: 3px 8px; border-bottom: 1px solid var(--grid);
   font-variant-numeric: tabular-nums; white-space: nowrap; }
