@@ -1,196 +1,178 @@
 #include "lab/comparison.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
+#include <utility>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "base/values.h"
+#include "lab/batch.h"
+#include "lab/result.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
 
-struct Metric {
-  std::string_view name;
-  std::string_view unit;
-  double scale;
-  bool lower_is_better;
-  double (*value)(const RunResult&, const Metrics&);
-};
+#ifdef __clang__
+constexpr std::string_view kCompiler = "clang " __clang_version__;
+#else
+constexpr std::string_view kCompiler = "g++ " __VERSION__;
+#endif
 
-double Ns(Duration d) { return static_cast<double>(d.ps()) / 1000.0; }
+// It varies little from seed to seed, and takes its time on a large fabric.
+constexpr int kBoundSeeds = 10;
 
-// What an A/B comparison judges. Counts of events have no scale.
-constexpr Metric kMetrics[] = {
-    {"fct_p50_ns", "us", 1e-3, true,
-     [](const RunResult&, const Metrics& m) { return Ns(m.fct_p50); }},
-    {"fct_p99_ns", "us", 1e-3, true,
-     [](const RunResult&, const Metrics& m) { return Ns(m.fct_p99); }},
-    {"last_finish_ns", "us", 1e-3, true,
-     [](const RunResult&, const Metrics& m) { return Ns(m.last_finish); }},
-    {"goodput_gbps", "Gb/s", 1, false,
-     [](const RunResult&, const Metrics& m) { return m.goodput_gbps; }},
-    {"slowdown_p99", "", 1, true,
-     [](const RunResult&, const Metrics& m) { return m.slowdown_p99; }},
-    {"jain", "", 1, false, [](const RunResult&, const Metrics& m) { return m.jain; }},
-    {"queue_max_bytes", "KB", 1e-3, true,
-     [](const RunResult& r, const Metrics&) { return static_cast<double>(r.queue_max.count()); }},
-    {"queue_mean_bytes", "KB", 1e-3, true,
-     [](const RunResult& r, const Metrics&) { return r.queue_mean_bytes; }},
-    {"drops", "packets", 1, true,
-     [](const RunResult& r, const Metrics&) { return static_cast<double>(r.drops); }},
-    {"retransmissions", "packets", 1, true,
-     [](const RunResult& r, const Metrics&) { return static_cast<double>(r.retransmissions); }},
-    {"timeouts", "", 1, true,
-     [](const RunResult& r, const Metrics&) { return static_cast<double>(r.timeouts); }},
-    {"unfinished", "flows", 1, true,
-     [](const RunResult&, const Metrics& m) { return static_cast<double>(m.unfinished); }},
-};
-
-// One run of the plan, number 0 to 2 seeds - 1: seed by seed, so that an early stop leaves pairs.
-struct Job {
-  bool second;  // arm b
-  uint64_t seed;
-};
-Job JobOf(int number) { return {number % 2 == 1, static_cast<uint64_t>(number / 2 + 1)}; }
-
-class Workers {
+class Comparing {
  public:
-  explicit Workers(const ComparisonPlan& plan)
-      : plan_(plan),
-        all_(2 * plan.seeds),
-        values_(static_cast<size_t>(all_)),
-        parts_(static_cast<size_t>(all_)) {}
+  explicit Comparing(const ComparisonPlan& plan) : plan_(plan) {
+    arms_.push_back(plan.a);
+    arms_.insert(arms_.end(), plan.rivals.begin(), plan.rivals.end());
+    values_.resize(arms_.size());
+    planned_ = plan.seeds > 0 ? plan.seeds : kPilotSeeds;
+  }
 
   absl::StatusOr<ComparisonResult> Go() {
-    std::vector<std::thread> threads;
-    const int count = std::clamp(plan_.jobs, 1, all_);
-    threads.reserve(static_cast<size_t>(count));
-    for (int i = 0; i < count; ++i) threads.emplace_back([this] { Work(); });
-    Watch(count);
-    for (std::thread& t : threads) t.join();
-    if (!status_.ok()) return status_;
-    // Stopped between two runs: none of them failed, but some never began.
-    if (done_ < all_) return absl::CancelledError("stopped before all runs were made");
-    return Summarise();
+    result_.piloted = plan_.seeds == 0;
+    if (absl::Status s = RunSeeds(1, planned_); !s.ok()) return s;
+    if (result_.piloted) {
+      const int pilot = planned_;
+      for (size_t rival = 1; rival < arms_.size(); ++rival) {
+        planned_ = std::max(planned_, PlannedSeeds(Primary(0), Primary(rival)));
+      }
+      if (absl::Status s = RunSeeds(pilot + 1, planned_); !s.ok()) return s;
+    }
+    result_.seeds = planned_;
+    std::vector<Contest> contests;
+    for (size_t rival = 1; rival < arms_.size(); ++rival) {
+      contests.push_back({values_[0], values_[rival]});
+    }
+    result_.rivals = JudgeAll(contests, plan_.primary);
+    return std::move(result_);
   }
 
  private:
-  static constexpr int kWhole = 1000;
-
-  double PartDone() const {
-    double sum = 0;
-    for (const std::atomic<int>& part : parts_) sum += part;
-    return sum / kWhole / all_;
+  std::vector<double> Primary(size_t arm) const {
+    std::vector<double> x;
+    for (const RunValues& run : values_[arm]) x.push_back(run.values[plan_.primary]);
+    return x;
   }
 
-  void Work() {
-    while (!stop_) {
-      const int number = next_.fetch_add(1);
-      if (number >= all_) break;
-      const absl::Status s = Execute(number);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ++done_;
-      parts_[static_cast<size_t>(number)] = kWhole;
-      if (!s.ok()) {
-        if (status_.ok()) status_ = s;
-        stop_ = true;
+  RunOrder OrderOf(size_t arm, int seed) const {
+    RunOrder order;
+    order.experiment = &plan_.experiment;
+    order.algorithm = arms_[arm];
+    order.seed = static_cast<uint64_t>(seed);
+    if (arm > 0) order.redraw = plan_.independent;
+    order.jitter = plan_.jitter;
+    order.bound = arm == 0 && seed <= kBoundSeeds;
+    if (!plan_.directory.empty()) {
+      order.directory = RunDirectory(plan_.directory, arm, order.seed);
+    }
+    return order;
+  }
+
+  // Seed by seed, so that an early stop leaves pairs.
+  absl::Status RunSeeds(int first, int last) {
+    std::vector<RunOrder> orders;
+    for (int seed = first; seed <= last; ++seed) {
+      for (size_t arm = 0; arm < arms_.size(); ++arm) orders.push_back(OrderOf(arm, seed));
+    }
+    BatchOptions options{plan_.jobs, plan_.version, plan_.commit, {}};
+    const int before = (first - 1) * static_cast<int>(arms_.size());
+    const int all = last * static_cast<int>(arms_.size());
+    if (plan_.progress) {
+      options.progress = [&](double fraction, int done) {
+        return plan_.progress((before + fraction * (all - before)) / all, before + done, all);
+      };
+    }
+    absl::StatusOr<std::vector<RunRecord>> records = RunAll(orders, options);
+    if (!records.ok()) return records.status();
+    if (absl::Status s = RefuseSameBytes(*records); first == 1 && !s.ok()) return s;
+    for (size_t i = 0; i < records->size(); ++i) {
+      const RunRecord& record = (*records)[i];
+      const absl::StatusOr<RunValues> values = ValuesOf(record.result, "result.json");
+      if (!values.ok()) return values.status();
+      values_[i % arms_.size()].push_back(*values);
+      if (record.bound.is_object()) {
+        const absl::StatusOr<RunValues> bound = ValuesOf(record.bound, "bound");
+        if (!bound.ok()) return bound.status();
+        result_.bounds.push_back(*bound);
       }
+      result_.cpu_seconds += record.cpu_seconds;
+      result_.packet_hops += record.packet_hops;
     }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++ended_;
-    changed_.notify_all();
+    return absl::OkStatus();
   }
 
-  // Reports progress until the threads have ended.
-  void Watch(int count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (ended_ < count) {
-      changed_.wait_for(lock, std::chrono::milliseconds(100));
-      if (!plan_.progress || stop_) continue;
-      const int done = done_;
-      lock.unlock();
-      if (!plan_.progress(PartDone(), done, all_)) stop_ = true;
-      lock.lock();
+  absl::Status RefuseSameBytes(const std::vector<RunRecord>& records) const {
+    if (records.size() < 2 * arms_.size()) return absl::OkStatus();
+    for (size_t arm = 0; arm < arms_.size(); ++arm) {
+      Json one = records[arm].result, two = records[arms_.size() + arm].result;
+      one.erase("seed");
+      two.erase("seed");
+      if (one != two) return absl::OkStatus();
     }
-  }
-
-  absl::Status Execute(int number) {
-    const Job job = JobOf(number);
-    const absl::StatusOr<Scenario> scenario = plan_.experiment.Build(job.seed);
-    if (!scenario.ok()) return scenario.status();
-    RunOptions options;
-    options.algorithm = job.second ? plan_.b : plan_.a;
-    options.seed = job.seed;
-    options.series = !plan_.directory.empty();
-    options.progress = [&](double part) {
-      parts_[static_cast<size_t>(number)] = static_cast<int>(part * kWhole);
-      return !stop_;
-    };
-    const absl::StatusOr<RunResult> run = Run(*scenario, options);
-    if (!run.ok()) return run.status();
-    const Metrics metrics = Measure(*run);
-    std::vector<double>& values = values_[static_cast<size_t>(number)];
-    for (const Metric& m : kMetrics) values.push_back(m.value(*run, metrics));
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      cpu_seconds_ += run->cpu_seconds;
-      packet_hops_ += run->packet_hops;
-    }
-    if (plan_.directory.empty()) return absl::OkStatus();
-    const RunLabel label{&plan_.experiment, options.algorithm, job.seed, plan_.version,
-                         plan_.commit};
-    return WriteRun(absl::StrFormat("%s/%s/%d", plan_.directory, job.second ? "b" : "a", job.seed),
-                    label, *run, metrics);
-  }
-
-  ComparisonResult Summarise() const {
-    ComparisonResult result;
-    for (size_t m = 0; m < std::size(kMetrics); ++m) {
-      const Metric& metric = kMetrics[m];
-      MetricRow row{metric.name, metric.unit, metric.scale, metric.lower_is_better, {}, {}, {}};
-      for (int number = 0; number < all_; ++number) {
-        (JobOf(number).second ? row.b : row.a).push_back(values_[static_cast<size_t>(number)][m]);
-      }
-      row.comparison = Compare(row.a, row.b, row.lower_is_better);
-      result.rows.push_back(std::move(row));
-    }
-    result.cpu_seconds = cpu_seconds_;
-    result.packet_hops = packet_hops_;
-    return result;
+    return absl::InvalidArgumentError(
+        "--seeds: seeds 1 and 2 give the same bytes, so more seeds would be the same run again; "
+        "nothing in this experiment is random: take --seeds 1, or add --jitter 100ns");
   }
 
   const ComparisonPlan& plan_;
-  const int all_;
-  std::vector<std::vector<double>> values_;  // per run, per metric; each written by one thread
-  std::vector<std::atomic<int>> parts_;      // per run, in kWhole
-  std::atomic<int> next_{0};
-  std::atomic<bool> stop_{false};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int done_ = 0;
-  int ended_ = 0;
-  absl::Status status_;
-  double cpu_seconds_ = 0;
-  uint64_t packet_hops_ = 0;
+  std::vector<std::string> arms_;               // a first
+  std::vector<std::vector<RunValues>> values_;  // per arm and seed
+  int planned_ = 0;
+  ComparisonResult result_;
 };
 
-Json OrNull(const std::optional<double>& v) { return v ? Json(*v) : Json(nullptr); }
+Json BoundsJson(const ComparisonResult& result) {
+  Json j = Json::object();
+  for (size_t m = 0; m < MetricKinds().size(); ++m) {
+    if (!MetricKinds()[m].bounded) continue;
+    Json values = Json::array();
+    for (const RunValues& run : result.bounds) values.push_back(run.values[m]);
+    j[std::string(MetricKinds()[m].name)] = std::move(values);
+  }
+  return j;
+}
 
-std::string Number(double v) {
-  if (v >= 1e6 || (v > 0 && v < 1e-3)) return absl::StrFormat("%.3g", v);
-  return v >= 100 ? absl::StrFormat("%.1f", v) : absl::StrFormat("%.3f", v);
+Json RivalJson(const std::string& b, const Judgement& judgement) {
+  Json j;
+  j["b"] = b;
+  j["verdict"] = NameOf(judgement.primary().comparison.verdict);
+  j["unfinished"] = {{"a", judgement.unfinished_a}, {"b", judgement.unfinished_b}};
+  j["metrics"] = MetricsJson(judgement);
+  return j;
+}
+
+// The gap of the primary metric to the fluid bound: mean of the seeds over mean of the bounds.
+std::string GapText(const ComparisonPlan& plan, const ComparisonResult& result) {
+  const MetricKind& kind = MetricKinds()[plan.primary];
+  if (!kind.bounded) return "";
+  // Of the seeds that have a bound; the arms' means are those of all.
+  double bound = 0;
+  for (const RunValues& run : result.bounds) bound += run.values[plan.primary];
+  bound /= static_cast<double>(result.bounds.size());
+  if (!(bound > 0)) return "";
+  const auto gap = [&](double mean) { return NumberForPeople(mean / bound); };
+  const Comparison& c = result.rivals[0].primary().comparison;
+  std::string text =
+      absl::StrFormat("max-min fluid bound of %s: %s; a is x%s of it", std::string(kind.name),
+                      NumberForPeople(bound * kind.scale), gap(c.a));
+  for (size_t i = 0; i < result.rivals.size(); ++i) {
+    text += absl::StrFormat(", %c x%s", static_cast<char>('b' + i),
+                            gap(result.rivals[i].primary().comparison.b));
+  }
+  return text + "\n";
 }
 
 }  // namespace
 
+std::string RunDirectory(const std::string& directory, size_t arm, uint64_t seed) {
+  return absl::StrFormat("%s/%c/%d", directory, static_cast<char>('a' + arm), seed);
+}
+
 absl::StatusOr<ComparisonResult> CompareArms(const ComparisonPlan& plan) {
-  return Workers(plan).Go();
+  return Comparing(plan).Go();
 }
 
 Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result) {
@@ -198,76 +180,68 @@ Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result) 
   j["experiment"] = plan.experiment.experiment->name;
   j["experiment_text"] = plan.experiment.text;
   j["a"] = plan.a;
-  j["b"] = plan.b;
-  j["seeds"] = plan.seeds;
+  Json first = RivalJson(plan.rivals[0], result.rivals[0]);
+  j["b"] = first["b"];
+  j["seeds"] = result.seeds;
+  j["seeds_from_pilot"] = result.piloted;
+  j["primary"] = MetricKinds()[plan.primary].name;
+  j["verdict"] = first["verdict"];
   j["confidence"] = kConfidence;
   j["equivalence_margin"] = kMargin;
-  j["metrics"] = Json::array();
-  for (const MetricRow& row : result.rows) {
-    Json m;
-    m["name"] = row.name;
-    m["a"] = row.comparison.a;
-    m["b"] = row.comparison.b;
-    m["ratio"] = OrNull(row.comparison.ratio);
-    m["low"] = OrNull(row.comparison.low);
-    m["high"] = OrNull(row.comparison.high);
-    m["verdict"] = NameOf(row.comparison.verdict);
-    m["lower_is_better"] = row.lower_is_better;
-    m["unit"] = row.unit;
-    m["scale"] = row.scale;
-    m["per_seed"] = {{"a", row.a}, {"b", row.b}};
-    j["metrics"].push_back(std::move(m));
+  j["unfinished"] = first["unfinished"];
+  j["metrics"] = std::move(first["metrics"]);
+  if (plan.rivals.size() > 1) {
+    j["rivals"] = Json::array();
+    for (size_t i = 0; i < plan.rivals.size(); ++i) {
+      j["rivals"].push_back(RivalJson(plan.rivals[i], result.rivals[i]));
+    }
   }
-  j["params"] = {{"a", ParametersJson(plan.experiment, plan.a)},
-                 {"b", ParametersJson(plan.experiment, plan.b)}};
+  j["bound"] = BoundsJson(result);
+  j["independent"] = RedrawText(plan.independent);
+  j["jitter_ps"] = plan.jitter.ps();
+  j["params"]["a"] = ParametersJson(plan.experiment, plan.a);
+  for (size_t i = 0; i < plan.rivals.size(); ++i) {
+    j["params"][std::string(1, static_cast<char>('b' + i))] =
+        ParametersJson(plan.experiment, plan.rivals[i]);
+  }
   j["version"] = plan.version;
   j["commit"] = plan.commit;
+  j["compiler"] = kCompiler;
   return j;
 }
 
-std::string VerdictLine(const Json& comparison) {
-  std::vector<std::string> better, worse, open;
-  for (const Json& m : comparison["metrics"]) {
-    const std::string verdict = m["verdict"];
-    std::string name = m["name"];
-    if (m["ratio"].is_number()) name += absl::StrFormat(" x%.3f", m["ratio"].get<double>());
-    if (verdict == "better") better.push_back(name);
-    if (verdict == "worse") worse.push_back(name);
-    if (verdict == "inconclusive") open.push_back(m["name"]);
+std::vector<std::string> VerdictLines(const Json& comparison) {
+  const std::string a = comparison["a"];
+  if (!comparison.contains("rivals")) {
+    return {VerdictSentence(a, comparison["b"].get<std::string>(), comparison["metrics"])};
   }
-  std::string text =
-      comparison["a"].get<std::string>() + " against " + comparison["b"].get<std::string>() + ": ";
-  std::vector<std::string> parts;
-  if (!better.empty()) parts.push_back("better in " + absl::StrJoin(better, ", "));
-  if (!worse.empty()) parts.push_back("worse in " + absl::StrJoin(worse, ", "));
-  if (!open.empty()) parts.push_back("undecided in " + absl::StrJoin(open, ", "));
-  if (parts.empty()) parts.push_back("no difference that matters");
-  return text + absl::StrJoin(parts, "; ");
+  std::vector<std::string> lines;
+  for (const Json& rival : comparison["rivals"]) {
+    lines.push_back(VerdictSentence(a, rival["b"].get<std::string>(), rival["metrics"]));
+  }
+  return lines;
 }
 
 std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& result) {
-  std::string text = absl::StrFormat(
-      "%s: a = %s, b = %s, %d seeds\n\n%-17s %-8s %11s %11s %8s  %-17s %s\n", plan.experiment.text,
-      plan.a, plan.b, plan.seeds, "metric", "unit", "a", "b", "a/b", "95% interval", "a is");
-  for (const MetricRow& row : result.rows) {
-    const Comparison& c = row.comparison;
-    std::string name(row.name);
-    // The table has a column for the unit.
-    for (const std::string_view suffix : {"_ns", "_gbps", "_bytes"}) {
-      if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
-    }
-    const std::string interval = c.low && c.high && c.verdict != Verdict::kIdentical
-                                     ? absl::StrFormat("[%.3f, %.3f]", *c.low, *c.high)
-                                     : "";
-    text += absl::StrFormat("%-17s %-8s %11s %11s %8s  %-17s %s\n", name, std::string(row.unit),
-                            Number(c.a * row.scale), Number(c.b * row.scale),
-                            c.ratio ? absl::StrFormat("%.3f", *c.ratio) : "-", interval,
-                            NameOf(c.verdict));
+  std::string text;
+  for (size_t i = 0; i < plan.rivals.size(); ++i) {
+    text += absl::StrFormat("%s: a = %s, b = %s, %d seeds%s\n\n", plan.experiment.text, plan.a,
+                            plan.rivals[i], result.seeds, result.piloted ? " (from a pilot)" : "");
+    text += MetricsTable(result.rivals[i]) + "\n";
   }
+  if (plan.independent.any()) {
+    text += absl::StrFormat("Arm b draws %s anew", RedrawText(plan.independent));
+    text += plan.jitter > Duration::Zero()
+                ? absl::StrFormat("; starts jittered by up to %s.\n", TimeText(plan.jitter))
+                : ".\n";
+  }
+  text += GapText(plan, result);
   text += absl::StrFormat(
-      "\nPaired by seed; means of the seeds, ratio of geometric means, each interval by itself.\n"
-      "equivalent: within %.0f %%. %d runs, %.1f s of CPU, %.2f M packet hops per CPU second.\n",
-      kMargin * 100, 2 * plan.seeds, result.cpu_seconds,
+      "* primary metric%s; the others are exploratory, each interval by itself. Paired by seed:\n"
+      "means of the seeds, ratio of geometric means. equivalent: within %.0f %%. %d runs, %.1f s "
+      "of\nCPU, %.2f M packet hops per CPU second.\n",
+      plan.rivals.size() > 1 ? ", Holm over the rivals" : "", kMargin * 100,
+      static_cast<int>(plan.rivals.size() + 1) * result.seeds, result.cpu_seconds,
       result.cpu_seconds > 0 ? static_cast<double>(result.packet_hops) / result.cpu_seconds * 1e-6
                              : 0.0);
   return text;

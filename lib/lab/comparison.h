@@ -1,9 +1,9 @@
-// An A/B comparison: two algorithms, the same experiment, the same seeds.
+// An A/B comparison: one algorithm against one rival or several, the same experiment, the same
+// seeds.
 #ifndef SLUICE_LAB_COMPARISON_H_
 #define SLUICE_LAB_COMPARISON_H_
 
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +11,21 @@
 #include "absl/status/statusor.h"
 #include "cli/json.h"
 #include "lab/experiment.h"
-#include "lab/result.h"
-#include "lab/statistics.h"
+#include "lab/judge.h"
+#include "lab/runner.h"
 
 namespace sluice::lab {
 
 struct ComparisonPlan {
   Chosen experiment;
-  std::string a;  // algorithms, valid
-  std::string b;
-  int seeds = 10;         // 1, 2, ..., seeds
+  std::string a;                    // algorithms, valid
+  std::vector<std::string> rivals;  // one at least
+  // Pairs of runs: of seeds 1, 2, ..., seeds. 0: a pilot of kPilotSeeds tells how many are needed
+  // to find a difference of kMargin in the primary metric against every rival.
+  int seeds = 0;
+  size_t primary = 0;     // of MetricKinds()
+  Redraw independent;     // what the rivals' runs draw anew
+  Duration jitter;        // of every arm's starts
   int jobs = 1;           // threads
   std::string directory;  // of the runs' files; empty: none are written
   std::string_view version;
@@ -30,33 +35,30 @@ struct ComparisonPlan {
   std::function<bool(double fraction, int done, int all)> progress;
 };
 
-// One metric of all runs: a[i] and b[i] are of seed i + 1.
-struct MetricRow {
-  std::string_view name;
-  std::string_view unit;  // what a value is, for people
-  double scale = 1;       // of the value to that unit
-  bool lower_is_better = true;
-  std::vector<double> a;
-  std::vector<double> b;
-  Comparison comparison;
-};
-
 struct ComparisonResult {
-  std::vector<MetricRow> rows;  // in the order in which they are told
-  double cpu_seconds = 0;       // of all runs
+  int seeds = 0;
+  bool piloted = false;
+  std::vector<Judgement> rivals;  // as in the plan
+  std::vector<RunValues> bounds;  // of the first seeds: the fluid bound (lab/bound.h)
+  double cpu_seconds = 0;         // of all runs
   uint64_t packet_hops = 0;
 };
 
-// Executes 2 x seeds runs on plan.jobs threads. The result does not depend on the threads. With a
-// directory, run i of an arm leaves its files in <directory>/a/<seed> and <directory>/b/<seed>.
+// The directory of arm `arm` (0 is a, the rivals follow) and one seed: <directory>/b/7.
+std::string RunDirectory(const std::string& directory, size_t arm, uint64_t seed);
+
+// Executes the runs on plan.jobs threads. The result does not depend on the threads. With a
+// directory every run leaves its files there. InvalidArgument if two seeds give the same bytes:
+// then there is nothing random in the experiment, and one seed tells all.
 absl::StatusOr<ComparisonResult> CompareArms(const ComparisonPlan& plan);
 
-// {"a", "b", "seeds", "metrics": [...]}, and what else it takes to repeat and to draw it.
+// {"a", "b", "seeds", "metrics": [...]} of the first rival, and what else it takes to repeat and to
+// draw it. With several rivals "rivals" lists {"b", "verdict", "metrics", ...} of each.
 cli::Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result);
 std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& result);
 
-// The verdict in one sentence: which metrics are better, which worse.
-std::string VerdictLine(const cli::Json& comparison);
+// One sentence per rival: what the primary metric says, then the exploratory ones.
+std::vector<std::string> VerdictLines(const cli::Json& comparison);
 
 }  // namespace sluice::lab
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "wire/source_port.h"
 
 namespace sluice::lab {
 namespace {
@@ -81,7 +82,10 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   };
   if (absl::Status s = connect(*from, destination, **to); !s.ok()) return s;
   if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
-  source.Add({flow, spec, *from, kBase, destination.region_->rkey(), notify});
+  Outgoing out{flow, spec, *from, kBase, destination.region_->rkey()};
+  out.notify = notify;
+  out.source_port = wire::ConnectedSourcePort(options.flow_label, (*from)->qpn(), (*to)->qpn());
+  source.Add(out);
   return notify ? destination.ExpectArrival(**to, flow) : absl::OkStatus();
 }
 
@@ -113,6 +117,13 @@ void Host::AddFlow(size_t flow, const FlowSpec& spec) {
   next.flow = flow;
   next.spec = spec;
   Add(next);
+}
+
+uint16_t Host::SourcePortOf(size_t flow) const {
+  for (const Outgoing& out : outgoing_) {
+    if (out.flow == flow) return out.source_port;
+  }
+  return 0;
 }
 
 void Host::PostDue(Time now) {

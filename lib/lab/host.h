@@ -53,6 +53,9 @@ class Host final : public Pollable {
   // this host is being polled, it has to be woken (sim::Simulation::Wake).
   void Release(size_t flow, Time start);
 
+  // The UDP source port of a flow that starts here.
+  uint16_t SourcePortOf(size_t flow) const;
+
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
 
@@ -65,6 +68,7 @@ class Host final : public Pollable {
     verbs::QueuePair* qp = nullptr;
     uint64_t remote_address = 0;
     uint32_t rkey = 0;
+    uint16_t source_port = 0;
     bool notify = false;
   };
   // To be posted; the first is the earliest, of equals the one that was added first.

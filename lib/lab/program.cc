@@ -2,57 +2,29 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "absl/strings/str_format.h"
-#include "cc/registry.h"
 #include "cli/exit.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
-#include "lab/comparison.h"
+#include "lab/commands.h"
 #include "lab/describe.h"
 #include "lab/export_command.h"
 #include "lab/import_command.h"
 #include "lab/report.h"
 #include "lab/result.h"
-#include "lab/seeds.h"
 
 namespace sluice::lab {
 namespace {
-
-struct Build {
-  std::string_view version;
-  std::string_view commit;
-};
-
-std::string Message(const absl::Status& s) {
-  const absl::string_view m = s.message();
-  return std::string(m.data(), m.size());
-}
-
-int Fail(cli::Report& report, const absl::Status& s) {
-  if (absl::IsCancelled(s)) return report.Fail(cli::kExitInterrupted, "interrupted");
-  return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed, Message(s));
-}
-
-absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment) {
-  const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, text));
-  if (algorithm.ok()) return absl::OkStatus();
-  std::string arms;
-  for (const Arm& arm : experiment.arms) arms.append(arms.empty() ? "" : ", ").append(arm.name);
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "%s %s: %s%s", std::string(option), cli::OneLine(text), Message(algorithm.status()),
-      arms.empty() ? "" : "; arms of the experiment: " + arms));
-}
 
 int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
   const absl::StatusOr<Chosen> experiment = Choose(arguments.positionals()[0]);
   if (!experiment.ok()) return Fail(report, experiment.status());
   const std::string& arm = arguments.Text("a");
   if (absl::Status s = CheckArm("-a", arm, *experiment); !s.ok()) return Fail(report, s);
+  const absl::StatusOr<Factors> factors = FactorsOf(arguments);
+  if (!factors.ok()) return Fail(report, factors.status());
   const std::string& directory = arguments.Text("output");
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
 
@@ -60,6 +32,8 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   RunOptions options;
   options.algorithm = arm;
   options.seed = arguments.Unsigned("seed");
+  options.redraw = factors->redraw;
+  options.jitter = factors->jitter;
   options.series = true;
   cli::Progress progress("exec", report.messages(), cli::Terminal::Of(STDERR_FILENO),
                          cli::SteadyClock());
@@ -73,57 +47,11 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   progress.Clear();
   if (!run.ok()) return Fail(report, run.status());
   const Metrics metrics = Measure(*run);
-  const RunLabel label{&*experiment, arm, options.seed, build.version, build.commit};
+  const RunLabel label{&*experiment,   arm,           options.seed, build.version, build.commit,
+                       options.redraw, options.jitter};
   if (absl::Status s = WriteRun(directory, label, *run, metrics); !s.ok()) return Fail(report, s);
   report.set_json(ResultJson(label, *run, metrics));
   report.text() << RunText(label, *run, metrics) << "files in " << directory << "/\n";
-  return cli::kExitOk;
-}
-
-int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
-  absl::StatusOr<Chosen> experiment = Choose(arguments.positionals()[0]);
-  if (!experiment.ok()) return Fail(report, experiment.status());
-  ComparisonPlan plan;
-  plan.experiment = std::move(*experiment);
-  plan.a = arguments.Text("a");
-  plan.b = arguments.Text("b");
-  if (absl::Status s = CheckArm("-a", plan.a, plan.experiment); !s.ok()) return Fail(report, s);
-  if (absl::Status s = CheckArm("-b", plan.b, plan.experiment); !s.ok()) return Fail(report, s);
-  plan.seeds = static_cast<int>(arguments.Integer("seeds"));
-  plan.jobs = arguments.Given("jobs") ? static_cast<int>(arguments.Integer("jobs"))
-                                      : static_cast<int>(std::thread::hardware_concurrency());
-  if (arguments.Has("output")) {
-    plan.directory = arguments.Text("output");
-    if (absl::Status s = MakeDirectory(plan.directory); !s.ok()) return Fail(report, s);
-  }
-  plan.version = build.version;
-  plan.commit = build.commit;
-
-  cli::InterruptScope interrupt;
-  if (plan.seeds > 1) {
-    absl::Status s = CheckSeedsDiffer(plan.experiment, plan.a, plan.b,
-                                      [] { return !cli::InterruptScope::Interrupted(); });
-    if (!s.ok()) return Fail(report, s);
-  }
-  cli::Progress progress("run", report.messages(), cli::Terminal::Of(STDERR_FILENO),
-                         cli::SteadyClock());
-  plan.progress = [&](double fraction, int done, int all) {
-    progress.Update(fraction, absl::StrFormat("%d/%d runs", done, all));
-    return !cli::InterruptScope::Interrupted();
-  };
-  const absl::StatusOr<ComparisonResult> result = CompareArms(plan);
-  progress.Clear();
-  if (!result.ok()) return Fail(report, result.status());
-  const cli::Json json = ComparisonJson(plan, *result);
-  if (!plan.directory.empty()) {
-    absl::Status s = WriteText(plan.directory + "/run.json", cli::JsonText(json));
-    if (!s.ok()) return Fail(report, s);
-  }
-  report.text() << ComparisonText(plan, *result) << "\n" << VerdictLine(json) << "\n";
-  if (!plan.directory.empty()) {
-    report.text() << "next: sluice-lab report " << plan.directory << " -o report.html\n";
-  }
-  report.set_json(json);
   return cli::kExitOk;
 }
 
@@ -157,60 +85,6 @@ cli::Runner Bind(const Build& build, Handler handler) {
   return [build, handler](const cli::Arguments& a, cli::Report& r) { return handler(build, a, r); };
 }
 
-cli::Option Arm(char letter, std::string_view name, std::string_view help,
-                std::string_view default_text) {
-  cli::Option o;
-  o.name = name;
-  o.short_name = letter;
-  o.kind = cli::Kind::kText;
-  o.help = help;
-  o.default_text = default_text;
-  o.placeholder = "NAME[:k=v,...]";
-  return o;
-}
-
-cli::Option Output(std::string_view help, std::string_view placeholder, bool required) {
-  cli::Option o;
-  o.name = "output";
-  o.short_name = 'o';
-  o.kind = cli::Kind::kText;
-  o.help = help;
-  o.placeholder = placeholder;
-  o.required = required;
-  return o;
-}
-
-cli::Command RunCommand(const Build& build) {
-  cli::Command c;
-  c.name = "run";
-  c.summary = "an A/B comparison: two algorithms, the same seeds, a verdict per metric";
-  c.examples = {
-      {"sluice-lab run incast", "tita against dcqcn, ten seeds"},
-      {"sluice-lab run incast:senders=64,buffer=2MiB -a tita -b fixed -o out", "and keep the runs"},
-      {"sluice-lab run incast -a tita -b tita --json -", "A/A, as JSON"},
-  };
-  c.positionals = {
-      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
-  c.options = {
-      Arm('a', "a", "algorithm that is judged", "tita"),
-      Arm('b', "b", "algorithm that it is compared with", "dcqcn"),
-      {.name = "seeds",
-       .kind = cli::Kind::kInteger,
-       .help = "pairs of runs, seeds 1 to N",
-       .default_text = "10",
-       .min = "1",
-       .max = "10000"},
-      {.name = "jobs",
-       .kind = cli::Kind::kInteger,
-       .help = "threads; default: one for each core",
-       .min = "1",
-       .max = "1024"},
-      Output("keep every run's files here", "DIR", false),
-  };
-  c.run = Bind(build, RunBoth);
-  return c;
-}
-
 cli::Command ExecCommand(const Build& build) {
   cli::Command c;
   c.name = "exec";
@@ -219,13 +93,16 @@ cli::Command ExecCommand(const Build& build) {
   c.positionals = {
       {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {
-      Arm('a', "a", "algorithm", "tita"),
+      ArmOption('a', "a", "algorithm", "tita"),
       {.name = "seed",
        .kind = cli::Kind::kUnsigned,
        .help = "of starts, QPNs, PSNs and marking",
        .default_text = "1"},
-      Output("directory of the files; made if need be", "DIR", true),
+      OutputOption("directory of the files; made if need be", "DIR", true),
   };
+  for (cli::Option& o : FactorOptions("draws these as the rivals of `run --independent` do")) {
+    c.options.push_back(std::move(o));
+  }
   c.run = Bind(build, Exec);
   return c;
 }
@@ -244,7 +121,7 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   report.summary = "one offline HTML file of what `run -o DIR` left";
   report.examples = {{"sluice-lab report out -o report.html", ""}};
   report.positionals = {{"DIR", "directory that `sluice-lab run -o DIR` wrote"}};
-  report.options = {Output("the HTML file", "FILE", true)};
+  report.options = {OutputOption("the HTML file", "FILE", true)};
   report.run = Bind(build, WriteReport);
   cli::Command list;
   list.name = "list";
@@ -256,8 +133,10 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   describe.examples = {{"sluice-lab describe incast", ""}, {"sluice-lab describe tita", ""}};
   describe.positionals = {{"NAME", "of an experiment or an algorithm"}};
   describe.run = Bind(build, Describe);
-  program.commands = {RunCommand(build),   ExecCommand(build), std::move(report), std::move(list),
-                      std::move(describe), ImportCommand(),    ExportCommand()};
+  program.commands = {RunCommand(build),    ExecCommand(build), SweepCommand(build),
+                      MergeCommand(),       std::move(report),  CompareCommand(),
+                      ReplayCommand(build), BoundCommand(),     std::move(list),
+                      std::move(describe),  ImportCommand(),    ExportCommand()};
   return program;
 }
 

@@ -1,13 +1,19 @@
 #include "lab/report.h"
 
-#include <charconv>
-#include <set>
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "cli/json.h"
+#include "base/values.h"
 #include "lab/comparison.h"
+#include "lab/judge.h"
+#include "lab/report_data.h"
+#include "lab/report_figures.h"
+#include "lab/report_style.h"
 #include "lab/result.h"
 #include "lab/svg.h"
 
@@ -16,305 +22,366 @@ namespace {
 
 using cli::Json;
 
-constexpr size_t kQueuePoints = 1500;
-constexpr size_t kRatePoints = 300;
-constexpr size_t kMostHosts = 32;  // lines of one picture
+std::string Text(const Json& v) { return Escape(v.get<std::string>()); }
 
-constexpr char kStyle[] = R"(
-:root { color-scheme: light dark; --ink: #1c2126; --soft: #5a646e; --paper: #fff; --grid: #d9dee3;
-  --a: #0b6bcb; --b: #c2571a; --good: #1a7f37; --bad: #c62828; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --paper: #14181c;
-  --grid: #333b43; --a: #62b0ff; --b: #ff9d5c; --good: #5fcf7e; --bad: #ff7b72; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 860px; margin: 0 auto; padding: 16px; }
-h1 { font-size: 1.4em; margin: 0 0 .2em; } h2 { font-size: 1.1em; margin: 1.6em 0 .4em; }
-.verdict { font-size: 1.1em; border-left: 4px solid var(--a); padding-left: 12px; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: right; padding: 3px 8px; border-bottom: 1px solid var(--grid);
-  font-variant-numeric: tabular-nums; white-space: nowrap; }
-th:first-child, td:first-child, td.text { text-align: left; } td.text { white-space: normal; }
-.better { color: var(--good); } .worse { color: var(--bad); }
-.key { color: var(--soft); } .key b.a { color: var(--a); } .key b.b { color: var(--b); }
-svg { width: 100%; height: auto; display: block; } svg text { font-size: 11px; fill: var(--soft); }
-.grid { stroke: var(--grid); } .one { stroke: var(--ink); }
-.line { fill: none; stroke-width: 1.4; stroke-linejoin: round; } .line.a { stroke: var(--a); }
-.line.b { stroke: var(--b); } .thin { stroke-width: .8; stroke-opacity: .55; }
-.seed { fill: var(--soft); fill-opacity: .45; } .interval { stroke: var(--soft); stroke-width: 2.5; }
-.interval.better { stroke: var(--good); } .interval.worse { stroke: var(--bad); }
-.ratio { fill: var(--soft); } .ratio.better { fill: var(--good); } .ratio.worse { fill: var(--bad); }
-code, pre { font: 13px ui-monospace, monospace; } pre { overflow-x: auto; }
-@media print { body { max-width: none; padding: 0; font-size: 11px; } figure, table, .verdict {
-  break-inside: avoid; } }
-figure { margin: 0; } figcaption { color: var(--soft); }
-)";
-
-// A table of integers with one line of names above.
-struct Csv {
-  std::vector<std::string> names;
-  std::vector<std::vector<double>> columns;
-};
-
-absl::Status NotOurs(const std::string& path, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "%s: %s; make it anew with sluice-lab run ... -o DIR", path, std::string(why)));
+std::string Number(const Json& v, double scale) {
+  return v.is_number() ? absl::StrFormat("%.6g", v.get<double>() * scale) : "infinite";
 }
 
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const size_t at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
+std::string Span(const Json& low, const Json& high) {
+  if (!low.is_number() || !high.is_number()) return "";
+  return absl::StrFormat("%.3f &#8211; %.3f", low.get<double>(), high.get<double>());
 }
 
-absl::StatusOr<Csv> ReadCsv(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadText(path);
-  if (!text.ok()) return text.status();
-  std::vector<std::string_view> lines = Split(*text, '\n');
-  if (!lines.back().empty() || lines.size() < 2) return NotOurs(path, "is cut off");
-  lines.pop_back();
-  Csv csv;
-  for (const std::string_view name : Split(lines[0], ',')) csv.names.emplace_back(name);
-  csv.columns.resize(csv.names.size());
-  for (size_t i = 1; i < lines.size(); ++i) {
-    const std::vector<std::string_view> cells = Split(lines[i], ',');
-    if (cells.size() != csv.names.size()) {
-      return NotOurs(path, absl::StrFormat("line %d has %d columns", i + 1, cells.size()));
+std::string Verdicts(const std::vector<std::string>& lines) {
+  std::string s;
+  for (const std::string& line : lines) {
+    // The exploratory part is a sentence of its own, small.
+    const size_t cut = line.find("; exploratory: ");
+    s += "<p class=\"verdict\">" + Escape(line.substr(0, cut)) + ".";
+    if (cut != std::string::npos) {
+      s += "<br><span class=\"key\">Exploratory: " + Escape(line.substr(cut + 15)) + ".</span>";
     }
-    for (size_t c = 0; c < cells.size(); ++c) {
-      int64_t v = 0;
-      const auto [end, error] =
-          std::from_chars(cells[c].data(), cells[c].data() + cells[c].size(), v);
-      if (error != std::errc() || end != cells[c].data() + cells[c].size()) {
-        return NotOurs(path, absl::StrFormat("line %d holds no number", i + 1));
-      }
-      csv.columns[c].push_back(static_cast<double>(v));
-    }
+    s += "</p>\n";
   }
-  return csv;
+  return s;
 }
 
-std::vector<std::pair<double, double>> Points(const Csv& csv, size_t column, double scale) {
-  std::vector<std::pair<double, double>> points;
-  for (size_t i = 0; i < csv.columns[0].size(); ++i) {
-    points.push_back({csv.columns[0][i] * 1e-3, csv.columns[column][i] * scale});
+// The mean of the fluid bound of a metric, if it has one.
+std::optional<double> BoundOf(const Json& run, const std::string& metric) {
+  const Json& bound = run["bound"];
+  if (!bound.contains(metric) || !bound[metric].is_array() || bound[metric].empty()) return {};
+  double sum = 0;
+  for (const Json& v : bound[metric]) {
+    if (!v.is_number()) return {};
+    sum += v.get<double>();
   }
-  return points;
+  return sum / static_cast<double>(bound[metric].size());
 }
 
-// run.json is what ComparisonJson wrote, as far as this file reads it.
-bool IsComparison(const Json& j) {
-  if (!j.is_object()) return false;
-  for (const char* name : {"experiment_text", "a", "b", "version", "commit"}) {
-    if (!j.contains(name) || !j[name].is_string()) return false;
-  }
-  for (const char* name : {"seeds", "confidence", "equivalence_margin"}) {
-    if (!j.contains(name) || !j[name].is_number()) return false;
-  }
-  if (!j.contains("params") || !j.contains("metrics") || !j["metrics"].is_array()) return false;
-  for (const Json& m : j["metrics"]) {
-    if (!m.is_object()) return false;
-    for (const char* name : {"name", "unit", "verdict"}) {
-      if (!m.contains(name) || !m[name].is_string()) return false;
-    }
-    for (const char* name : {"a", "b", "scale"}) {
-      if (!m.contains(name) || !m[name].is_number()) return false;
-    }
-    for (const char* name : {"ratio", "low", "high", "per_seed"}) {
-      if (!m.contains(name)) return false;
-    }
-    for (const char* arm : {"a", "b"}) {
-      if (!m["per_seed"].contains(arm) || !m["per_seed"][arm].is_array()) return false;
-      for (const Json& v : m["per_seed"][arm]) {
-        if (!v.is_number()) return false;
-      }
-    }
-    if (m["per_seed"]["a"].size() != m["per_seed"]["b"].size()) return false;
-  }
-  return true;
-}
-
-std::optional<double> Maybe(const Json& v) {
-  return v.is_number() ? std::optional<double>(v.get<double>()) : std::nullopt;
-}
-
-std::string CssOf(const std::string& verdict) {
-  return verdict == "better" || verdict == "worse" ? verdict : "";
-}
-
-std::string TableOf(const Json& run) {
+std::string Table(const Json& run, const Json& rival) {
   std::string s =
       "<div class=\"scroll\"><table><thead><tr><th>metric</th><th>unit</th><th>a</th><th>b</th>"
-      "<th>a / b</th><th>95 % interval</th><th>a is</th></tr></thead><tbody>\n";
-  for (const Json& m : run["metrics"]) {
+      "<th>a / b</th><th>95 % interval</th><th>bootstrap</th><th>bound</th><th>a / bound</th>"
+      "<th>b / bound</th><th>a is</th></tr></thead><tbody>\n";
+  for (const Json& m : rival["metrics"]) {
     const double scale = m["scale"];
-    const std::string verdict = m["verdict"];
-    const auto ratio = Maybe(m["ratio"]), low = Maybe(m["low"]), high = Maybe(m["high"]);
+    const std::string name = m["name"], verdict = m["verdict"];
+    std::string bound, gap_a, gap_b;
+    if (const auto at = BoundOf(run, name); at && *at > 0) {
+      bound = absl::StrFormat("%.6g", *at * scale);
+      const auto gap = [&](const Json& v) {
+        return v.is_number() ? absl::StrFormat("%.3f", v.get<double>() / *at) : "";
+      };
+      gap_a = gap(m["a"]);
+      gap_b = gap(m["b"]);
+    }
     s += absl::StrFormat(
-        "<tr><td>%s</td><td>%s</td><td>%.6g</td><td>%.6g</td><td>%s</td><td>%s</td>"
-        "<td class=\"%s\">%s</td></tr>\n",
-        Escape(m["name"].get<std::string>()), Escape(m["unit"].get<std::string>()),
-        m["a"].get<double>() * scale, m["b"].get<double>() * scale,
-        ratio ? absl::StrFormat("%.3f", *ratio) : "&#8211;",
-        low && high && verdict != "identical" ? absl::StrFormat("%.3f &#8211; %.3f", *low, *high)
-                                              : "",
-        CssOf(verdict), Escape(verdict));
+        "<tr%s><td>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+        "<td>%s</td><td>%s</td><td>%s</td><td class=\"%s\">%s%s</td></tr>\n",
+        m["role"] == "primary" ? " class=\"primary\"" : "", Escape(name),
+        m["role"] == "primary" ? " *" : "", Text(m["unit"]), Number(m["a"], scale),
+        Number(m["b"], scale),
+        m["ratio"].is_number() ? absl::StrFormat("%.3f", m["ratio"].get<double>()) : "&#8211;",
+        Span(m["low"], m["high"]), Span(m["bootstrap_low"], m["bootstrap_high"]), bound, gap_a,
+        gap_b, CssOfVerdict(verdict), Escape(verdict),
+        m.contains("reason") && m["reason"].is_string() ? " (" + Text(m["reason"]) + ")" : "");
   }
   return s + "</tbody></table></div>\n";
 }
 
-std::string RatiosOf(const Json& run) {
-  std::vector<RatioRow> rows;
-  for (const Json& m : run["metrics"]) {
-    const std::string verdict = m["verdict"];
-    if (verdict == "identical") continue;
-    RatioRow row{m["name"],       CssOf(verdict),   Maybe(m["ratio"]),
-                 Maybe(m["low"]), Maybe(m["high"]), {}};
-    const Json& a = m["per_seed"]["a"];
-    const Json& b = m["per_seed"]["b"];
-    for (size_t i = 0; i < a.size(); ++i) {
-      if (a[i].get<double>() > 0 && b[i].get<double>() > 0) {
-        row.seeds.push_back(a[i].get<double>() / b[i].get<double>());
-      }
-    }
-    if (row.ratio || !row.seeds.empty()) rows.push_back(std::move(row));
+std::string Key(const ReportData& data) {
+  std::string s = "<p class=\"key\">";
+  for (const ReportArm& arm : data.arms) {
+    s += absl::StrFormat("<span class=\"swatch %s\"></span>%c = %s &#160; ", CssOf(arm), arm.letter,
+                         Escape(arm.name));
   }
-  if (rows.empty()) return "<p>Every metric is identical in both arms.</p>\n";
-  return "<figure>" + ToSvg(rows) +
-         "<figcaption>Each dot is one seed; bar and large dot are interval and ratio. A seed in "
-         "which a value is zero has no ratio and no dot.</figcaption></figure>\n";
+  return s + "</p>\n";
 }
 
-struct ArmSeries {
-  Csv queues;
-  Csv rates;
-};
-
-absl::StatusOr<ArmSeries> ReadArm(const std::string& directory, char arm) {
-  ArmSeries s;
-  const std::string at = absl::StrFormat("%s/%c/1/", directory, arm);
-  absl::StatusOr<Csv> queues = ReadCsv(at + "queues.csv");
-  if (!queues.ok()) return queues.status();
-  if (queues->columns.size() < 2) return NotOurs(at + "queues.csv", "has no queue");
-  absl::StatusOr<Csv> rates = ReadCsv(at + "rates.csv");
-  if (!rates.ok()) return rates.status();
-  s.queues = std::move(*queues);
-  s.rates = std::move(*rates);
-  return s;
-}
-
-std::string QueueFigure(const ArmSeries& a, const ArmSeries& b) {
-  LineChart chart{"queue over time", "time, us", "queue, KB", {}, 0, 0};
-  // Arm b first, so that a lies on top.
-  chart.lines.push_back({"b", Envelope(Points(b.queues, 1, 1e-3), kQueuePoints)});
-  chart.lines.push_back({"a", Envelope(Points(a.queues, 1, 1e-3), kQueuePoints)});
-  return "<figure>" + ToSvg(chart) + "</figure>\n";
-}
-
-LineChart RateChart(const ArmSeries& arm, const std::string& css) {
-  LineChart chart{"rate of each sender over time, arm " + css, "time, us", "rate, Gb/s", {}, 0, 0};
-  for (size_t c = 1; c < arm.rates.columns.size() && c <= kMostHosts; ++c) {
-    chart.lines.push_back({"thin " + css, Averages(Points(arm.rates, c, 1e-9), kRatePoints)});
+// The seeds in which a looks worst against the rival, and how to see each again.
+std::string WorstSeeds(const ReportData& data, const Json& rival, char letter) {
+  const Json* primary = &rival["metrics"][0];
+  for (const Json& m : rival["metrics"]) {
+    if (m["role"] == "primary") primary = &m;
   }
-  return chart;
+  const Json &a = (*primary)["per_seed"]["a"], &b = (*primary)["per_seed"]["b"];
+  const double scale = (*primary)["scale"];
+  const double sign = (*primary)["lower_is_better"].get<bool>() ? 1 : -1;
+  std::vector<std::pair<double, size_t>> order;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i].is_number() ? a[i].get<double>() : 1e300;
+    const double y = b[i].is_number() ? b[i].get<double>() : 1e300;
+    order.push_back({-sign * (y > 0 ? x / y : x), i});
+  }
+  std::sort(order.begin(), order.end());
+  std::string s = absl::StrFormat(
+      "<div class=\"scroll\"><table><thead><tr><th>seed</th><th>a</th><th>%c</th><th>ratio</th>"
+      "<th class=\"text\">to see it again, bit for bit</th></tr></thead><tbody>\n",
+      letter);
+  for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
+    const size_t at = order[i].second;
+    s += absl::StrFormat(
+        "<tr><td>%d</td><td>%s</td><td>%s</td><td>%.3f</td><td class=\"text\"><code>sluice-lab "
+        "replay %s/a/%d</code></td></tr>\n",
+        at + 1, Number(a[at], scale), Number(b[at], scale), -sign * order[i].first,
+        Escape(data.directory), at + 1);
+  }
+  return s + "</tbody></table></div>\n";
 }
 
-std::string RateFigures(const ArmSeries& a, const ArmSeries& b) {
-  LineChart charts[] = {RateChart(a, "a"), RateChart(b, "b")};
-  double x = 0, y = 0;
-  for (const LineChart& chart : charts) {
-    for (const Line& line : chart.lines) {
-      for (const auto& [px, py] : line.points) {
-        x = std::max(x, px);
-        y = std::max(y, py);
-      }
+// Metrics in which the two intervals do not say the same about 1.
+std::string Disagreements(const ReportData& data) {
+  std::string names;
+  for (const Json& rival : data.rivals) {
+    for (const Json& m : rival["metrics"]) {
+      if (!m["low"].is_number() || !m["bootstrap_low"].is_number()) continue;
+      const auto holds = [&](const char* low, const char* high) {
+        return m[low].get<double>() <= 1 && m[high].get<double>() >= 1;
+      };
+      if (holds("low", "high") == holds("bootstrap_low", "bootstrap_high")) continue;
+      names += (names.empty() ? "" : ", ") + m["name"].get<std::string>();
     }
   }
-  std::string s;
-  for (LineChart& chart : charts) {
-    chart.x_max = x;  // the same scales, so that the arms can be compared
-    chart.y_max = y;
-    s += "<figure>" + ToSvg(chart) + "</figure>\n";
-  }
-  const size_t hosts = a.rates.columns.size() - 1;
-  if (hosts > kMostHosts) {
-    s += absl::StrFormat("<p class=\"key\">The first %d of %d senders.</p>\n", kMostHosts, hosts);
-  }
-  return s;
+  return names;
 }
 
-std::string ParameterTable(const Json& params) {
+std::string Threats(const ReportData& data) {
+  const Json& run = data.run;
+  std::vector<std::string> items;
+  const std::string independent = run["independent"];
+  if (independent.empty()) {
+    items.push_back(
+        "Both arms share every random draw. What chance alone does to a verdict shows an A/A run: "
+        "sluice-lab run EXPERIMENT -a X -b X --independent ecmp,marking,jitter.");
+  } else {
+    items.push_back("The rivals draw " + independent + " anew.");
+  }
+  items.push_back(absl::StrFormat(
+      "%d seeds%s.", run["seeds"].get<int>(),
+      run.value("seeds_from_pilot", false)
+          ? ", as many as a pilot of 5 asked for to find 5 % with 80 % power (at most 60); the "
+            "pilot's seeds are among them"
+          : ""));
+  const size_t metrics = data.rivals[0]["metrics"].size() - 1;
+  items.push_back(absl::StrFormat(
+      "%d metrics are exploratory: with 95 %% intervals about one in 20 leaves out the truth.",
+      metrics));
+  if (const std::string names = Disagreements(data); !names.empty()) {
+    items.push_back("t interval and bootstrap disagree about 1 in " + names + ".");
+  }
+  for (const auto& [arm, part] : run["unfinished"].items()) {
+    if (!part.is_number() || part.get<double>() <= 0) continue;
+    items.push_back(absl::StrFormat("Arm %s: %.2f %% of the flows did not finish.", arm,
+                                    part.get<double>() * 100));
+  }
+  items.push_back(
+      "Hosts and switches are models in virtual time: no bus, no cache, no clock error. The bound "
+      "is fair sharing without queues; an algorithm that lets short flows go first may beat it in "
+      "a percentile.");
+  std::string s = "<ul>\n";
+  for (const std::string& item : items) s += "<li>" + Escape(item) + "</li>\n";
+  return s + "</ul>\n";
+}
+
+std::string Rows(const std::vector<std::pair<std::string, std::string>>& rows) {
   std::string s = "<div class=\"scroll\"><table><tbody>\n";
-  for (const auto& [group, values] : params.items()) {
-    if (!values.is_object()) continue;
-    std::string text;
-    for (const auto& [name, value] : values.items()) {
-      if (!text.empty()) text += ", ";
-      text += name + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
-    }
-    s += absl::StrFormat("<tr><td>%s</td><td class=\"text\">%s</td></tr>\n", Escape(group),
+  for (const auto& [name, text] : rows) {
+    s += absl::StrFormat("<tr><td>%s</td><td class=\"text\">%s</td></tr>\n", Escape(name),
                          text.empty() ? "none" : Escape(text));
   }
   return s + "</tbody></table></div>\n";
 }
 
-std::string Provenance(const Json& run) {
-  const std::string experiment = run["experiment_text"], a = run["a"], b = run["b"];
-  Json params;
-  params["experiment"] = run["params"]["a"].value("experiment", Json::object());
-  params["a = " + a] = run["params"]["a"].value("cc", Json::object());
-  params["b = " + b] = run["params"]["b"].value("cc", Json::object());
-  return "<h2>Parameters in effect</h2>\n" + ParameterTable(params) +
-         absl::StrFormat(
-             "<h2>Provenance</h2>\n<p>Seeds 1 to %d. sluice-lab %s, sources %s. Virtual time: a "
-             "run "
-             "is the same byte for byte on any machine. The series are those of seed 1; the points "
-             "lie in a/1/ and b/1/ beside run.json. To repeat all, or one run:</p>\n"
-             "<pre>sluice-lab run '%s' -a '%s' -b '%s' --seeds %d -o DIR\n"
-             "sluice-lab exec '%s' -a '%s' --seed 1 -o DIR</pre>\n",
-             run["seeds"].get<int>(), Escape(run["version"].get<std::string>()),
-             Escape(run["commit"].get<std::string>()), Escape(experiment), Escape(a), Escape(b),
-             run["seeds"].get<int>(), Escape(experiment), Escape(a));
+std::string Joined(const Json& values) {
+  std::string text;
+  if (!values.is_object()) return text;
+  for (const auto& [name, value] : values.items()) {
+    text += (text.empty() ? "" : ", ") + name + "=" +
+            (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
+
+std::string Provenance(const ReportData& data) {
+  const Json& run = data.run;
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"sluice-lab", run["version"].get<std::string>()},
+      {"sources", run["commit"].get<std::string>()},
+      {"compiler", run["compiler"].get<std::string>()},
+      {"experiment",
+       Joined(run["params"].contains("a") ? run["params"]["a"].value("experiment", Json::object())
+                                          : Json::object())},
+      {"start jitter", TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()))}};
+  for (const ReportArm& arm : data.arms) {
+    const std::string letter(1, arm.letter);
+    const Json params = run["params"].value(letter, Json::object());
+    rows.push_back({letter + " = " + arm.name,
+                    Joined(params.is_object() ? params.value("cc", Json::object()) : Json())});
+  }
+  rows.push_back({"SHA-256 of run.json", data.run_hash});
+  for (const ReportArm& arm : data.arms) {
+    rows.push_back({absl::StrFormat("SHA-256 of %c/*/result.json", arm.letter), arm.hash});
+  }
+  std::string command = "sluice-lab run '" + run["experiment_text"].get<std::string>() + "' -a '" +
+                        data.arms[0].name + "'";
+  for (size_t i = 1; i < data.arms.size(); ++i) command += " -b '" + data.arms[i].name + "'";
+  command += absl::StrFormat(" --seeds %d --primary %s", run["seeds"].get<int>(),
+                             run["primary"].get<std::string>());
+  if (run["independent"] != "")
+    command += " --independent " + run["independent"].get<std::string>();
+  if (run["jitter_ps"].get<int64_t>() > 0) {
+    command += " --jitter " + TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()));
+  }
+  return Rows(rows) +
+         "<p>A run is the same byte for byte on any machine. To repeat all, or one "
+         "run:</p>\n<pre>" +
+         Escape(command + " -o DIR") + "\n" +
+         Escape("sluice-lab exec '" + run["experiment_text"].get<std::string>() + "' -a '" +
+                data.arms[0].name + "' --seed 1 -o DIR") +
+         "</pre>\n";
+}
+
+// A text as a link that saves it and as text to look at.
+std::string Inside(const std::string& name, const std::string& text) {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == ',' || c == '_' || c == '-' || c == ':';
+    encoded += plain ? std::string(1, c) : absl::StrFormat("%%%02X", byte);
+  }
+  return "<details><summary>" + Escape(name) + "</summary>\n<p><a download=\"" + Escape(name) +
+         "\" href=\"data:text/csv;charset=utf-8," + encoded + "\">Save " + Escape(name) +
+         "</a></p>\n<pre>" + Escape(text) + "</pre></details>\n";
+}
+
+std::string SeedsCsv(const ReportData& data) {
+  std::string text = "arm,seed";
+  for (const Json& m : data.rivals[0]["metrics"]) text += "," + m["name"].get<std::string>();
+  text += ",cpu_seconds\n";
+  for (size_t a = 0; a < data.arms.size(); ++a) {
+    const Json& metrics = data.rivals[a == 0 ? 0 : a - 1]["metrics"];
+    for (size_t seed = 0; seed < data.arms[a].runs.size(); ++seed) {
+      text += absl::StrFormat("\"%s\",%d", data.arms[a].name, seed + 1);
+      for (const Json& m : metrics) {
+        const Json& values = m["per_seed"][a == 0 ? "a" : "b"];
+        text += "," + (seed < values.size() ? values[seed].dump() : "");
+      }
+      text += absl::StrFormat(",%.6f\n", data.arms[a].runs[seed].cpu_seconds);
+    }
+  }
+  return text;
+}
+
+std::string BucketsCsv(const ReportData& data) {
+  std::string text = "arm,seed,up_to_bytes,flows,slowdown_p50,slowdown_p95,slowdown_p99\n";
+  for (const ReportArm& arm : data.arms) {
+    for (size_t seed = 0; seed < arm.runs.size(); ++seed) {
+      for (const Json& bucket : arm.runs[seed].result["buckets"]) {
+        if (!bucket.is_object() || bucket.value("n", Json()) == 0) continue;
+        text += absl::StrFormat("\"%s\",%d", arm.name, seed + 1);
+        for (const char* name : {"up_to_bytes", "n", "p50", "p95", "p99"}) {
+          const Json v = bucket.value(name, Json());
+          text += "," + (v.is_null() ? "" : v.dump());
+        }
+        text += "\n";
+      }
+    }
+  }
+  return text;
+}
+
+std::string Page(const std::string& title, const std::string& body) {
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>" +
+         title + "</title><style>" + kReportStyle + "</style></head><body>\n<h1>" + title +
+         "</h1>\n" + body + "</body></html>\n";
+}
+
+std::string RunPage(const ReportData& data) {
+  const Json& run = data.run;
+  const std::string key = Key(data);
+  std::string forests, tables, worst;
+  for (size_t i = 0; i < data.rivals.size(); ++i) {
+    const std::string b = data.rivals[i]["b"];
+    const std::string heading = "<h3>" + Escape(data.arms[0].name + " against " + b) + "</h3>\n";
+    forests += ForestFigure(data.arms[0].name, data.rivals[i]);
+    tables += heading + Table(run, data.rivals[i]);
+    worst += heading + WorstSeeds(data, data.rivals[i], static_cast<char>('b' + i));
+  }
+  const std::string note = absl::StrFormat(
+      "<p class=\"key\">Means over %d seeds; the ratio is that of geometric means, paired by seed, "
+      "with a Student-t interval and the BCa bootstrap's beside it. * primary metric%s; the others "
+      "are exploratory. Equivalent: the whole interval lies within %.0f %%. Bound: max-min fair "
+      "fluid of the first %d seeds.</p>\n",
+      run["seeds"].get<int>(), data.rivals.size() > 1 ? ", Holm over the rivals" : "",
+      run["equivalence_margin"].get<double>() * 100, std::min(10, run["seeds"].get<int>()));
+  return Page(Escape(run["experiment_text"].get<std::string>()),
+              key + Verdicts(VerdictLines(run)) + "<h2>Every metric</h2>\n<div class=\"grid2\">" +
+                  forests + "</div>\n" + tables + note + "<h2>Slowdown by size of flow</h2>\n" +
+                  key + SlowdownFigures(data) + "<h2>Distributions</h2>\n" + key +
+                  DistributionFigures(data) + "<h2>Over time, seed 1</h2>\n" + key +
+                  TimeFigures(data) + "<h2>Fairness, use and events</h2>\n" + key +
+                  CountFigures(data) + "<h2>Cost</h2>\n" + key + CostFigure(data) +
+                  "<h2>Worst seeds</h2>\n" + worst + "<h2>Threats</h2>\n" + Threats(data) +
+                  "<h2>Provenance</h2>\n" + Provenance(data) + "<h2>Data</h2>\n" +
+                  Inside("seeds.csv", SeedsCsv(data)) + Inside("sizes.csv", BucketsCsv(data)));
+}
+
+std::string SweepTable(const Json& merged) {
+  std::string s =
+      "<div class=\"scroll\"><table><thead><tr><th>point</th><th>b</th><th>a</th><th>b</th>"
+      "<th>a / b</th><th>95 % interval</th><th>bootstrap</th><th>a is</th></tr></thead><tbody>\n";
+  for (const Json& p : merged["points"]) {
+    for (const Json& m : p["metrics"]) {
+      if (m["role"] != "primary") continue;
+      const std::string verdict = m["verdict"];
+      s += absl::StrFormat(
+          "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+          "<td class=\"%s\">%s</td></tr>\n",
+          Text(p["experiment_text"]), Text(p["b"]), Number(m["a"], m["scale"]),
+          Number(m["b"], m["scale"]),
+          m["ratio"].is_number() ? absl::StrFormat("%.3f", m["ratio"].get<double>()) : "&#8211;",
+          Span(m["low"], m["high"]), Span(m["bootstrap_low"], m["bootstrap_high"]),
+          CssOfVerdict(verdict), Escape(verdict));
+    }
+  }
+  return s + "</tbody></table></div>\n";
+}
+
+std::string SweepPage(const Json& merged, const std::string& csv) {
+  std::vector<std::string> lines;
+  for (const Json& p : merged["points"]) {
+    lines.push_back(
+        p["experiment_text"].get<std::string>() + ": " +
+        VerdictSentence(p["a"].get<std::string>(), p["b"].get<std::string>(), p["metrics"]));
+  }
+  return Page("Sweep of " + Text(merged["experiment"]),
+              Verdicts(lines) + "<h2>Every point</h2>\n" + SweepForest(merged) +
+                  SweepTable(merged) + "<p class=\"key\">Holm over all points.</p>\n" +
+                  "<h2>Provenance</h2>\n" +
+                  Rows({{"sluice-lab", merged["version"].get<std::string>()},
+                        {"sources", merged["commit"].get<std::string>()},
+                        {"seeds at each point", merged["seeds"].dump()},
+                        {"primary metric", merged["primary"].get<std::string>()}}) +
+                  "<h2>Data</h2>\n" + Inside("merged.csv", csv));
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ReportOf(const std::string& directory) {
-  const std::string path = directory + "/run.json";
-  const absl::StatusOr<std::string> text = ReadText(path);
-  if (!text.ok()) return text.status();
-  const Json run = Json::parse(*text, nullptr, false);
-  if (!IsComparison(run) || !run["params"].is_object() || !run["params"].contains("a") ||
-      !run["params"].contains("b") || !run["params"]["a"].is_object() ||
-      !run["params"]["b"].is_object()) {
-    return NotOurs(path, "is not what `sluice-lab run` writes");
+  std::error_code error;
+  if (std::filesystem::exists(directory + "/sweep.json", error)) {
+    const absl::StatusOr<Json> merged = ReadMerged(directory);
+    if (!merged.ok()) return merged.status();
+    const absl::StatusOr<std::string> csv = ReadText(directory + "/merged.csv");
+    if (!csv.ok()) return csv.status();
+    return SweepPage(*merged, *csv);
   }
-  const absl::StatusOr<ArmSeries> a = ReadArm(directory, 'a');
-  if (!a.ok()) return a.status();
-  const absl::StatusOr<ArmSeries> b = ReadArm(directory, 'b');
-  if (!b.ok()) return b.status();
-
-  const std::string name_a = Escape(run["a"].get<std::string>());
-  const std::string name_b = Escape(run["b"].get<std::string>());
-  const std::string key = absl::StrFormat(
-      "<p class=\"key\"><b class=\"a\">a = %s</b> &#160; <b class=\"b\">b = %s</b></p>\n", name_a,
-      name_b);
-  const std::string title = Escape(run["experiment_text"].get<std::string>());
-  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>" +
-         title + "</title><style>" + kStyle + "</style></head><body>\n<h1>" + title + "</h1>\n" +
-         key + "<p class=\"verdict\">" + Escape(VerdictLine(run)) + ".</p>\n" + TableOf(run) +
-         absl::StrFormat(
-             "<p class=\"key\">Means over %d seeds; the ratio is that of geometric "
-             "means, paired by seed, with a Student-t interval, each metric by itself. "
-             "Equivalent: the whole interval lies within %.0f %%.</p>\n",
-             run["seeds"].get<int>(), run["equivalence_margin"].get<double>() * 100) +
-         "<h2>Queue before the receiver, seed 1</h2>\n" + key + QueueFigure(*a, *b) +
-         "<h2>Rate of each sender, seed 1</h2>\n" + key + RateFigures(*a, *b) +
-         "<h2>Ratio a / b, every seed</h2>\n" + RatiosOf(run) + Provenance(run) +
-         "</body></html>\n";
+  const absl::StatusOr<ReportData> data = ReadRun(directory);
+  if (!data.ok()) return data.status();
+  return RunPage(*data);
 }
 
 }  // namespace sluice::lab

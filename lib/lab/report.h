@@ -1,4 +1,5 @@
-// The report of an A/B comparison: one HTML file that needs nothing else, the verdict first.
+// The report of an A/B comparison or a sweep: one HTML file that needs nothing else, the verdict
+// first.
 #ifndef SLUICE_LAB_REPORT_H_
 #define SLUICE_LAB_REPORT_H_
 
@@ -8,10 +9,10 @@
 
 namespace sluice::lab {
 
-// Of the directory that `run -o` wrote: run.json, and the series of the first seed of both arms.
-// No script, no request, print and dark mode by CSS; below 1.5 MB because series are thinned to
-// what a picture can show (the highest and lowest value of each step stay). InvalidArgument names
-// the file that is missing or is none of ours.
+// Of the directory that `run -o` wrote: run.json and the files of every run; or of a sweep that has
+// been merged. No script, no request, print and dark mode by CSS; below 1.5 MB because series are
+// thinned to what a picture can show (the highest and lowest value of each step stay).
+// InvalidArgument names the file that is missing or is none of ours.
 absl::StatusOr<std::string> ReportOf(const std::string& directory);
 
 }  // namespace sluice::lab

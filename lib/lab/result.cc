@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "base/near.h"
 #include "cc/registry.h"
 
 namespace sluice::lab {
@@ -43,7 +44,49 @@ absl::Status FileError(std::string_view what, const std::string& path, int error
       absl::StrFormat("%s: %s: %s", path, std::string(what), std::strerror(error)));
 }
 
+struct Factor {
+  std::string_view name;
+  bool Redraw::*drawn;
+};
+constexpr Factor kFactors[] = {
+    {"ecmp", &Redraw::ecmp}, {"marking", &Redraw::marking}, {"jitter", &Redraw::jitter}};
+
 }  // namespace
+
+std::string RedrawText(const Redraw& redraw) {
+  std::string text;
+  for (const Factor& f : kFactors) {
+    if (redraw.*f.drawn) text.append(text.empty() ? "" : ",").append(f.name);
+  }
+  return text;
+}
+
+absl::StatusOr<Redraw> ParseRedraw(std::string_view text) {
+  Redraw redraw;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    const std::string_view name = text.substr(0, comma);
+    const Factor* found = nullptr;
+    for (const Factor& f : kFactors) {
+      if (f.name == name) found = &f;
+    }
+    if (found == nullptr) {
+      const std::string_view names[] = {"ecmp", "marking", "jitter"};
+      return absl::InvalidArgumentError(
+          absl::StrFormat("no random factor '%s'%s (there are: ecmp, marking, jitter)",
+                          cli::OneLine(name), DidYouMean(name, names)));
+    }
+    if (redraw.*found->drawn) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s is given twice; keep one", std::string(name)));
+    }
+    redraw.*found->drawn = true;
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+    if (text.empty()) return absl::InvalidArgumentError("ends with a comma");
+  }
+  return redraw;
+}
 
 Json ParametersJson(const Chosen& experiment, std::string_view arm) {
   Json j;
@@ -63,6 +106,10 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["arm"] = label.arm;
   j["params"] = ParametersJson(*label.experiment, label.arm);
   j["seed"] = label.seed;
+  if (label.redraw.any() || label.jitter > Duration::Zero()) {
+    j["independent"] = RedrawText(label.redraw);
+    j["jitter_ps"] = label.jitter.ps();
+  }
   j["version"] = label.version;
   j["commit"] = label.commit;
   j["flows"] = m.flows;
@@ -176,17 +223,25 @@ absl::Status WriteRun(const std::string& directory, const RunLabel& label, const
                       const Metrics& metrics) {
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return s;
   const std::pair<const char*, std::string> files[] = {
-      {"result.json", cli::JsonText(ResultJson(label, run, metrics))},
       {"timing.json", cli::JsonText(TimingJson(run))},
       {"fct.txt", FctText(run)},
       {"queues.csv", QueuesCsv(run.series)},
       {"rates.csv", RatesCsv(run.series)},
+      {"result.json.part", cli::JsonText(ResultJson(label, run, metrics))},
   };
   for (const auto& [name, text] : files) {
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return s;
   }
   const std::string& document = label.experiment->document;
-  return document.empty() ? absl::OkStatus() : WriteText(directory + "/experiment.json", document);
+  if (!document.empty()) {
+    absl::Status s = WriteText(directory + "/experiment.json", document);
+    if (!s.ok()) return s;
+  }
+  const std::string whole = directory + "/result.json";
+  std::error_code error;
+  std::filesystem::rename(whole + ".part", whole, error);
+  if (error) return FileError("cannot write", whole, error.value());
+  return absl::OkStatus();
 }
 
 }  // namespace sluice::lab

@@ -23,7 +23,14 @@ struct RunLabel {
   uint64_t seed = 0;
   std::string_view version;
   std::string_view commit;
+  Redraw redraw;  // of an A/A comparison; told in result.json only if there is any
+  Duration jitter;
 };
+
+// "ecmp,marking": what a run draws anew, in one way of writing it; and the reverse, which fails
+// with the nearest name. Empty: nothing.
+std::string RedrawText(const Redraw& redraw);
+absl::StatusOr<Redraw> ParseRedraw(std::string_view text);
 
 // {"experiment": {...}, "cc": {...}}: every parameter in effect.
 cli::Json ParametersJson(const Chosen& experiment, std::string_view arm);
@@ -44,7 +51,8 @@ std::string QueuesCsv(const Series& series);
 std::string RatesCsv(const Series& series);
 
 // Makes the directory if need be and writes all five files, and experiment.json, a copy, if the
-// experiment is a file's. Fails with the path and the cause.
+// experiment is a file's; result.json last and at once: a directory that has it is whole. Fails
+// with the path and the cause.
 absl::Status WriteRun(const std::string& directory, const RunLabel& label, const RunResult& run,
                       const Metrics& metrics);
 

@@ -8,10 +8,15 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "base/be.h"
 #include "base/rng.h"
 #include "lab/host.h"
 #include "lab/ideal.h"
 #include "lab/profile.h"
+#include "sim/routes.h"
+#include "switch/forwarding.h"
+#include "wire/headers.h"
+#include "wire/ip_headers.h"
 
 namespace sluice::lab {
 namespace {
@@ -20,6 +25,8 @@ constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 constexpr uint64_t kHostPurpose = 0x686f737473;
+constexpr uint64_t kJitterPurpose = 0x6a6974746572;
+constexpr uint8_t kUdp = 17;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
 
@@ -40,6 +47,8 @@ class Execution {
     Collect();
     return std::move(result_);
   }
+
+  absl::StatusOr<std::vector<std::vector<Crossing>>> FindCrossings();
 
  private:
   absl::Status Build();
@@ -92,12 +101,13 @@ class Execution {
 
 absl::Status Execution::Build() {
   sim::SimulationConfig config;
-  const auto seed = [this](bool RandomFactors::*factor, uint64_t purpose) {
-    return Rng(scenario_.random.Seed(factor, options_.seed), 0, purpose).Next();
+  const auto seed = [this](bool RandomFactors::*factor, uint64_t purpose, bool anew) {
+    return Rng(scenario_.random.Seed(factor, options_.seed), anew ? 1 : 0, purpose).Next();
   };
-  config.marking_seed = seed(&RandomFactors::marking, kMarkPurpose);
-  config.loss_seed = seed(&RandomFactors::loss, kLossPurpose);
-  config.ecmp_seed = seed(&RandomFactors::ecmp, kEcmpPurpose);
+  const Redraw& redraw = options_.redraw;
+  config.marking_seed = seed(&RandomFactors::marking, kMarkPurpose, redraw.marking);
+  config.loss_seed = seed(&RandomFactors::loss, kLossPurpose, false);
+  config.ecmp_seed = seed(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
@@ -306,6 +316,52 @@ void Execution::OnEvent(FlowEvent event, Time now) {
   }
 }
 
+// What a switch hashes: the addresses and ports of the flow's packets.
+uint32_t FlowKey(const FlowSpec& flow, uint16_t source_port) {
+  std::array<uint8_t, wire::kEthernetBytes + wire::Ipv4Header::kSize + wire::UdpHeader::kSize>
+      header{};
+  uint8_t* const ip = header.data() + wire::kEthernetBytes;
+  ip[0] = 0x45;
+  ip[9] = kUdp;
+  StoreBe32(ip + 12, sim::AddressOf(flow.source).ipv4);
+  StoreBe32(ip + 16, sim::AddressOf(flow.destination).ipv4);
+  StoreBe16(ip + wire::Ipv4Header::kSize, source_port);
+  StoreBe16(ip + wire::Ipv4Header::kSize + 2, wire::kRocePort);
+  return switching::FlowKeyOf(header, wire::kEthernetBytes);
+}
+
+absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
+  if (scenario_.profile == WireProfile::kHpccNs3) {
+    return absl::InvalidArgumentError(
+        "the paths of the wire profile hpcc-ns3 are not known to the bound; leave the profile out");
+  }
+  if (absl::Status s = Build(); !s.ok()) return s;
+  const auto ports = sim::PortsOf(scenario_.topology);
+  sim::Routes routes(scenario_.topology, ports,
+                     Rng(scenario_.random.Seed(&RandomFactors::ecmp, options_.seed),
+                         options_.redraw.ecmp ? 1 : 0, kEcmpPurpose)
+                         .Next());
+  std::vector<std::vector<Crossing>> all;
+  uint16_t source_port = 0;
+  for (size_t i = 0; i < scenario_.flows.size(); ++i) {
+    const FlowSpec& f = scenario_.flows[i];
+    if (i == 0 || !scenario_.one_queue_pair) source_port = hosts_[f.source]->SourcePortOf(i);
+    const uint32_t key = FlowKey(f, source_port);
+    std::vector<Crossing>& links = all.emplace_back();
+    links.push_back({f.source, 0});
+    for (sim::NodeId node = ports[f.source][0].peer; node != f.destination;) {
+      const sim::PortIndex port = routes.Find(node, f.destination, key);
+      if (port == switching::kNoPort || links.size() > ports.size()) {
+        return absl::InternalError(
+            absl::StrFormat("no way from host %d to host %d", f.source, f.destination));
+      }
+      links.push_back({node, port});
+      node = ports[node][port].peer;
+    }
+  }
+  return all;
+}
+
 void Execution::OnDone(size_t flow, Time now, bool delivered) {
   FlowResult& f = result_.flows[flow];
   if (delivered) {
@@ -392,7 +448,28 @@ void Execution::CollectSeries() {
 
 }  // namespace
 
+Scenario WithJitter(const Scenario& scenario, const RunOptions& options) {
+  Scenario jittered = scenario;
+  const auto most = static_cast<uint64_t>(options.jitter.ps());
+  const uint64_t second = options.redraw.jitter ? uint64_t{1} << 63 : 0;
+  for (size_t i = 0; i < jittered.flows.size(); ++i) {
+    Rng rng(options.seed, i | second, kJitterPurpose);
+    jittered.flows[i].start =
+        jittered.flows[i].start + Duration::Picoseconds(static_cast<int64_t>(rng.Below(most + 1)));
+  }
+  return jittered;
+}
+
+absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& scenario,
+                                                               const RunOptions& options) {
+  return Execution(scenario, options).FindCrossings();
+}
+
 absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options) {
+  if (options.jitter > Duration::Zero()) {
+    const Scenario jittered = WithJitter(scenario, options);
+    return Execution(jittered, options).Go();
+  }
   return Execution(scenario, options).Go();
 }
 

@@ -83,9 +83,21 @@ struct RunResult {
   double cpu_seconds = 0;  // of the event loop, this thread; not part of the result
 };
 
+// Which random factors a run draws anew, from other streams than a run of the same seed without:
+// the two arms of an A/A comparison differ in nothing else.
+struct Redraw {
+  bool ecmp = false;     // the keys by which switches choose among equal paths
+  bool marking = false;  // the coins of ECN
+  bool jitter = false;   // of the starts, see RunOptions::jitter
+  bool any() const { return ecmp || marking || jitter; }
+};
+
 struct RunOptions {
   std::string algorithm;  // "name:key=value,..."
   uint64_t seed = 1;
+  Redraw redraw;
+  // Added to every flow's start: uniform in [0, jitter], from a stream of its own. 0 adds nothing.
+  Duration jitter;
   bool series = false;
   // Collects the trace, with a sample of every queue each 100 ns.
   bool trace = false;
@@ -93,6 +105,18 @@ struct RunOptions {
   // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;
 };
+
+// The scenario with the jitter of these options added; its flows stay in their order, by which
+// triggers name them.
+Scenario WithJitter(const Scenario& scenario, const RunOptions& options);
+
+// The links that each flow's data crosses in such a run, in order: node and port that send.
+struct Crossing {
+  sim::NodeId node = 0;
+  sim::PortIndex port = 0;
+};
+absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& scenario,
+                                                               const RunOptions& options);
 
 // InvalidArgument: the algorithm is unknown or does not fit; Internal: an engine got stuck, or the
 // pauses of the fabric are a deadlock.

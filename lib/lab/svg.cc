@@ -8,8 +8,8 @@
 namespace sluice::lab {
 namespace {
 
-constexpr double kWidth = 760, kHeight = 260;
-constexpr double kLeft = 64, kRight = 12, kTop = 10, kBottom = 36;
+constexpr double kWidth = 420, kHeight = 240;
+constexpr double kLeft = 58, kRight = 14, kTop = 10, kBottom = 36;
 constexpr double kPlotWidth = kWidth - kLeft - kRight;
 constexpr double kPlotHeight = kHeight - kTop - kBottom;
 
@@ -23,7 +23,7 @@ std::string Label(double v) {
   return v >= 1e6 ? absl::StrFormat("%.3g", v) : absl::StrFormat("%.6g", v);
 }
 
-std::string Axes(const LineChart& c, double x_max, double y_max) {
+std::string YAxis(const LineChart& c, double y_max) {
   std::string s;
   const double y_step = NiceStep(y_max, 5);
   for (int i = 0; i * y_step <= y_max * 1.0001; ++i) {
@@ -33,7 +33,15 @@ std::string Axes(const LineChart& c, double x_max, double y_max) {
         "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
         kLeft, kLeft + kPlotWidth, y, y, kLeft - 6, y + 4, Label(i * y_step));
   }
-  const double x_step = NiceStep(x_max, 8);
+  s += absl::StrFormat(
+      "<text transform=\"translate(12 %.0f) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
+      kTop + kPlotHeight / 2, Escape(c.y_unit));
+  return s;
+}
+
+std::string Axes(const LineChart& c, double x_max, double y_max) {
+  std::string s = YAxis(c, y_max);
+  const double x_step = NiceStep(x_max, 5);
   for (int i = 0; i * x_step <= x_max * 1.0001; ++i) {
     s += absl::StrFormat("<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
                          kLeft + kPlotWidth * i * x_step / x_max, kTop + kPlotHeight + 16,
@@ -41,9 +49,6 @@ std::string Axes(const LineChart& c, double x_max, double y_max) {
   }
   s += absl::StrFormat("<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text>\n",
                        kLeft + kPlotWidth, kHeight - 4, Escape(c.x_unit));
-  s += absl::StrFormat(
-      "<text transform=\"translate(12 %.0f) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
-      kTop + kPlotHeight / 2, Escape(c.y_unit));
   return s;
 }
 
@@ -172,13 +177,65 @@ std::string ToSvg(const LineChart& chart) {
   return s + "</svg>\n";
 }
 
-std::string ToSvg(const std::vector<RatioRow>& rows) {
-  constexpr double kRow = 26, kNames = 150;
+std::vector<std::pair<double, double>> Cumulative(std::vector<double> values, size_t most) {
+  std::sort(values.begin(), values.end());
+  std::vector<std::pair<double, double>> points;
+  const size_t n = values.size();
+  const size_t steps = std::min(n, most);
+  for (size_t i = 1; i <= steps; ++i) {
+    const size_t rank = n * i / steps;
+    points.push_back({values[rank - 1], static_cast<double>(rank) / static_cast<double>(n)});
+  }
+  if (!points.empty()) points.insert(points.begin(), {values.front(), 0});
+  return points;
+}
+
+std::string ToSvg(const DotChart& chart) {
+  double y_max = 0;
+  for (const DotChart::Arm& arm : chart.arms) {
+    for (const std::vector<double>& values : arm.values) {
+      for (const double v : values) y_max = std::max(y_max, v);
+    }
+  }
+  if (y_max <= 0) y_max = 1;
+  LineChart frame;
+  frame.y_unit = chart.y_unit;
+  std::string s = Begin(kHeight, chart.title) + YAxis(frame, y_max);
+  const double slot =
+      kPlotWidth / static_cast<double>(std::max<size_t>(chart.categories.size(), 1));
+  const double lane = slot / static_cast<double>(chart.arms.size() + 1);
+  const auto y_of = [&](double v) { return kTop + kPlotHeight * (1 - v / y_max); };
+  for (size_t c = 0; c < chart.categories.size(); ++c) {
+    const double left = kLeft + slot * static_cast<double>(c);
+    s += absl::StrFormat("<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
+                         left + slot / 2, kTop + kPlotHeight + 16, Escape(chart.categories[c]));
+    for (size_t a = 0; a < chart.arms.size(); ++a) {
+      const DotChart::Arm& arm = chart.arms[a];
+      if (c >= arm.values.size() || arm.values[c].empty()) continue;
+      const double x = left + lane * static_cast<double>(a + 1);
+      double sum = 0;
+      for (const double v : arm.values[c]) {
+        sum += v;
+        s += absl::StrFormat("<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>",
+                             arm.css_class, x, y_of(v));
+      }
+      const double y = y_of(sum / static_cast<double>(arm.values[c].size()));
+      const double half = std::min(lane / 2.5, 12.0);
+      s += absl::StrFormat(
+          "<line class=\"mean %s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
+          arm.css_class, x - half, x + half, y, y);
+    }
+  }
+  return s + "</svg>\n";
+}
+
+std::string ToSvg(const std::vector<RatioRow>& rows, const std::string& title) {
+  constexpr double kRow = 26, kNames = 128;
   const double span = LogSpan(rows);
   const double bottom = kRow * static_cast<double>(rows.size()) + 8;
   const double width = kWidth - kNames - kRight;
   const auto x_of = [&](double ratio) { return kNames + width * (std::log(ratio) / span + 1) / 2; };
-  std::string s = Begin(bottom + 24, "ratio a / b of every metric, each seed a dot");
+  std::string s = Begin(bottom + 24, title);
   s += RatioTicks(span, kNames, width, bottom);
   double y = kRow / 2 + 6;
   for (const RatioRow& row : rows) {

@@ -1,5 +1,6 @@
 // Pictures of a report as inline SVG: lines over time, and ratios with their intervals. Colours are
-// CSS classes of the report's style sheet, so that a picture follows dark mode and print.
+// CSS classes of the report's style sheet, so that a picture follows dark mode and print. A picture
+// is 420 units wide, to be read on a telephone as it is and side by side with others on a screen.
 #ifndef SLUICE_LAB_SVG_H_
 #define SLUICE_LAB_SVG_H_
 
@@ -29,6 +30,23 @@ struct LineChart {
 };
 std::string ToSvg(const LineChart& chart);
 
+// Values of several arms side by side in each category, each seed a dot, their mean a bar.
+struct DotChart {
+  std::string title;
+  std::string y_unit;
+  std::vector<std::string> categories;
+  struct Arm {
+    std::string css_class;
+    std::vector<std::vector<double>> values;  // per category; may be empty
+  };
+  std::vector<Arm> arms;
+};
+std::string ToSvg(const DotChart& chart);
+
+// The distribution of values in any order: (value, part of them that is no greater), at most `most`
+// points.
+std::vector<std::pair<double, double>> Cumulative(std::vector<double> values, size_t most);
+
 // One row per metric: the ratio's interval as a bar, each seed's ratio as a dot, on a logarithmic
 // axis with 1 marked.
 struct RatioRow {
@@ -37,7 +55,7 @@ struct RatioRow {
   std::optional<double> ratio, low, high;
   std::vector<double> seeds;  // positive
 };
-std::string ToSvg(const std::vector<RatioRow>& rows);
+std::string ToSvg(const std::vector<RatioRow>& rows, const std::string& title);
 
 // Thins a series to about `most` points: the lowest and the highest of each step stay.
 std::vector<std::pair<double, double>> Envelope(

@@ -6,6 +6,7 @@ A/A, JSON, the report, wrong command lines.
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,143 @@ class Run(Folder):
         self.assertNotIn('http', text)
 
 
+class Commands(Folder):
+    EXPERIMENT = 'incast:senders=4,size=60KB'
+
+    def kept(self, name, *words, experiment=EXPERIMENT):
+        where = os.path.join(self.path, name)
+        r = run('run', experiment, *words, '-o', where, '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return where, json.loads(r.stdout)
+
+    def test_replay_tells_whether_the_bytes_agree(self):
+        where, _ = self.kept('runs', '-a', 'dcqcn', '-b', 'dcqcn', '--seeds', '2',
+                             '--independent', 'marking,jitter')
+        for stored in ['a/1', 'b/2']:
+            r = run('replay', os.path.join(where, stored), '--json', '-')
+            self.assertEqual(r.returncode, 0, r.stdout)
+            self.assertTrue(json.loads(r.stdout)['identical'])
+        with open(os.path.join(where, 'b/2/fct.txt'), 'r+', encoding='utf-8') as f:
+            f.write('1')
+        r = run('replay', os.path.join(where, 'b/2'), '--json', '-')
+        self.assertEqual(r.returncode, 1)
+        files = {f['file']: f['identical'] for f in json.loads(r.stdout)['files']}
+        self.assertEqual(files, {'result.json': True, 'fct.txt': False, 'queues.csv': True,
+                                 'rates.csv': True})
+        self.assertIn('fct.txt', run('replay', os.path.join(where, 'b/2')).stdout)
+
+    def test_compare_and_its_gates(self):
+        where, document = self.kept('runs', '-a', 'fixed:rate=50Gbps', '-b', 'fixed', '--seeds',
+                                    '3', experiment='incast:senders=1,size=1MB')
+        slow, fast = os.path.join(where, 'a'), os.path.join(where, 'b')
+        primary = document['metrics'][0]
+        self.assertEqual((primary['name'], primary['role']), ('slowdown_p99', 'primary'))
+        r = run('compare', fast, slow, '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        again = json.loads(r.stdout)['comparisons'][0]['metrics'][0]
+        self.assertEqual(again, primary)
+        gate = ['--fail-on', 'worse:p50_fct>2%']
+        table = [(fast, slow, 3), (slow, fast, 0), (fast, fast, 0)]
+        for old, new, status in table:
+            self.assertEqual(run('compare', old, new, *gate).returncode, status, (old, new))
+        # One seed tells nothing, unless it is the same.
+        one = run('compare', os.path.join(fast, '1'), os.path.join(slow, '1'), *gate)
+        self.assertEqual(one.returncode, 4, one.stdout)
+        self.assertIn('undecided', one.stdout)
+
+    def test_a_sweep_resumes_and_merges(self):
+        where = os.path.join(self.path, 'sweep')
+        words = ['sweep', 'incast:size=30KB', '--grid', 'senders=2,4', '-a', 'tita', '-b', 'fixed',
+                 '--seeds', '3', '-o', where]
+        r = run(*words)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        runs = os.path.join(where, 'runs')
+        self.assertEqual(len(os.listdir(runs)), 12)
+        with open(os.path.join(where, 'merged.json'), 'rb') as f:
+            merged = f.read()
+        gone = os.path.join(runs, sorted(os.listdir(runs))[5])
+        for name in os.listdir(gone):
+            os.unlink(os.path.join(gone, name))
+        r = run('merge', where)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn('1 of 12 runs are missing', r.stderr)
+        r = run(*words)
+        self.assertIn('11 of 12 runs are there already', r.stdout)
+        self.assertEqual(run('merge', where).returncode, 0)
+        with open(os.path.join(where, 'merged.json'), 'rb') as f:
+            self.assertEqual(f.read(), merged)
+        self.assertEqual(run('replay', gone).returncode, 0)
+        page = os.path.join(self.path, 'report.html')
+        self.assertEqual(run('report', where, '-o', page).returncode, 0)
+        with open(page, encoding='utf-8') as f:
+            self.assertIn('senders=4', f.read())
+
+    def test_a_plan_is_carried_out_by_others(self):
+        here = os.path.join(self.path, 'here')
+        words = ['sweep', 'incast:size=30KB', '--grid', 'senders=2,3', '--seeds', '2']
+        self.assertEqual(run(*words, '-o', here).returncode, 0)
+        for plan in ['parallel', 'slurm']:
+            # A blank in a path is no border of a word.
+            where = os.path.join(self.path, plan + ' plan')
+            r = run(*words, '--plan', plan, '-o', where, '--json', '-')
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(run('merge', where).returncode, 1)
+            jobs = json.loads(r.stdout)['jobs']
+            if plan == 'slurm':
+                # What sbatch does with an array of 8 tasks.
+                for task in range(1, 9):
+                    subprocess.run(['bash', os.path.join(where, 'array.sbatch')], check=True,
+                                   env={**os.environ, 'SLURM_ARRAY_TASK_ID': str(task)},
+                                   stdout=subprocess.DEVNULL)
+            else:
+                with open(jobs, encoding='utf-8') as f:
+                    lines = f.read().splitlines()
+                self.assertEqual(len(lines), 8)
+                for line in lines:
+                    subprocess.run(['sh', '-c', line], check=True, stdout=subprocess.DEVNULL)
+            self.assertEqual(run('merge', where).returncode, 0)
+            with open(os.path.join(where, 'merged.csv'), 'rb') as f, \
+                    open(os.path.join(here, 'merged.csv'), 'rb') as g:
+                self.assertEqual(f.read(), g.read(), plan)
+
+    def test_gnu_parallel_takes_the_plan(self):
+        if shutil.which('parallel') is None:
+            self.skipTest('no GNU parallel')
+        where = os.path.join(self.path, 'plan')
+        self.assertEqual(run('sweep', 'incast:size=30KB', '--grid', 'senders=2', '--seeds', '2',
+                             '--plan', 'parallel', '-o', where).returncode, 0)
+        with open(os.path.join(where, 'jobs.txt'), encoding='utf-8') as f:
+            subprocess.run(['parallel', '-j', '2'], stdin=f, check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertEqual(run('merge', where).returncode, 0)
+
+    def test_bound(self):
+        r = run('bound', self.EXPERIMENT, '--seed', '2', '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        bound = json.loads(r.stdout)
+        self.assertEqual((bound['seed'], bound['flows']), (2, 4))
+        result = self.result('run', self.EXPERIMENT, 'tita', 2)
+        self.assertLess(bound['last_finish_ns'], result['last_finish_ns'])
+        self.assertGreater(bound['slowdown']['p99'], 1)  # four share a line
+        self.assertLess(bound['slowdown']['p99'], result['slowdown']['p99'])
+        again = run('bound', self.EXPERIMENT, '--seed', '2', '--json', '-')
+        self.assertEqual(r.stdout, again.stdout)
+
+    def test_several_rivals(self):
+        where, document = self.kept('runs', '-a', 'tita', '-b', 'dcqcn', '-b', 'fixed', '--seeds',
+                                    '3')
+        self.assertEqual(document['b'], 'dcqcn')
+        self.assertEqual([r['b'] for r in document['rivals']], ['dcqcn', 'fixed'])
+        self.assertEqual(sorted(os.listdir(where)), ['a', 'b', 'c', 'run.json'])
+        page = os.path.join(self.path, 'report.html')
+        self.assertEqual(run('report', where, '-o', page).returncode, 0)
+        with open(page, encoding='utf-8') as f:
+            text = f.read()
+        for part in ['tita against dcqcn', 'tita against fixed', 'sluice-lab replay', 'Threats',
+                     'SHA-256', 'seeds.csv', 'slowdown p99 by size', 'CPU time per packet hop']:
+            self.assertIn(part, text)
+
+
 class Words(Folder):
     def test_list_and_describe(self):
         self.assertIn('incast-shallow', run('list').stdout)
@@ -184,7 +322,20 @@ class Words(Folder):
         ]
         # What the contract names and is not built is as unknown as any other word.
         table += [([word], word) for word in
-                  ['sweep', 'merge', 'compare', 'replay', 'bound', 'rnu']]
+                  ['rnu']]
+        table += [
+            (['run', 'incast', '--independent', 'markng'], "did you mean 'marking'?"),
+            (['run', 'incast', '--primary', 'slowdwn_p99'], "did you mean 'slowdown_p99'?"),
+            (['run', 'loss:p=0', '-a', 'fixed', '-b', 'fixed', '--seeds', '2'], 'same bytes'),
+            (['sweep', 'incast', '--grid', 'senders=', '-o', out], '--grid'),
+            (['sweep', 'incast', '--grid', 'sendrs=2', '-o', out], "did you mean 'senders'?"),
+            (['sweep', 'incast', '--plan', 'slrum', '-o', out], "did you mean 'slurm'?"),
+            (['merge', out], 'sweep.json'),
+            (['replay', out], 'result.json'),
+            (['compare', out, out], out),
+            (['compare', out, out, '--fail-on', 'worse:jian>2%'], "did you mean 'jain'?"),
+            (['bound', 'incats'], "did you mean 'incast'?"),
+        ]
         for words, says in table:
             r = run(*words)
             self.assertEqual(r.returncode, 2, (words, r.stderr))

@@ -10,7 +10,7 @@ ComparisonPlan Plan(std::string_view experiment, std::string a, std::string b, i
   ComparisonPlan plan;
   plan.experiment = *Choose(experiment);
   plan.a = std::move(a);
-  plan.b = std::move(b);
+  plan.rivals = {std::move(b)};
   plan.seeds = seeds;
   plan.jobs = jobs;
   return plan;
@@ -20,11 +20,12 @@ TEST(CompareArms, AnAlgorithmAgainstItselfIsIdentical) {
   const auto plan = Plan("incast:senders=4,size=30KB", "tita", "tita", 3, 2);
   const auto result = CompareArms(plan);
   ASSERT_TRUE(result.ok()) << result.status();
-  for (const MetricRow& row : result->rows) {
-    EXPECT_EQ(row.comparison.verdict, Verdict::kIdentical) << row.name;
+  for (const MetricRow& row : result->rivals[0].rows) {
+    EXPECT_EQ(row.comparison.verdict, Verdict::kIdentical) << row.kind->name;
     EXPECT_EQ(row.a.size(), 3u);
   }
-  EXPECT_NE(VerdictLine(ComparisonJson(plan, *result)).find("no difference"), std::string::npos);
+  EXPECT_NE(VerdictLines(ComparisonJson(plan, *result))[0].find("no difference"),
+            std::string::npos);
 }
 
 TEST(CompareArms, DoesNotDependOnTheThreads) {
@@ -40,16 +41,16 @@ TEST(CompareArms, FindsTheSlowerOne) {
   const auto plan = Plan("incast:senders=1,size=1MB", "fixed:rate=50Gbps", "fixed", 3, 2);
   const auto result = CompareArms(plan);
   ASSERT_TRUE(result.ok()) << result.status();
-  for (const MetricRow& row : result->rows) {
-    if (row.name == "fct_p50_ns") {
+  for (const MetricRow& row : result->rivals[0].rows) {
+    if (row.kind->name == "fct_p50_ns") {
       EXPECT_EQ(row.comparison.verdict, Verdict::kWorse);
       // Twice the wire time of 86.57 us, and the same 4.1 us of way.
       EXPECT_NEAR(*row.comparison.ratio, (2 * 86.56 + 4.1) / (86.56 + 4.1), 0.01);
     }
-    if (row.name == "goodput_gbps") {
+    if (row.kind->name == "goodput_gbps") {
       EXPECT_EQ(row.comparison.verdict, Verdict::kWorse);
     }
-    if (row.name == "drops") {
+    if (row.kind->name == "drops") {
       EXPECT_EQ(row.comparison.verdict, Verdict::kIdentical);
     }
   }
@@ -59,6 +60,60 @@ TEST(CompareArms, StopsWhenAsked) {
   auto plan = Plan("incast", "fixed:rate=1Gbps", "fixed:rate=1Gbps", 50, 2);
   plan.progress = [](double, int, int) { return false; };
   EXPECT_EQ(CompareArms(plan).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(CompareArms, SeveralRivalsAreCorrectedForTheirNumber) {
+  auto plan = Plan("incast:senders=4,size=60KB", "tita", "dcqcn", 4, 2);
+  plan.rivals.push_back("fixed");
+  const auto result = CompareArms(plan);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->rivals.size(), 2u);
+  std::vector<double> p;
+  for (const Judgement& j : result->rivals) p.push_back(*j.primary().comparison.p);
+  const std::vector<double> holm = HolmAdjusted(p);
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ(result->rivals[i].primary().holm, holm[i]);
+  const cli::Json j = ComparisonJson(plan, *result);
+  EXPECT_EQ(j["b"], "dcqcn");
+  EXPECT_EQ(j["rivals"].size(), 2u);
+  EXPECT_EQ(j["rivals"][0]["metrics"], j["metrics"]);
+  EXPECT_EQ(VerdictLines(j).size(), 2u);
+}
+
+TEST(CompareArms, APilotTellsHowManySeeds) {
+  const auto same = CompareArms(Plan("incast:senders=4,size=30KB", "tita", "tita", 0, 2));
+  ASSERT_TRUE(same.ok());
+  EXPECT_TRUE(same->piloted);
+  EXPECT_EQ(same->seeds, kPilotSeeds);
+  const auto plan = Plan("incast-shallow:senders=8,size=60KB", "dcqcn", "fixed", 0, 2);
+  const auto result = CompareArms(plan);
+  ASSERT_TRUE(result.ok());
+  const MetricRow& row = result->rivals[0].primary();
+  EXPECT_EQ(row.a.size(), static_cast<size_t>(result->seeds));
+  EXPECT_EQ(result->seeds,
+            PlannedSeeds(std::span(row.a).first(kPilotSeeds), std::span(row.b).first(kPilotSeeds)));
+}
+
+TEST(CompareArms, RefusesSeedsThatChangeNothing) {
+  auto plan = Plan("loss:p=0,messages=2,size=10KB", "fixed", "fixed", 2, 1);
+  const auto refused = CompareArms(plan);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  plan.seeds = 1;
+  EXPECT_TRUE(CompareArms(plan).ok());
+}
+
+// Only what is named differs: with the marking of arm b drawn anew, an algorithm that looks at
+// marks takes another course, one that does not takes the same.
+TEST(CompareArms, DrawsAnewWhatIsNamed) {
+  auto plan = Plan("incast:senders=8,size=200KB,kmin=10KB,kmax=1MB", "dcqcn", "dcqcn", 3, 2);
+  plan.independent.marking = true;
+  const auto marked = CompareArms(plan);
+  ASSERT_TRUE(marked.ok());
+  EXPECT_NE(marked->rivals[0].primary().comparison.verdict, Verdict::kIdentical);
+  plan.a = "fixed";
+  plan.rivals = {"fixed"};
+  const auto deaf = CompareArms(plan);
+  ASSERT_TRUE(deaf.ok());
+  EXPECT_EQ(deaf->rivals[0].primary().comparison.verdict, Verdict::kIdentical);
 }
 
 TEST(ComparisonJson, HasTheFieldsOfTheContract) {

@@ -53,7 +53,7 @@ class ReportFiles : public testing::Test {
     ComparisonPlan plan;
     plan.experiment = *Choose("incast:senders=3,size=50KB");
     plan.a = "tita";
-    plan.b = "fixed";
+    plan.rivals = {"fixed"};
     plan.seeds = 2;
     plan.directory = directory_;
     plan.version = "1.2.3";

@@ -1,0 +1,56 @@
+// Batch: many runs on some threads, in any order, with the same results whatever the threads.
+#ifndef SLUICE_LAB_BATCH_H_
+#define SLUICE_LAB_BATCH_H_
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/json.h"
+#include "lab/experiment.h"
+#include "lab/runner.h"
+
+namespace sluice::lab {
+
+// The inputs of one run, and where its files go.
+struct RunOrder {
+  const Chosen* experiment = nullptr;
+  std::string algorithm;
+  uint64_t seed = 1;
+  Redraw redraw;
+  Duration jitter;
+  std::string directory;  // empty: nowhere
+  bool bound = false;     // the fluid bound, too
+};
+
+struct RunRecord {
+  cli::Json result;  // result.json
+  double cpu_seconds = 0;
+  uint64_t packet_hops = 0;
+  cli::Json bound;  // as result.json, where the order asks for it (lab/bound.h)
+};
+
+struct BatchOptions {
+  int jobs = 1;  // threads
+  std::string_view version;
+  std::string_view commit;
+  // Called from the thread that called RunAll, a few times a second: part of the work that is done.
+  // Returns false to stop; the batch is Cancelled then.
+  std::function<bool(double fraction, int done)> progress;
+};
+
+// One record per order, in their order. Fails with the first error of any run.
+absl::StatusOr<std::vector<RunRecord>> RunAll(std::span<const RunOrder> orders,
+                                              const BatchOptions& options);
+
+// One run; files are written if the order names a directory, result.json last.
+absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& options,
+                                 const std::function<bool(double)>& progress);
+
+}  // namespace sluice::lab
+
+#endif  // SLUICE_LAB_BATCH_H_

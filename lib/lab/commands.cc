@@ -1,0 +1,103 @@
+#include "lab/commands.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_format.h"
+#include "cc/registry.h"
+#include "cli/exit.h"
+#include "lab/result.h"
+
+namespace sluice::lab {
+
+std::string Message(const absl::Status& status) {
+  const absl::string_view m = status.message();
+  return std::string(m.data(), m.size());
+}
+
+int Fail(cli::Report& report, const absl::Status& status) {
+  if (absl::IsCancelled(status)) return report.Fail(cli::kExitInterrupted, "interrupted");
+  return report.Fail(absl::IsInvalidArgument(status) ? cli::kExitUsage : cli::kExitFailed,
+                     Message(status));
+}
+
+absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment) {
+  const auto algorithm = cc::MakeAlgorithm(AlgorithmOf(experiment.arms, text));
+  if (algorithm.ok()) return absl::OkStatus();
+  std::string arms;
+  for (const Arm& arm : experiment.arms) arms.append(arms.empty() ? "" : ", ").append(arm.name);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s %s: %s%s", std::string(option), cli::OneLine(text), Message(algorithm.status()),
+      arms.empty() ? "" : "; arms of the experiment: " + arms));
+}
+
+cli::Option ArmOption(char letter, std::string_view name, std::string_view help,
+                      std::string_view default_text) {
+  cli::Option o;
+  o.name = name;
+  o.short_name = letter;
+  o.kind = cli::Kind::kText;
+  o.help = help;
+  o.default_text = default_text;
+  o.placeholder = "NAME[:k=v,...]";
+  return o;
+}
+
+cli::Option OutputOption(std::string_view help, std::string_view placeholder, bool required) {
+  cli::Option o;
+  o.name = "output";
+  o.short_name = 'o';
+  o.kind = cli::Kind::kText;
+  o.help = help;
+  o.placeholder = placeholder;
+  o.required = required;
+  return o;
+}
+
+std::vector<cli::Option> FactorOptions(std::string_view whose) {
+  cli::Option independent;
+  independent.name = "independent";
+  independent.kind = cli::Kind::kText;
+  independent.help = whose;
+  independent.placeholder = "ecmp,marking,jitter";
+  cli::Option jitter;
+  jitter.name = "jitter";
+  jitter.kind = cli::Kind::kTime;
+  jitter.help = "added to each start, uniform; default: 0, 100ns if jitter is independent";
+  jitter.min = "0";
+  jitter.max = "1s";
+  return {independent, jitter};
+}
+
+absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments) {
+  Factors factors;
+  if (arguments.Has("independent")) {
+    const absl::StatusOr<Redraw> redraw = ParseRedraw(arguments.Text("independent"));
+    if (!redraw.ok()) {
+      return absl::InvalidArgumentError("--independent: " + Message(redraw.status()));
+    }
+    factors.redraw = *redraw;
+  }
+  if (factors.redraw.jitter) factors.jitter = Duration::Nanoseconds(100);
+  if (arguments.Given("jitter")) factors.jitter = arguments.Time("jitter");
+  if (factors.redraw.jitter && factors.jitter == Duration::Zero()) {
+    return absl::InvalidArgumentError(
+        "--independent jitter: there is none with --jitter 0; leave --jitter out");
+  }
+  return factors;
+}
+
+cli::Option JobsOption() {
+  return {.name = "jobs",
+          .kind = cli::Kind::kInteger,
+          .help = "threads; default: one for each core",
+          .min = "1",
+          .max = "1024"};
+}
+
+int JobsOf(const cli::Arguments& arguments) {
+  if (arguments.Given("jobs")) return static_cast<int>(arguments.Integer("jobs"));
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,51 @@
+// The commands of sluice-lab, one file each or a few; program.cc puts them into the table.
+#ifndef SLUICE_LAB_COMMANDS_H_
+#define SLUICE_LAB_COMMANDS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/command.h"
+#include "lab/experiment.h"
+#include "lab/runner.h"
+
+namespace sluice::lab {
+
+// What a result names as its origin.
+struct Build {
+  std::string_view version;
+  std::string_view commit;
+};
+
+cli::Command RunCommand(const Build& build);     // run_command.cc
+cli::Command ReplayCommand(const Build& build);  // replay.cc
+cli::Command BoundCommand();                     // bound_command.cc
+cli::Command SweepCommand(const Build& build);   // sweep_command.cc
+cli::Command MergeCommand();                     // sweep_command.cc
+cli::Command CompareCommand();                   // compare_command.cc
+
+// For all of them.
+std::string Message(const absl::Status& status);
+// Usage for InvalidArgument, interrupted for Cancelled, else failed.
+int Fail(cli::Report& report, const absl::Status& status);
+// The text of an option names an algorithm, or an arm of the experiment.
+absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment);
+cli::Option ArmOption(char letter, std::string_view name, std::string_view help,
+                      std::string_view default_text);
+cli::Option OutputOption(std::string_view help, std::string_view placeholder, bool required);
+// --independent and --jitter; `whose` tells in help what draws anew.
+struct Factors {
+  Redraw redraw;
+  Duration jitter;
+};
+std::vector<cli::Option> FactorOptions(std::string_view whose);
+absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments);
+cli::Option JobsOption();
+// Its value, or a thread for each core.
+int JobsOf(const cli::Arguments& arguments);
+
+}  // namespace sluice::lab
+
+#endif  // SLUICE_LAB_COMMANDS_H_

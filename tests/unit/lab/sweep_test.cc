@@ -1,0 +1,148 @@
+#include "lab/sweep.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "lab/batch.h"
+#include "lab/result.h"
+
+namespace sluice::lab {
+namespace {
+
+// FIPS 180-4's own examples (published by NIST): "abc", and the empty message.
+TEST(Sha256, HasTheDigestsOfTheStandard) {
+  EXPECT_EQ(Sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(ParseGridAxis, TakesNameAndValues) {
+  const auto axis = ParseGridAxis("load=.3,.5,.8");
+  ASSERT_TRUE(axis.ok());
+  EXPECT_EQ(axis->name, "load");
+  EXPECT_EQ(axis->values, (std::vector<std::string>{".3", ".5", ".8"}));
+  for (const char* text : {"", "load", "=1", "load=", "load=1,", "load=1,,2", "load=1,1"}) {
+    EXPECT_EQ(ParseGridAxis(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+TEST(MakePoints, GoesThroughTheWholeGrid) {
+  const auto points =
+      MakePoints("incast:size=20KB", {{"senders", {"2", "3"}}, {"mtu", {"512", "1024"}}});
+  ASSERT_TRUE(points.ok()) << points.status();
+  std::vector<std::string> texts;
+  for (const SweepPoint& p : *points) texts.push_back(p.experiment.text);
+  EXPECT_EQ(texts,
+            (std::vector<std::string>{
+                "incast:size=20KB,senders=2,mtu=512", "incast:size=20KB,senders=2,mtu=1024",
+                "incast:size=20KB,senders=3,mtu=512", "incast:size=20KB,senders=3,mtu=1024"}));
+  EXPECT_EQ(MakePoints("incast", {})->size(), 1u);
+  EXPECT_NE(MakePoints("incast", {{"sendrs", {"1"}}}).status().ToString().find("'senders'"),
+            std::string::npos);
+  EXPECT_FALSE(MakePoints("incast:mtu=512", {{"mtu", {"512"}}}).ok());  // twice
+}
+
+Sweep MakeSweep(std::string commit = "abc") {
+  Sweep sweep;
+  sweep.experiment = "incast:size=20KB";
+  sweep.grid = {{"senders", {"2", "4"}}};
+  sweep.points = *MakePoints(sweep.experiment, sweep.grid);
+  sweep.arms = {"tita", "fixed"};
+  sweep.seeds = 3;
+  sweep.version = "1";
+  sweep.commit = std::move(commit);
+  return sweep;
+}
+
+TEST(RunsOf, AreNamedByTheirInputs) {
+  const std::vector<SweepRun> runs = RunsOf(MakeSweep());
+  ASSERT_EQ(runs.size(), 12u);
+  std::set<std::string> names;
+  for (const SweepRun& run : runs) {
+    EXPECT_EQ(run.hash.size(), 16u);
+    names.insert(run.hash);
+  }
+  EXPECT_EQ(names.size(), 12u);
+  EXPECT_EQ(RunsOf(MakeSweep())[5].hash, runs[5].hash);
+  EXPECT_NE(RunsOf(MakeSweep("abd"))[5].hash, runs[5].hash);
+  // The same inputs written another way have the same name; the order of parameters is no input.
+  Sweep other = MakeSweep();
+  other.experiment = "incast:size=20000";
+  other.points = *MakePoints(other.experiment, other.grid);
+  EXPECT_EQ(RunsOf(other)[5].hash, runs[5].hash);
+}
+
+class SweepFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = testing::TempDir() + "/lab_sweep";
+    std::filesystem::remove_all(directory_);
+    ASSERT_TRUE(MakeDirectory(directory_).ok());
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void Execute(const Sweep& sweep, const SweepRun& run) {
+    RunOrder order;
+    order.experiment = &sweep.points[run.point].experiment;
+    order.algorithm = sweep.arms[run.arm];
+    order.seed = run.seed;
+    order.directory = DirectoryOf(directory_, run);
+    ASSERT_TRUE(RunOne(order, {1, sweep.version, sweep.commit, {}}, {}).ok());
+  }
+
+  std::string directory_;
+};
+
+TEST_F(SweepFiles, SurviveTheDisk) {
+  const Sweep sweep = MakeSweep();
+  ASSERT_TRUE(WriteText(directory_ + "/sweep.json", cli::JsonText(SweepJson(sweep))).ok());
+  const auto read = ReadSweep(directory_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(SweepJson(*read), SweepJson(sweep));
+  for (const char* text : {"", "{}", "[1]", R"({"experiment":"incast"})",
+                           R"({"experiment":"incast","primary":"jain","version":"","commit":"",
+                               "seeds":1,"grid":{"senders":[2]},"arms":["tita","fixed"]})"}) {
+    ASSERT_TRUE(WriteText(directory_ + "/sweep.json", text).ok());
+    EXPECT_EQ(ReadSweep(directory_).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+TEST_F(SweepFiles, MergeWhenAllRunsAreThere) {
+  const Sweep sweep = MakeSweep();
+  const std::vector<SweepRun> runs = RunsOf(sweep);
+  for (size_t i = 0; i + 1 < runs.size(); ++i) Execute(sweep, runs[i]);
+  EXPECT_EQ(Merge(sweep, directory_)->missing, 1u);
+  Execute(sweep, runs.back());
+  const auto merged = Merge(sweep, directory_);
+  ASSERT_TRUE(merged.ok()) << merged.status();
+  EXPECT_EQ(merged->missing, 0u);
+  ASSERT_EQ(merged->judgements.size(), 2u);
+  EXPECT_EQ(merged->judgements[1].primary().a.size(), 3u);
+  const cli::Json j = MergedJson(sweep, *merged);
+  EXPECT_EQ(j["points"][1]["values"]["senders"], "4");
+  EXPECT_EQ(std::count(merged->csv.begin(), merged->csv.end(), '\n'), 13);
+  // A directory that holds another run is no run of the sweep.
+  std::filesystem::copy(
+      DirectoryOf(directory_, runs[0]), DirectoryOf(directory_, runs[1]),
+      std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+  EXPECT_NE(Merge(sweep, directory_).status().ToString().find("another run"), std::string::npos);
+}
+
+TEST(JobLines, QuoteWhatAShellWouldRead) {
+  const std::string lines = JobLines(MakeSweep(), "/a b/sluice-lab", "/tmp/it's");
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 12);
+  EXPECT_NE(lines.find("'/a b/sluice-lab' exec 'incast:senders=2,size=20KB,"), std::string::npos);
+  EXPECT_NE(lines.find("'/tmp/it'\\''s/runs/"), std::string::npos);
+}
+
+// 1201 runs and more do not fit into an array of 1000 tasks: each takes two lines then.
+TEST(SlurmScript, StaysWithinAnArray) {
+  Sweep sweep = MakeSweep();
+  EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-12\n"), std::string::npos);
+  sweep.seeds = 301;
+  EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-602\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::lab
