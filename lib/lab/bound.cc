@@ -48,7 +48,7 @@ class Fluid {
     for (size_t i = 0; i < scenario_.flows.size(); ++i) {
       const FlowSpec& f = scenario_.flows[i];
       const Duration ideal = paths.Ideal(f.source, f.destination, f.size, scenario_.mtu);
-      result_.flows.push_back({f, true, Duration(), ideal});
+      result_.flows.push_back({f, true, true, Duration(), ideal});
       std::vector<size_t>& links = links_.emplace_back();
       double slowest = kNever;
       Bytes overhead = ports_[f.source][0].out.overhead;
