@@ -50,6 +50,7 @@ enum class Check : uint8_t {
   kRights,
   kBounds,
   kStillRegistered,
+  kWindowQueuePair,
   kAtomicAlignment,
   kDuplicateRange,
   // Answers.
@@ -108,6 +109,7 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"rights", "drop_remote_access"},
     {"bounds", "drop_remote_access"},
     {"still-registered", "drop_remote_access"},
+    {"window-queue-pair", "drop_remote_access"},
     {"atomic-alignment", "drop_invalid_request"},
     {"duplicate-range", "drop_duplicate"},
     {"response-icrc", "drop_icrc"},

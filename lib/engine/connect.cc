@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "engine/engine.h"
+#include "memory/window_table.h"
 #include "wire/extension.h"
 
 namespace sluice::engine {
@@ -141,6 +142,7 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
       transport::Context ctx = MakeContext(last_poll_);
       Unlist(qp);
       qp->Reset(ctx);
+      regions_->windows().CloseQueuePair(qp->qpn());
       return absl::OkStatus();
     }
     case QpState::kInit:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/window_table.h"
 #include "wire/opcode.h"
 
 namespace sluice::engine {
@@ -185,6 +186,7 @@ void Engine::Destroy(QueuePair* qp) {
   Context ctx = MakeContext(last_poll_);
   Unlist(qp);
   qp->Fail(ctx);
+  regions_->windows().CloseQueuePair(qp->qpn());
   table_.Destroy(qp);
 }
 

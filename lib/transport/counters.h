@@ -56,6 +56,7 @@ enum class Count : uint8_t {
   kSpuriousRetransmissions,
   kTailProbes,
   kScoreboardPoolEmpty,
+  kWindowBinds,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -146,6 +147,7 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
     {"scoreboard_pool_empty_total", "events",
      "Packets dropped or held back because no scoreboard block was free",
      telemetry::Kind::kCounter},
+    {"window_binds_total", "events", "Memory windows bound", telemetry::Kind::kCounter},
 }};
 
 class Counters : public telemetry::CounterGroup<Count, kCounts> {

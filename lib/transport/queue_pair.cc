@@ -191,7 +191,9 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
 }
 
 void QueuePair::RunLocal(Context& ctx) {
-  if (!requester_.RunLocal(ctx)) Fail(ctx);
+  const bool ok =
+      unacked_ != nullptr ? unacked_->requester.RunLocal(ctx, pd_) : requester_.RunLocal(ctx);
+  if (!ok) Fail(ctx);
 }
 
 void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {

@@ -56,6 +56,7 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
 
 SendGate QueuePair::UnackedGate() const {
   const QpState s = state();
+  if (s == QpState::kReadyToSend && unacked_->requester.NextIsLocal()) return SendGate::kLocal;
   return Sends(s) && unacked_->requester.CanSend(s == QpState::kSendDrain) ? SendGate::kOpen
                                                                            : SendGate::kNoWork;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/checks.h"
+#include "memory/window_table.h"
 #include "transport/atomic_operation.h"
 #include "wire/opcode.h"
 
@@ -65,6 +66,14 @@ RequestCheck ReadResponder::Full() const {
   return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
 }
 
+memory::Resolution ReadResponder::Memory(const Context& ctx, uint32_t rkey, uint64_t va,
+                                         uint32_t length, memory::Access access) const {
+  const memory::Resolution m = ctx.regions.Resolve(rkey, config_.pd, va, Bytes(length), access);
+  if (m.fault != memory::Fault::kKey) [[likely]]
+    return m;
+  return ctx.regions.windows().Resolve(rkey, {config_.pd, config_.qpn}, va, Bytes(length), access);
+}
+
 RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {
   // As many PSNs as half of their circle cannot be told from a step back.
   const uint64_t packets = reth.length / config_.mtu;
@@ -72,7 +81,7 @@ RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution whole =
-      ctx.regions.Resolve(reth.rkey, config_.pd, reth.va, Bytes(reth.length), memory::kRemoteRead);
+      Memory(ctx, reth.rkey, reth.va, reth.length, memory::kRemoteRead);
   if (whole.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
   return {};
 }
@@ -103,8 +112,7 @@ RequestCheck ReadResponder::AcceptAtomic(Context& ctx, const wire::FrameView& vi
   if (config_.resources == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
-  const memory::Resolution m =
-      ctx.regions.Resolve(eth.rkey, config_.pd, eth.va, Bytes(kAtomicBytes), memory::kRemoteAtomic);
+  const memory::Resolution m = Memory(ctx, eth.rkey, eth.va, kAtomicBytes, memory::kRemoteAtomic);
   if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
   if (block_->queue.count() >= config_.resources) return Full();
@@ -163,8 +171,7 @@ bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t cred
   const uint64_t begin = uint64_t{job.sent} * config_.mtu;
   const uint32_t length =
       static_cast<uint32_t>(std::min<uint64_t>(config_.mtu, job.length - begin));
-  const memory::Resolution m =
-      ctx.regions.Resolve(job.rkey, config_.pd, job.va + begin, Bytes(length), memory::kRemoteRead);
+  const memory::Resolution m = Memory(ctx, job.rkey, job.va + begin, length, memory::kRemoteRead);
   if (m.fault != memory::Fault::kNone) {
     out->bth.opcode = Opcode::kRcAcknowledge;
     WriteAeth(wire::Aeth::NakSyndrome(NakCode::kRemoteAccessError), job.msn, &out->extension);

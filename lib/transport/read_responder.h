@@ -36,6 +36,7 @@ struct ControllerMaker {
 struct ReadResponderConfig {
   uint32_t mtu = 1024;
   uint32_t pd = 0;
+  uint32_t qpn = 0;
   uint8_t resources = 0;  // requests that the peer may have outstanding; 0: none are served
 };
 
@@ -91,6 +92,8 @@ class ReadResponder {
 
  private:
   bool Borrow(Context& ctx);
+  memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
+                            memory::Access access) const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);

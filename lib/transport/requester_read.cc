@@ -5,6 +5,7 @@
 
 #include "base/checks.h"
 #include "transport/atomic_operation.h"
+#include "transport/local_operation.h"
 #include "transport/payload.h"
 #include "transport/requester.h"
 #include "wire/opcode.h"
@@ -32,7 +33,7 @@ struct Target {
 }  // namespace
 
 SendGate Requester::GateBehindReads(const SendWork& work) const {
-  if (work.op == Op::kLocalInvalidate) return outstanding() ? SendGate::kReads : SendGate::kLocal;
+  if (IsLocal(work.op)) return outstanding() ? SendGate::kReads : SendGate::kLocal;
   // Within a request that has begun the fence has opened already.
   if (work.fence && packet_ == 0 && reads_.AnyBefore(next_)) return SendGate::kReads;
   if (!WantsData(work.op) || next_ < max_) return SendGate::kOpen;
@@ -244,10 +245,8 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
 
 bool Requester::RunLocal(Context& ctx) {
   SendWork& work = queue_->At(current_);
-  if (!ctx.regions.Invalidate(work.rkey, config_.pd, memory::kLocalRead)) {
-    return Fail(Status::kLocalQpOperation);
-  }
-  ctx.counters.Add(Count::kInvalidations);
+  const Status status = RunLocalOperation(ctx, work, queue_->InlineRoom(&work), {config_.pd, qpn_});
+  if (status != Status::kSuccess) return Fail(status);
   // It takes no PSN and no byte of the stream; all before it is acknowledged.
   work.first_psn = next_;
   work.packets = 0;

@@ -99,6 +99,9 @@ class Responder {
   [[gnu::noinline]] Check Invalidate(Context& ctx, const wire::FrameView& view);
   Check CheckSequence(const wire::FrameView& view) const;
   Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  [[gnu::noinline, gnu::cold]] memory::Resolution WindowPart(const Context& ctx, uint32_t rkey,
+                                                             uint64_t va, uint32_t length,
+                                                             uint32_t at) const;
   Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                   bool check);
   Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,

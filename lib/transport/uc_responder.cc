@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "memory/window_table.h"
 #include "transport/payload.h"
 #include "wire/opcode.h"
 
@@ -49,6 +50,14 @@ RxDrop UcResponder::PlaceSend(const wire::FrameView& view, const port::Packet& p
   return RxDrop::kNone;
 }
 
+memory::Resolution UcResponder::Memory(const Context& ctx, uint64_t va, uint32_t length) const {
+  const memory::Resolution m =
+      ctx.regions.Resolve(write_rkey_, config_.pd, va, Bytes(length), memory::kRemoteWrite);
+  if (m.fault != memory::Fault::kKey) return m;
+  return ctx.regions.windows().Resolve(write_rkey_, {config_.pd, qpn_}, va, Bytes(length),
+                                       memory::kRemoteWrite);
+}
+
 RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,
                                const port::Packet& packet) {
   const wire::OpcodeTraits& t = *view.traits;
@@ -65,15 +74,11 @@ RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,
     // a LAST is never empty.
     return RxDrop::kInvalidRequest;
   }
-  if (t.starts() && ctx.regions
-                            .Resolve(write_rkey_, config_.pd, write_va_, Bytes(write_length_),
-                                     memory::kRemoteWrite)
-                            .fault != memory::Fault::kNone) {
+  if (t.starts() && Memory(ctx, write_va_, write_length_).fault != memory::Fault::kNone) {
     return RxDrop::kAccess;
   }
   // Again for each packet's own part: the region may have been deregistered in between.
-  const memory::Resolution part = ctx.regions.Resolve(
-      write_rkey_, config_.pd, write_va_ + at, Bytes(view.payload_length), memory::kRemoteWrite);
+  const memory::Resolution part = Memory(ctx, write_va_ + at, view.payload_length);
   if (part.fault != memory::Fault::kNone) return RxDrop::kAccess;
   const MutableSegment run{part.address, view.payload_length};
   if (view.payload_length > 0) ReceivedPayload(packet, view).CopyTo({&run, 1}, 0);

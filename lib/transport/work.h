@@ -29,6 +29,7 @@ enum class Op : uint8_t {
   kCompareSwap,
   kSendInvalidate,
   kLocalInvalidate,
+  kBindWindow,
 };
 
 constexpr bool IsSend(Op op) {
@@ -38,6 +39,8 @@ constexpr bool IsWrite(Op op) { return op == Op::kWrite || op == Op::kWriteImm; 
 constexpr bool HasImm(Op op) { return op == Op::kSendImm || op == Op::kWriteImm; }
 // Whether the message takes a work request from the peer's receive queue, and so a credit.
 constexpr bool TakesReceive(Op op) { return IsSend(op) || op == Op::kWriteImm; }
+// Whether it takes no packet at all.
+constexpr bool IsLocal(Op op) { return op == Op::kLocalInvalidate || op == Op::kBindWindow; }
 constexpr bool IsAtomic(Op op) { return op == Op::kFetchAdd || op == Op::kCompareSwap; }
 // Whether only a response with data completes it.
 constexpr bool WantsData(Op op) { return op == Op::kRead || IsAtomic(op); }
@@ -55,6 +58,7 @@ enum class Status : uint8_t {
   kRemoteOperation,
   kRetryExceeded,
   kRnrRetryExceeded,
+  kWindowBind,  // a memory window could not be bound
 };
 
 // Operands of an atomic; they lie in the room for inline data of the request's slot.

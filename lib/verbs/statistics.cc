@@ -43,6 +43,8 @@ const char* NameOf(CompletionStatus status) {
       return "transport retries exceeded";
     case CompletionStatus::kRnrRetryExceeded:
       return "receiver-not-ready retries exceeded";
+    case CompletionStatus::kMemoryWindowBindError:
+      return "memory window bind error";
   }
   return "unknown";
 }
