@@ -57,6 +57,8 @@ enum class Count : uint8_t {
   kTailProbes,
   kScoreboardPoolEmpty,
   kWindowBinds,
+  kPathReports,
+  kPathReportsIgnored,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -148,6 +150,11 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      "Packets dropped or held back because no scoreboard block was free",
      telemetry::Kind::kCounter},
     {"window_binds_total", "events", "Memory windows bound", telemetry::Kind::kCounter},
+    {"path_mtu_reports_total", "events",
+     "Reports of routers that a packet under way does not fit its path", telemetry::Kind::kCounter},
+    {"path_mtu_reports_ignored_total", "events",
+     "Such reports that show no packet under way, contradict themselves, or come too often",
+     telemetry::Kind::kCounter},
 }};
 
 class Counters : public telemetry::CounterGroup<Count, kCounts> {

@@ -173,6 +173,12 @@ class QueuePair {
   void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
   void WriteCnp(Context& ctx, port::Packet* packet) const;
 
+  // RC: whether a packet with this number, to that queue pair of `peer`, is under way.
+  bool UnderWay(const wire::IpAddress& peer, uint32_t dest_qpn, Psn psn) const;
+  // The path to `peer` carries packets of `mtu` bytes at most, says a router. If ours are longer
+  // and what is under way is never answered, its failure names that cause. Base RC.
+  void OnNarrowPath(const wire::IpAddress& peer, uint32_t mtu);
+
   // Whether completions are held back, or posted work is to be flushed.
   bool Unsettled() const {
     if (unacked_ != nullptr) [[unlikely]]

@@ -67,6 +67,17 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kRnrRetry)) requester_.SetRnrRetry(c.rnr_retry);
 }
 
+bool QueuePair::UnderWay(const wire::IpAddress& peer, uint32_t dest_qpn, Psn psn) const {
+  if (unacked_ != nullptr || !Sends(state())) return false;
+  if (dest_qpn != peer_qpn_ || !data_path_.LeadsTo(peer)) return false;
+  return sr_ == nullptr ? requester_.UnderWay(psn) : sr_->sender.UnderWay(psn);
+}
+
+void QueuePair::OnNarrowPath(const wire::IpAddress& peer, uint32_t mtu) {
+  if (unacked_ != nullptr || sr_ != nullptr || !Sends(state())) return;
+  if (data_path_.LeadsTo(peer)) requester_.OnNarrowPath(mtu);
+}
+
 void QueuePair::Reset(Context& ctx) {
   state_.store(QpState::kReset, std::memory_order_release);
   flow_.Stop();

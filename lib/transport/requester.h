@@ -80,6 +80,13 @@ class Requester {
   bool HasWork() const { return current_ != queue_->tail(); }
   // Whether what is to be sent next belongs to a request that was begun.
   bool Begun() const { return current_ < started_; }
+  // Whether a packet with this number is outstanding.
+  bool UnderWay(Psn psn) const { return outstanding() && psn >= una_ && psn < max_; }
+  // The path carries no more than `mtu` bytes of payload, says a router.
+  void OnNarrowPath(uint32_t mtu) {
+    narrow_ = config_.mtu > mtu && outstanding();
+    narrow_at_ = una_;
+  }
   // Everything that was begun is acknowledged and completed.
   bool drained() const { return !outstanding() && !Begun() && !HoldsCompletions(); }
   // Timers and retry counts may change while the queue pair drains.
@@ -208,6 +215,8 @@ class Requester {
   uint8_t retries_left_ = 0;
   uint8_t rnr_left_ = 0;
   uint16_t since_ack_request_ = 0;
+  bool narrow_ = false;  // OnNarrowPath, while una_ was narrow_at_
+  Psn narrow_at_;
   ReadWindow reads_;
 
   // The burst under way, for its record.

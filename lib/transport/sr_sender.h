@@ -56,6 +56,10 @@ class SrSender {
 
   Bytes in_flight() const { return Bytes(static_cast<int64_t>(in_flight_)); }
   bool outstanding() const { return una_ != next_; }
+  // Whether a packet with this number is outstanding.
+  bool UnderWay(Psn psn) const {
+    return ((psn.value() - static_cast<uint32_t>(una_)) & Psn::kMask) < next_ - una_;
+  }
   bool HasWork() const { return current_ != queue_->tail(); }
 
   // ---- Answers. False: the queue pair must go to the error state and be flushed.

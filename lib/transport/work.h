@@ -58,7 +58,8 @@ enum class Status : uint8_t {
   kRemoteOperation,
   kRetryExceeded,
   kRnrRetryExceeded,
-  kWindowBind,  // a memory window could not be bound
+  kWindowBind,     // a memory window could not be bound
+  kPathTooNarrow,  // as kRetryExceeded, and a router reported that such packets do not fit
 };
 
 // Operands of an atomic; they lie in the room for inline data of the request's slot.

@@ -23,6 +23,7 @@ absl::StatusOr<CmHub*> CmHub::Of(Device* device) {
     engine::ControlConfig config;
     config.mac = d->parts.mac;
     config.ip = d->parts.address;
+    config.routes = d->parts.routes;
     config.seed = Mix64(d->parts.engine.seed ^ kControlPurpose);
     if (d->engine.control() == nullptr) status = d->engine.EnableControl(config);
   });

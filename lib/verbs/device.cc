@@ -43,6 +43,14 @@ Device::Impl::Impl(const DeviceParts& p)
   worker.Add(&engine);
 }
 
+absl::Status SetAddressing(const Addressing& a, DeviceParts* parts) {
+  absl::StatusOr<net::RouteTable> routes = net::RouteTable::Parse(a.address, a.gateway, a.routes);
+  if (!routes.ok()) return routes.status();
+  parts->address = net::ParseAddress(a.address)->address;
+  parts->routes = *std::move(routes);
+  return absl::OkStatus();
+}
+
 std::unique_ptr<Device> MakeDevice(const DeviceParts& parts) {
   return std::make_unique<Device>(std::make_unique<Device::Impl>(parts));
 }

@@ -184,6 +184,8 @@ uint32_t QueuePair::qpn() const { return impl_->qp->qpn(); }
 uint32_t QueuePair::initial_psn() const { return impl_->initial_psn; }
 bool QueuePair::in_error() const { return impl_->qp->state() == transport::QpState::kError; }
 
+bool QueuePair::extended() const { return impl_->qp->extended(); }
+
 absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (absl::Status s = CheckOptions(o); !s.ok()) return s;
   Device::Impl* d = impl_->device;

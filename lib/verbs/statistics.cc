@@ -45,6 +45,8 @@ const char* NameOf(CompletionStatus status) {
       return "receiver-not-ready retries exceeded";
     case CompletionStatus::kMemoryWindowBindError:
       return "memory window bind error";
+    case CompletionStatus::kPathMtuExceeded:
+      return "transport retries exceeded: packets do not fit the path";
   }
   return "unknown";
 }

@@ -155,6 +155,9 @@ enum class CompletionStatus : uint8_t {
   kRetryExceeded,
   kRnrRetryExceeded,
   kMemoryWindowBindError,
+  // As kRetryExceeded, and a router reported that packets of this size do not fit the path. A
+  // connection made anew by verbs/cm.h takes the smaller MTU.
+  kPathMtuExceeded,
 };
 SLUICE_PUBLIC const char* NameOf(CompletionStatus status);
 
@@ -315,8 +318,9 @@ struct QueuePairOptions {
 // How a queue pair repeats what the network lost. kBase is RoCEv2 as everybody speaks it:
 // go-back-N. kExtended is selective repeat on opcodes of our own (docs/wire-formats.md): for peers
 // that said that they do the same, with the same tracking window. It serves SEND and WRITE, with or
-// without immediate; posts of anything else are refused (PostResult::kNotExtended).
-enum class Reliability : uint8_t { kBase, kExtended };
+// without immediate; posts of anything else are refused (PostResult::kNotExtended). kAuto: what the
+// handshake of verbs/cm.h agrees on; without one, kBase.
+enum class Reliability : uint8_t { kBase, kExtended, kAuto };
 
 // How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
 // datagram queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and
@@ -342,7 +346,7 @@ struct ConnectOptions {
   uint8_t max_rd_atomic = 16;
   uint8_t responder_resources = 16;
   // Extended needs a peer that agreed to it and to the same tracking window.
-  Reliability reliability = Reliability::kBase;
+  Reliability reliability = Reliability::kAuto;
   // Packets that may be outstanding on an extended queue pair, the same at both ends: a power of
   // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
   uint32_t tracking_window = 16384;
@@ -406,6 +410,7 @@ class SLUICE_PUBLIC QueuePair {
   // In SQD: everything that was begun is finished.
   bool send_queue_drained() const;
   bool in_error() const;
+  bool extended() const;  // is connected, and uses selective repeat
 
   // Copies the request; nothing is changed unless kOk. Doorbell tells the engine of everything
   // posted since the last one; PostSend rings it by itself unless `more` follows.
@@ -417,6 +422,8 @@ class SLUICE_PUBLIC QueuePair {
   void Fail();
 
   struct Impl;
+  // For the rooms of Sluice itself.
+  Impl& impl() { return *impl_; }
 
  private:
   friend class Device;

@@ -110,6 +110,36 @@ TEST(CmConnection, AnEndNamesThePsnThatItReceivesFirst) {
   EXPECT_EQ(first.at(hosts[1].qps[0]->qpn()), hosts[1].qps[0]->initial_psn());
 }
 
+// Two subnets and a router: connection management and data go through it, to hosts that no ARP
+// question on the link finds.
+TEST(CmRouted, HostsInOtherSubnetsAreReachedByTheGateway) {
+  TwoHostsOptions o;
+  o.routed = true;
+  TwoHosts hosts(o);
+  auto listener = *Listener::Create(hosts[1].device.get(), kPort);
+  auto client =
+      *Connection::Connect(hosts[0].device.get(), hosts.MakeQp(0), "203.0.113.2", kPort, {});
+  std::unique_ptr<Connection> server;
+  ASSERT_TRUE(hosts.Run([&] {
+    client->Poll();
+    server = listener->Poll();
+    return server != nullptr;
+  }));
+  EXPECT_EQ(server->peer_address(), "198.51.100.1");
+  Pair p{std::move(listener), std::move(client), std::move(server)};
+  Establish(&hosts, &p);
+  Talk(&hosts);
+  EXPECT_GT(hosts.routed(), 10u);
+}
+
+TEST(CmRouted, WithoutARouteTheErrorSaysSo) {
+  TwoHosts hosts;
+  hosts[0].device->impl().parts.routes = *net::RouteTable::Parse("198.51.100.1/24", "", {});
+  auto c = *Connection::Connect(hosts[0].device.get(), hosts.MakeQp(0), "203.0.113.2", kPort, {});
+  EXPECT_EQ(c->Poll(), CmState::kUnreachable);
+  EXPECT_NE(c->error().message().find("no route to 203.0.113.2"), absl::string_view::npos);
+}
+
 class CmBothFamilies : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Families, CmBothFamilies, testing::Bool());
 

@@ -12,6 +12,8 @@
 #include "frames.h"
 #include "wire/headers.h"
 #include "wire/packet_value.h"
+#include "wire/path_probe.h"
+#include "wire/peer_hello.h"
 
 namespace sluice::wire {
 namespace {
@@ -109,6 +111,47 @@ TEST(ExtensionTest, AckHeaderIsAsTheDocumentSays) {
   EXPECT_FALSE(ack.echoes());
   ack.flags = 1u << 15;
   EXPECT_TRUE(ack.echoes());
+}
+
+TEST(ExtensionTest, PeerHelloIsAsTheDocumentSays) {
+  CheckTable<PeerHello>("Block `hello`", {{"magic", [](auto* h) { h->magic = ~uint64_t{0}; }},
+                                          {"version", [](auto* h) { h->version = 0xff; }},
+                                          {"flags", [](auto* h) { h->flags = 0xff; }},
+                                          {"window", [](auto* h) { h->window = 0xff; }},
+                                          {"reserved8", [](auto* h) { h->reserved8 = 0xff; }},
+                                          {"reserved32", [](auto* h) { h->reserved32 = kOnes; }}});
+}
+
+TEST(ExtensionTest, PathProbeIsAsTheDocumentSays) {
+  CheckTable<PathProbe>("Block `probe`", {{"magic", [](auto* h) { h->magic = ~uint64_t{0}; }},
+                                          {"version", [](auto* h) { h->version = 0xff; }},
+                                          {"kind", [](auto* h) { h->kind = 0xff; }},
+                                          {"mtu", [](auto* h) { h->mtu = 0xff; }},
+                                          {"reserved8", [](auto* h) { h->reserved8 = 0xff; }},
+                                          {"reserved32", [](auto* h) { h->reserved32 = kOnes; }},
+                                          {"nonce", [](auto* h) { h->nonce = ~uint64_t{0}; }}});
+  EXPECT_EQ(ProbePayload(5), 4096u + 32);
+  EXPECT_EQ(ProbePayload(5) + Deth::kSize, 4096u + kMaxExtendedDataBytes);
+}
+
+TEST(ExtensionTest, AHelloIsFoundAtTheEndOnlyAndOnlyOfOurVersion) {
+  std::vector<uint8_t> data(56, 0);
+  PeerHello found;
+  EXPECT_FALSE(PeerHello::Find(data, &found));
+  const PeerHello hello{PeerHello::kMagic, PeerHello::kVersion, PeerHello::kExtension, 14};
+  hello.Write(data.data() + 40);
+  ASSERT_TRUE(PeerHello::Find(data, &found));
+  EXPECT_EQ(found, hello);
+  // As the document has it: 53 4c 55 49 43 45 0d 0a.
+  EXPECT_EQ(std::string(data.begin() + 40, data.begin() + 48), "SLUICE\r\n");
+  for (int bit = 0; bit < 72; ++bit) {
+    std::vector<uint8_t> other = data;
+    other[40 + static_cast<size_t>(bit / 8)] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_FALSE(PeerHello::Find(other, &found)) << bit;
+  }
+  data.push_back(0);
+  EXPECT_FALSE(PeerHello::Find(data, &found));
+  EXPECT_FALSE(PeerHello::Find(std::span(data).first(15), &found));
 }
 
 TEST(ExtensionTest, SackHeaderIsAsTheDocumentSays) {
