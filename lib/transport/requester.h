@@ -68,7 +68,7 @@ class Requester {
   CompletionRing* completions() const { return completions_; }
 
   // ---- Sending.
-  SendGate Gate() const;
+  SendGate Gate() const { return HasWork() ? GateOfWork() : SendGate::kNoWork; }
   // Takes the next packet out; only with Gate() == kOpen. dest_qpn and pkey are left to the caller.
   void Next(Context& ctx, OutgoingPacket* out);
   // After a burst of Next calls that ended in `frame_bytes` for the last packet: records the stamp
@@ -111,7 +111,12 @@ class Requester {
   bool OnAtomicResponse(Context& ctx, const wire::FrameView& view);
   bool OnTimers(Context& ctx);
   // The earliest of retransmission and RNR timer.
-  std::optional<Time> Deadline() const;
+  std::optional<Time> Deadline() const {
+    if (rnr_waiting_) [[unlikely]]
+      return rnr_until_;
+    if (!outstanding() || config_.ack_timeout.ps() == 0) return std::nullopt;
+    return progress_ + config_.ack_timeout;
+  }
 
   // Acknowledged requests wait for room in the completion ring.
   bool HoldsCompletions() const { return queue_->head() != acked_; }
@@ -130,6 +135,7 @@ class Requester {
   static uint32_t PacketsFrom(Psn first, Psn psn) {
     return (psn.value() - first.value()) & Psn::kMask;
   }
+  SendGate GateOfWork() const;
   void StartWork(SendWork* work);
   // Inlined where acknowledgements come by the million; AdvanceTo is the same for the other
   // callers.
@@ -193,6 +199,7 @@ class Requester {
   Psn una_;                  // oldest unacknowledged
   Psn next_;                 // to be sent next
   Psn max_;                  // one past the highest ever sent
+  Psn narrow_at_;            // una_ when a router reported a narrow path
   uint64_t una_offset_ = 0;  // stream offsets of una_ and next_
   uint64_t next_offset_ = 0;
   uint64_t stream_end_ = 0;  // of the last started request
@@ -214,9 +221,8 @@ class Requester {
   Status failure_ = Status::kFlushed;  // of the next request that Flush completes
   uint8_t retries_left_ = 0;
   uint8_t rnr_left_ = 0;
-  uint16_t since_ack_request_ = 0;
   bool narrow_ = false;  // OnNarrowPath, while una_ was narrow_at_
-  Psn narrow_at_;
+  uint16_t since_ack_request_ = 0;
   ReadWindow reads_;
 
   // The burst under way, for its record.
