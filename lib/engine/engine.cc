@@ -31,6 +31,7 @@ Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable
       framer_(port->capabilities(), config.icrc),
       records_(config.record_blocks),
       responses_(config.response_blocks),
+      peers_(config.peers),
       table_(config.seed, config.max_queue_pairs),
       wheel_(config.start),
       last_poll_(config.start),
@@ -185,6 +186,7 @@ void Engine::Destroy(QueuePair* qp) {
   Context ctx = MakeContext(last_poll_);
   Unlist(qp);
   qp->Fail(ctx);
+  CloseAccount(qp);
   table_.Destroy(qp);
 }
 

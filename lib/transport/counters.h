@@ -56,6 +56,10 @@ enum class Count : uint8_t {
   kSpuriousRetransmissions,
   kTailProbes,
   kScoreboardPoolEmpty,
+  kGhostEchoes,
+  kPeerQueuePairsRefused,
+  kPeerReadsPutOff,
+  kPeerReplaysWithheld,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -145,6 +149,18 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"scoreboard_pool_empty_total", "events",
      "Packets dropped or held back because no scoreboard block was free",
+     telemetry::Kind::kCounter},
+    {"ghost_echoes_total", "packets",
+     "Acknowledgements of the extension that echo or list what is not outstanding",
+     telemetry::Kind::kCounter},
+    {"peer_queue_pairs_refused_total", "events",
+     "Connections refused because their peer has as many queue pairs as one may",
+     telemetry::Kind::kCounter},
+    {"peer_reads_put_off_total", "requests",
+     "READ requests put off because their peer is owed as many bytes as one may be",
+     telemetry::Kind::kCounter},
+    {"peer_replays_withheld_total", "requests",
+     "Duplicate READ and atomic requests beyond what one peer is answered again",
      telemetry::Kind::kCounter},
 }};
 

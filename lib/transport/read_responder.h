@@ -18,6 +18,7 @@
 #include "cc/controller.h"
 #include "transport/context.h"
 #include "transport/outgoing_packet.h"
+#include "transport/peer_account.h"
 #include "transport/request_check.h"
 #include "transport/response_pool.h"
 #include "wire/frame_view.h"
@@ -91,6 +92,7 @@ class ReadResponder {
 
  private:
   bool Borrow(Context& ctx);
+  PeerAccount* account() const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);
