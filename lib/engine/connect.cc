@@ -158,9 +158,8 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
   const QpState from = qp->state();
   switch (to) {
     case QpState::kReset: {
-      transport::Context ctx = MakeContext(last_poll_);
       Unlist(qp);
-      qp->Reset(ctx);
+      qp->Reset(ctx_);
       CloseAccount(qp);
       return absl::OkStatus();
     }
