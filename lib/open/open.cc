@@ -85,6 +85,7 @@ std::unique_ptr<verbs::Device> Assemble(const OpenOptions& o, Machine* machine,
   (void)verbs::SetAddressing({o.address, o.gateway, o.routes}, &parts);  // Check has seen it
   parts.engine.seed = Seed(o);
   parts.engine.max_queue_pairs = o.max_queue_pairs;
+  parts.engine.peers.queue_pairs = o.max_queue_pairs_per_peer;
   parts.engine.icrc = o.icrc;
   parts.engine.stall = Duration::Microseconds(100);  // a loop that was away longer was preempted
   parts.engine.start = machine->clock->Now();

@@ -59,6 +59,10 @@ enum class Count : uint8_t {
   kWindowBinds,
   kPathReports,
   kPathReportsIgnored,
+  kGhostEchoes,
+  kPeerQueuePairsRefused,
+  kPeerReadsPutOff,
+  kPeerReplaysWithheld,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -154,6 +158,18 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      "Reports of routers that a packet under way does not fit its path", telemetry::Kind::kCounter},
     {"path_mtu_reports_ignored_total", "events",
      "Such reports that show no packet under way, contradict themselves, or come too often",
+     telemetry::Kind::kCounter},
+    {"ghost_echoes_total", "packets",
+     "Acknowledgements of the extension that echo or list what is not outstanding",
+     telemetry::Kind::kCounter},
+    {"peer_queue_pairs_refused_total", "events",
+     "Connections refused because their peer has as many queue pairs as one may",
+     telemetry::Kind::kCounter},
+    {"peer_reads_put_off_total", "requests",
+     "READ requests put off because their peer is owed as many bytes as one may be",
+     telemetry::Kind::kCounter},
+    {"peer_replays_withheld_total", "requests",
+     "Duplicate READ and atomic requests beyond what one peer is answered again",
      telemetry::Kind::kCounter},
 }};
 

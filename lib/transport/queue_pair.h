@@ -19,6 +19,7 @@
 #include "port/packet.h"
 #include "transport/cnp_gate.h"
 #include "transport/context.h"
+#include "transport/peer_account.h"
 #include "transport/qp_states.h"
 #include "transport/queues.h"
 #include "transport/read_responder.h"
@@ -221,8 +222,9 @@ class QueuePair {
   QueuePair* next_doorbell = nullptr;
   QueuePair* next_answer = nullptr;
   bool in_answer_list = false;
-  QueuePair* next_unsettled = nullptr;
   bool in_unsettled_list = false;
+  QueuePair* next_unsettled = nullptr;
+  PeerAccount* peer_account = nullptr;  // null: nobody counts
 
  private:
   std::optional<Time> PlainDeadline() const {

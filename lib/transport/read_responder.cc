@@ -5,6 +5,7 @@
 #include "base/checks.h"
 #include "memory/window_table.h"
 #include "transport/atomic_operation.h"
+#include "transport/queue_pair.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -33,6 +34,8 @@ void WriteAeth(uint8_t syndrome, uint32_t msn, Extension* out) {
 
 }  // namespace
 
+PeerAccount* ReadResponder::account() const { return owner_->peer_account; }
+
 bool ReadResponder::Borrow(Context& ctx) {
   if (block_ != nullptr) return true;
   block_ = ctx.responses->Borrow();
@@ -40,6 +43,7 @@ bool ReadResponder::Borrow(Context& ctx) {
     ctx.counters.Add(Count::kResponsePoolEmpty);
     return false;
   }
+  block_->queue.SetAccount(account());
   block_->flow.owner = owner_;
   block_->flow.responds = true;
   block_->flow.timer.order = first_flow_->timer.order | kSecondFlow;
@@ -101,6 +105,10 @@ ResponseJob ReadResponder::ReadJob(const wire::FrameView& view, uint32_t msn) co
 RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn) {
   const RequestCheck check = CheckRead(ctx, view.reth());
   if (check.drop != RxDrop::kNone) return check;
+  if (account() != nullptr && !account()->MayOwe(view.reth().length)) {
+    ctx.counters.Add(Count::kPeerReadsPutOff);
+    return {RxDrop::kNotReady, {}};
+  }
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
   if (!block_->queue.Append(ReadJob(view, msn), config_.resources)) return Full();
   ctx.counters.Add(Count::kReadRequests);
@@ -148,6 +156,10 @@ bool ReadResponder::AcceptDuplicate(Context& ctx, const wire::FrameView& view, P
     if (Enabled(Check::kDuplicateRange) && PacketsOf(view) > behind) return false;
     if (CheckRead(ctx, view.reth()).drop != RxDrop::kNone) return false;
     job = ReadJob(view, msn);
+  }
+  if (account() != nullptr && !account()->MayReplay(ctx.now)) {
+    ctx.counters.Add(Count::kPeerReplaysWithheld);
+    return false;
   }
   job.duplicate = true;
   return block_->queue.Insert(job, config_.resources);

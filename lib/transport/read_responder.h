@@ -18,6 +18,7 @@
 #include "cc/controller.h"
 #include "transport/context.h"
 #include "transport/outgoing_packet.h"
+#include "transport/peer_account.h"
 #include "transport/request_check.h"
 #include "transport/response_pool.h"
 #include "wire/frame_view.h"
@@ -94,6 +95,7 @@ class ReadResponder {
   bool Borrow(Context& ctx);
   memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
                             memory::Access access) const;
+  PeerAccount* account() const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);

@@ -16,6 +16,8 @@ namespace {
 // The window is divided over the depth, so that an opening of one packet does not cost a request,
 // of which only `depth` may be out; this share of the depth is in use with a full window.
 constexpr uint32_t kDepthShare = 2;
+// So many retransmission timers may an old stream of responses hold the timer up after a rewind.
+constexpr int64_t kStreamPatience = 64;
 
 // The request's segments as the memory that they are for a READ: verbs checked the right to write.
 struct Target {
@@ -146,8 +148,13 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
         view.psn <= newest_response_ && view.psn - missing <= (newest_response_ - missing) / 2 + 1;
     newest_response_ = view.psn;
     if (!anew) {
-      // Alive, and bound to answer the new request behind the old one: not a time to give up.
-      progress_ = ctx.now;
+      // Alive, and bound to answer the new request behind the old one: not a time to give up. But a
+      // peer that never does must spend the retries too: without end it would hold the queue pair
+      // up for as long as it likes.
+      if (!Enabled(Check::kStreamPatience) ||
+          ctx.now - rewound_at_ < config_.ack_timeout * kStreamPatience) {
+        progress_ = ctx.now;
+      }
       return true;
     }
     if (ctx.now - rewound_at_ < AckPatience() / 2) return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/checks.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -81,15 +82,17 @@ SrReceiver::Verdict SrReceiver::Place(Context& ctx, const wire::FrameView& view,
   const uint32_t offset = p.index * config_.mtu;
   const ReceiveWork* work = FindReceive(p.receive);
   const bool takes = IsSend(p.op) || HasImm(p.op);
-  if (takes && work == nullptr) return {RxDrop::kNotReady, {}};
+  if (Enabled(Check::kXtReceiverReady) && takes && work == nullptr) return {RxDrop::kNotReady, {}};
   if (IsSend(p.op)) {
-    if (p.length > work->length) {
+    if (Enabled(Check::kXtReceiveLength) && p.length > work->length) {
       return {RxDrop::kInvalidRequest, wire::NakCode::kRemoteOperationalError};
     }
     payload.CopyTo({work->segments, work->segment_count}, offset);
     return {};
   }
-  if ((config_.access & memory::kRemoteWrite) == 0) return {RxDrop::kInvalidRequest, {}};
+  if (Enabled(Check::kXtWriteEnabled) && (config_.access & memory::kRemoteWrite) == 0) {
+    return {RxDrop::kInvalidRequest, {}};
+  }
   const wire::ExtendedTarget target = view.extended_target();
   // The whole range as RC judges it with the first packet, and the part that is written now.
   const memory::Resolution whole = ctx.regions.Resolve(target.rkey, config_.pd, target.va,
@@ -97,7 +100,8 @@ SrReceiver::Verdict SrReceiver::Place(Context& ctx, const wire::FrameView& view,
   const memory::Resolution part =
       ctx.regions.Resolve(target.rkey, config_.pd, target.va + offset, Bytes(view.payload_length),
                           memory::kRemoteWrite);
-  if (whole.fault != memory::Fault::kNone || part.fault != memory::Fault::kNone) {
+  if ((Enabled(Check::kXtWriteRange) && whole.fault != memory::Fault::kNone) ||
+      part.fault != memory::Fault::kNone) {
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
   const MutableSegment run{part.address, view.payload_length};
@@ -224,7 +228,11 @@ void SrReceiver::OnDuplicate(Context& ctx, uint64_t sequence, const wire::Extend
   ctx.counters.Add(Count::kDuplicateRequests);
   ctx.drops.Add(RxDrop::kDuplicate);
   ++pending_.duplicates;
-  ack_pending_ = true;
+  if (!Enabled(Check::kXtDuplicateRate) || duplicate_rate_.Take(ctx.now)) {
+    ack_pending_ = true;
+  } else {
+    ctx.counters.Add(Count::kDuplicatesWithheld);
+  }
   NoteEcho(ctx, PsnOf(sequence), data);
   if (sequence != expected_) return;
   // It arrived before and waits for room in the completion queue: not ready, as if it came now.
@@ -261,8 +269,11 @@ bool SrReceiver::Reject(Context& ctx, Verdict check, uint64_t sequence,
 
 // The expected packet must be what its turn asks for, and find room for its completion.
 SrReceiver::Verdict SrReceiver::JudgeTurn(const ReceivedPacket& p) const {
-  if (!InTurn(p)) return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
-  if (p.last && TakesReceive(p.op) && completions_->FreeSlots() == 0) {
+  if (Enabled(Check::kXtTurn) && !InTurn(p)) {
+    return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  }
+  if (Enabled(Check::kXtCompletionRoom) && p.last && TakesReceive(p.op) &&
+      completions_->FreeSlots() == 0) {
     return {RxDrop::kCompletionFull, {}};
   }
   return {};
@@ -270,19 +281,25 @@ SrReceiver::Verdict SrReceiver::JudgeTurn(const ReceivedPacket& p) const {
 
 bool SrReceiver::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   const ReceivedPayload payload(packet, view);
-  const bool check = ctx.check_icrc && packet.rx.icrc == port::IcrcState::kUnknown;
+  const bool check = Enabled(Check::kXtIcrc) && ctx.check_icrc &&
+                     packet.rx.icrc == port::IcrcState::kUnknown;
   if (packet.rx.icrc == port::IcrcState::kBad || !payload.whole() ||
       (check && !payload.IcrcMatches())) {
     ctx.drops.Add(RxDrop::kIcrc);
     return true;
   }
   const uint64_t sequence = SequenceNear(expected_, view.psn);
-  if (sequence >= expected_ + window_) {
+  if (Enabled(Check::kXtWindow) && sequence >= expected_ + window_) {
     ctx.drops.Add(RxDrop::kOutOfSequence);
     return true;
   }
+  // What lies further back was acknowledged before the sender could send what came since.
+  if (Enabled(Check::kXtBehind) && sequence + window_ < expected_) {
+    ctx.drops.Add(RxDrop::kPsnWindow);
+    return true;
+  }
   const wire::ExtendedData data = view.extended_data();
-  const bool duplicate = Received(sequence);
+  const bool duplicate = Enabled(Check::kXtDuplicate) && Received(sequence);
   ack_pending_ |= TellReceiverHalf(ctx, view, packet, !duplicate);
   if (duplicate) {
     OnDuplicate(ctx, sequence, data);
@@ -290,9 +307,10 @@ bool SrReceiver::OnRequest(Context& ctx, const wire::FrameView& view, const port
   }
   ReceivedPacket p;
   Verdict verdict = Describe(view, &p);
+  if (!Enabled(Check::kXtHeader)) verdict = {};
   if (verdict.drop == RxDrop::kNone && sequence == expected_) verdict = JudgeTurn(p);
   if (verdict.drop == RxDrop::kNone && sequence != expected_ &&
-      blocks_.Ensure(sequence) == nullptr) {
+      blocks_.Ensure(sequence) == nullptr && Enabled(Check::kXtBlocks)) {
     ctx.counters.Add(Count::kScoreboardPoolEmpty);
     ctx.drops.Add(RxDrop::kOutOfSequence);
     return true;

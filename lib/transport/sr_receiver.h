@@ -19,6 +19,7 @@
 #include "transport/context.h"
 #include "transport/payload.h"
 #include "transport/queues.h"
+#include "transport/rate_limit.h"
 #include "transport/responder.h"
 #include "transport/sr_scoreboard.h"
 #include "wire/frame_view.h"
@@ -115,6 +116,7 @@ class SrReceiver {
   uint64_t news_low_ = 0, news_high_ = 0;
   uint64_t sweep_ = 0;  // where the next block in turn begins
   uint32_t acks_ = 0;
+  RateLimit<10, 32> duplicate_rate_;  // of acknowledgements that only a duplicate asks for
   // What the next acknowledgement echoes, and the running counts.
   wire::ExtendedAck pending_;
   SrAnswer answer_;

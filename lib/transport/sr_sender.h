@@ -77,6 +77,7 @@ class SrSender {
   struct Gain {
     uint64_t bytes = 0;
     uint32_t packets = 0;
+    uint32_t ghosts = 0;  // of the block: what was never sent
   };
 
   void StartWork(SendWork* work);

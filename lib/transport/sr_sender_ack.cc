@@ -1,6 +1,7 @@
 // The way in: acknowledgements, loss by time, probes and timers, and what they complete.
 #include <algorithm>
 
+#include "base/checks.h"
 #include "transport/send_completion.h"
 #include "transport/sr_sender.h"
 
@@ -89,7 +90,11 @@ void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
       const uint64_t s = first + 64 * w + static_cast<uint64_t>(__builtin_ctzll(left));
       left &= left - 1;
       // Only what is outstanding counts.
-      if (s >= una_ && s < next_) Deliver(now, s, blocks_.Find(s), gain);
+      if (!Enabled(Check::kXtBlockOutstanding) || (s >= una_ && s < next_)) {
+        Deliver(now, s, blocks_.Find(s), gain);
+      } else if (s >= next_) {
+        ++gain->ghosts;
+      }
     }
   }
 }
@@ -97,7 +102,11 @@ void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
 void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
   if (!ack.echoes()) return;
   const uint64_t sequence = SequenceNear(una_, ack.psn);
-  if (sequence >= next_ || sequence + config_.window < una_) return;
+  if (Enabled(Check::kXtEchoOutstanding) &&
+      (sequence >= next_ || sequence + config_.window < una_)) {
+    ctx.counters.Add(Count::kGhostEchoes);
+    return;
+  }
   Duration rtt = wire::Stamp::Of(ctx.now) - ack.sent;
   if (sequence >= una_) {
     const SendBlock& block = *blocks_.Find(sequence);
@@ -169,12 +178,13 @@ void SrSender::OnProgress(Time now) {
 
 bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
-  if (!aeth.IsAck() && !aeth.IsRnr() && !aeth.IsNak()) {
+  if (Enabled(Check::kXtSyndrome) && !aeth.IsAck() && !aeth.IsRnr() && !aeth.IsNak()) {
     ctx.drops.Add(RxDrop::kUnsupported);
     return true;
   }
   const uint64_t through = SequenceNear(una_, answer.psn);
-  if (through >= next_ || through + config_.window < una_) {
+  if (Enabled(Check::kXtAckOutstanding) &&
+      (through >= next_ || through + config_.window < una_)) {
     ctx.counters.Add(Count::kGhostAcks);
     ctx.drops.Add(RxDrop::kPsn);
     return true;
@@ -189,6 +199,7 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
     OnProgress(ctx.now);
     PassWorks();
   }
+  if (gain.ghosts > 0) ctx.counters.Add(Count::kGhostEchoes);
   delivered_ += gain.bytes;
   if (gain.packets > 0) OnProgress(ctx.now);
   signal.sample.acked = Bytes(static_cast<int64_t>(gain.bytes));
@@ -262,7 +273,7 @@ void SrSender::ReportLosses(Context& ctx, cc::LossKind kind) {
 }
 
 bool SrSender::SpendRetry(Context& ctx) {
-  if (retries_left_ == 0) {
+  if (Enabled(Check::kXtRetryBudget) && retries_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRetryExceeded);
   }
@@ -276,7 +287,10 @@ bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
   SendBlock* block = blocks_.Find(una_);
   const uint64_t mask = MaskOf(una_);
   // An answer to an earlier copy than the last one, or to one that was given up already.
-  if (block->attempt[BitOf(una_)] != ack.attempt || (block->lost & mask) != 0) return true;
+  if (Enabled(Check::kXtNotReadyCurrent) &&
+      (block->attempt[BitOf(una_)] != ack.attempt || (block->lost & mask) != 0)) {
+    return true;
+  }
   if (rnr_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRnrRetryExceeded);
