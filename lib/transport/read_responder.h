@@ -82,6 +82,8 @@ class ReadResponder {
   void Clear() {
     if (block_ != nullptr) block_->queue.Clear();
   }
+  // The second send flow, borrowed if there is none yet; false, and counted, when the pool is empty.
+  bool Borrow(Context& ctx);
   // The block to hand back to the pool, or null.
   ResponseBlock* Detach() {
     ResponseBlock* b = block_;
@@ -90,7 +92,6 @@ class ReadResponder {
   }
 
  private:
-  bool Borrow(Context& ctx);
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);

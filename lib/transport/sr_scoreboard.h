@@ -38,13 +38,14 @@ struct SendBlock {
   uint64_t lost = 0;  // waits to be sent again; not in flight
   uint64_t resent = 0;
   uint64_t app_limited = 0;  // nothing more was waiting when it was sent
+  uint64_t probed = 0;       // was sent again to ask, not for lost
   std::array<Time, kBlockPackets> sent;
   std::array<uint32_t, kBlockPackets> delivered_before;  // low bits of the bytes delivered then
   std::array<uint16_t, kBlockPackets> length;
   std::array<uint8_t, kBlockPackets> attempt;
   SendBlock* next_free = nullptr;
 
-  void Clear() { delivered = lost = resent = app_limited = 0; }
+  void Clear() { delivered = lost = resent = app_limited = probed = 0; }
 };
 
 // What a data packet said that matters once its turn comes.
@@ -52,8 +53,8 @@ struct ReceivedPacket {
   uint32_t message = 0;
   uint32_t index = 0;   // of the packet in its message
   uint32_t length = 0;  // of the message
-  uint32_t receive = 0;
-  uint32_t imm = 0;
+  uint32_t receive = 0;  // or the number of a READ or an atomic
+  uint32_t imm = 0;      // or the key to be invalidated
   Op op = Op::kSend;  // with immediate on the last packet only
   bool last = false;
   bool solicited = false;

@@ -165,7 +165,6 @@ enum class PostResult : uint8_t {
   kTooManySegments,
   kNotConnected,
   kInvalidRequest,  // fields that contradict the opcode, or an opcode without the depth for it
-  kNotExtended,     // an opcode that the extension does not have, on a queue pair that uses it
 };
 SLUICE_PUBLIC const char* NameOf(PostResult result);
 
@@ -267,8 +266,7 @@ struct QueuePairOptions {
 
 // How a queue pair repeats what the network lost. kBase is RoCEv2 as everybody speaks it:
 // go-back-N. kExtended is selective repeat on opcodes of our own (docs/wire-formats.md): for peers
-// that said that they do the same, with the same tracking window. It serves SEND and WRITE, with or
-// without immediate; posts of anything else are refused (PostResult::kNotExtended).
+// that said that they do the same, with the same tracking window.
 enum class Reliability : uint8_t { kBase, kExtended };
 
 // How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
