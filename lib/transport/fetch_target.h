@@ -15,8 +15,7 @@ namespace sluice::transport {
 
 // The request's segments as the memory that they are.
 struct FetchTarget {
-  explicit FetchTarget(const SendWork& work)
-      : count(std::min<size_t>(work.segment_count, kMost)) {
+  explicit FetchTarget(const SendWork& work) : count(std::min<size_t>(work.segment_count, kMost)) {
     for (size_t i = 0; i < count; ++i) {
       runs[i] = {const_cast<uint8_t*>(work.segments[i].data), work.segments[i].length};
     }

@@ -100,8 +100,7 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
-  const bool responses =
-      reads_.Active(ctx.now) || (sr_ != nullptr && sr_->responder.owes());
+  const bool responses = reads_.Active(ctx.now) || (sr_ != nullptr && sr_->responder.owes());
   const bool outstanding = sr_ == nullptr ? requester_.outstanding() : sr_->sender.outstanding();
   if (Enabled(Check::kCnpOutstanding) && !outstanding && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);

@@ -150,7 +150,8 @@ class QueuePair {
   // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
   // before the first one was asked for. EndResponses closes a run of them.
   bool HasResponse() {
-    return Receives(state()) && (reads_.pending() || (sr_ != nullptr && sr_->responder.HasPacket()));
+    return Receives(state()) &&
+           (reads_.pending() || (sr_ != nullptr && sr_->responder.HasPacket()));
   }
   void WriteResponse(Context& ctx, port::Packet* packet);
   void EndResponses(Context& ctx) {
@@ -166,9 +167,7 @@ class QueuePair {
   // Selective repeat.
   bool extended() const { return sr_ != nullptr; }
 
-  bool HasAnswer() const {
-    return sr_ == nullptr ? responder_.HasAnswer() : sr_->HasAnswer();
-  }
+  bool HasAnswer() const { return sr_ == nullptr ? responder_.HasAnswer() : sr_->HasAnswer(); }
   // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below; another one
   // may be due after it.
   Answer TakeAnswer(Context& ctx) {

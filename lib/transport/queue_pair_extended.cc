@@ -29,7 +29,8 @@ void QueuePair::StartExtendedSending(const Connection& c) {
                      &sr_->pools->receive);
   RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
   base.pd = pd_;
-  sr_->sender.Start({base, sr_->window, &sr_->fetches}, &flow_, &sr_->pools->send);
+  sr_->sender.Start({base, sr_->window, &sr_->fetches}, &sr_->pools->send);
+  sr_->sender.SetFlow(&flow_);
 }
 
 void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {

@@ -82,7 +82,8 @@ class ReadResponder {
   void Clear() {
     if (block_ != nullptr) block_->queue.Clear();
   }
-  // The second send flow, borrowed if there is none yet; false, and counted, when the pool is empty.
+  // The second send flow, borrowed if there is none yet; false, and counted, when the pool is
+  // empty.
   bool Borrow(Context& ctx);
   // The block to hand back to the pool, or null.
   ResponseBlock* Detach() {

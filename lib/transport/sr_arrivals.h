@@ -2,8 +2,8 @@
 // (docs/wire-formats.md, "Receiver"): the scoreboard of a receiving end, the echo, the running
 // counts, and the choice of the block of an XT_SACK. What a packet means is its owner's business.
 //
-// What arrived out of order is noted in blocks from the engine's pool (sr_scoreboard.h). Answers are
-// flags: the engine asks once per poll. One thread: the core that owns the queue pair.
+// What arrived out of order is noted in blocks from the engine's pool (sr_scoreboard.h). Answers
+// are flags: the engine asks once per poll. One thread: the core that owns the queue pair.
 #ifndef SLUICE_TRANSPORT_SR_ARRIVALS_H_
 #define SLUICE_TRANSPORT_SR_ARRIVALS_H_
 

@@ -1,6 +1,6 @@
 // SrFetches: the READs and atomics of a requester that agreed to the extension, and the stream of
-// their responses (docs/wire-formats.md, "Responses"): which are outstanding, where what comes goes,
-// and what is acknowledged of it.
+// their responses (docs/wire-formats.md, "Responses"): which are outstanding, where what comes
+// goes, and what is acknowledged of it.
 //
 // Every response packet is placed when it comes; requests are answered in order, and completed in
 // order by the sender. One thread: the core that owns the queue pair.
@@ -68,7 +68,7 @@ class SrFetches {
   uint32_t depth_ = 0;
   uint32_t begun_ = 0;
   uint32_t completed_ = 0;
-  uint64_t next_first_ = 0;  // sequence of the first packet of the next response
+  uint64_t next_first_ = 0;               // sequence of the first packet of the next response
   std::array<Entry, kMaxDepth> entries_;  // by number
   SrArrivals in_;
 };

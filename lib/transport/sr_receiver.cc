@@ -35,11 +35,7 @@ Op OpOf(wire::Opcode opcode) {
 
 SrReceiver::SrReceiver(ReceiveQueue* queue, SharedReceiveQueue* shared, CompletionRing* completions,
                        SrResponder* responder, uint32_t qpn)
-    : queue_(queue),
-      shared_(shared),
-      completions_(completions),
-      responder_(responder),
-      qpn_(qpn) {
+    : queue_(queue), shared_(shared), completions_(completions), responder_(responder), qpn_(qpn) {
   if (shared_ == nullptr) return;
   bound_ = std::make_unique<ReceiveQueue>(kMostBound, shared_->max_segments());
   queue_ = bound_.get();

@@ -7,7 +7,8 @@
 // counted. READs, atomics, invalidation, immediates and completions wait for their turn.
 //
 // Of a shared receive queue receives are bound in the order of their numbers, all up to that of the
-// packet at hand; at most kMostBound are bound ahead. One thread: the core that owns the queue pair.
+// packet at hand; at most kMostBound are bound ahead. One thread: the core that owns the queue
+// pair.
 #ifndef SLUICE_TRANSPORT_SR_RECEIVER_H_
 #define SLUICE_TRANSPORT_SR_RECEIVER_H_
 

@@ -20,7 +20,8 @@ SrVerdict SrResponder::Judge(const Context& ctx, const FetchRequest& r, uint8_t*
   if (config_.resources == 0) return invalid;
   const bool atomic = IsAtomic(r.op);
   if (atomic && (r.length != kAtomicBytes || !AtomicallyAligned(r.va))) return invalid;
-  if (r.length > kMostFetch || r.length / config_.sender.base.mtu >= kMostResponsePsns) return invalid;
+  if (r.length > kMostFetch || r.length / config_.sender.base.mtu >= kMostResponsePsns)
+    return invalid;
   // What the requester says to have must be something that was sent to it.
   const uint32_t done = static_cast<uint32_t>(sender_.done_works());
   const uint32_t sent = static_cast<uint32_t>(sender_.sent_works());
@@ -41,7 +42,7 @@ SrVerdict SrResponder::Execute(Context& ctx, const FetchRequest& r) {
   const SrVerdict verdict = Judge(ctx, r, &address);
   if (verdict.drop != RxDrop::kNone) return verdict;
   if (!reads_->Borrow(ctx)) return {RxDrop::kNotReady, {}};
-  if (!sender_.started()) sender_.Start(config_.sender, reads_->flow(), pool_);
+  sender_.SetFlow(reads_->flow());
   const uint32_t done = static_cast<uint32_t>(sender_.done_works());
   const auto completed = static_cast<int32_t>(r.completed - done);
   if (completed > 0) {
@@ -95,8 +96,13 @@ SrResponder::Packet SrResponder::Next(Context& ctx, OutgoingPacket* out, Segment
 
 void SrResponder::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
-  if (!aeth.IsAck() || !sender_.started()) {
-    ctx.drops.Add(aeth.IsAck() ? RxDrop::kPsn : RxDrop::kUnsupported);
+  if (!aeth.IsAck()) {
+    ctx.drops.Add(RxDrop::kUnsupported);
+    return;
+  }
+  if (!sender_.started()) {
+    ctx.counters.Add(Count::kGhostAcks);
+    ctx.drops.Add(RxDrop::kPsn);
     return;
   }
   sender_.OnAcknowledge(ctx, answer);

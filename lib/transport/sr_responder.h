@@ -1,6 +1,6 @@
 // SrResponder: what a responder that agreed to the extension owes to READs and atomics
-// (docs/wire-formats.md, "Responses"): requests are executed once, in their turn, and their responses
-// are a stream of their own, acknowledged and selectively repeated like requests.
+// (docs/wire-formats.md, "Responses"): requests are executed once, in their turn, and their
+// responses are a stream of their own, acknowledged and selectively repeated like requests.
 //
 // An atomic is executed when its request is taken, and its result kept until the requester has it,
 // so a duplicate of either meets no second execution. READ responses look their memory up packet by
@@ -46,7 +46,7 @@ class SrResponder {
 
   void Start(const SrResponderConfig& config, BlockPool<SendBlock>* pool) {
     config_ = config;
-    pool_ = pool;
+    sender_.Start(config.sender, pool);
   }
   // How many requests were executed, modulo 2^32: the number of the next one.
   uint32_t executed() const { return static_cast<uint32_t>(queue_.tail()); }
@@ -86,7 +86,6 @@ class SrResponder {
   SendQueue queue_;  // what was asked for
   SrSender sender_;
   SrResponderConfig config_;
-  BlockPool<SendBlock>* pool_ = nullptr;
   std::optional<uint64_t> gone_;  // the lowest sequence whose memory could not be read
 };
 

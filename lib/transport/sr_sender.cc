@@ -21,10 +21,14 @@ struct OpcodePair {
   Opcode last, other;
 };
 constexpr OpcodePair kXtOpcodes[] = {
-    {Opcode::kXtSend, Opcode::kXtSend},           {Opcode::kXtSendImm, Opcode::kXtSend},
-    {Opcode::kXtWrite, Opcode::kXtWrite},         {Opcode::kXtWriteImm, Opcode::kXtWrite},
-    {Opcode::kXtRead, {}},                        {Opcode::kXtFetchAdd, {}},
-    {Opcode::kXtCompareSwap, {}},                 {Opcode::kXtSendInvalidate, Opcode::kXtSend},
+    {Opcode::kXtSend, Opcode::kXtSend},
+    {Opcode::kXtSendImm, Opcode::kXtSend},
+    {Opcode::kXtWrite, Opcode::kXtWrite},
+    {Opcode::kXtWriteImm, Opcode::kXtWrite},
+    {Opcode::kXtRead, {}},
+    {Opcode::kXtFetchAdd, {}},
+    {Opcode::kXtCompareSwap, {}},
+    {Opcode::kXtSendInvalidate, Opcode::kXtSend},
 };
 
 bool Disjoint(uint64_t a, uint32_t a_length, uint64_t b, uint32_t b_length) {
@@ -40,10 +44,10 @@ bool Conflicts(Op earlier, Op later) {
 
 }  // namespace
 
-void SrSender::Start(const SrSenderConfig& config, SendFlow* flow, BlockPool<SendBlock>* pool) {
+void SrSender::Start(const SrSenderConfig& config, BlockPool<SendBlock>* pool) {
   config_ = config;
-  flow_ = flow;
-  blocks_.Start(pool, config.window);
+  // Responses must not wait for requests, which may wait for them at the other end.
+  blocks_.Start(pool, config.window, config.fetches == nullptr);
   // One round of PSNs up, so that sequences before the first one exist.
   una_ = next_ = uint64_t{config.base.first_psn.value()} + Psn::kMask + 1;
   counted_ = acked_ = passed_ = current_ = started_ = queue_->head();

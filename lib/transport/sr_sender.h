@@ -52,8 +52,9 @@ class SrSender {
   explicit SrSender(SendQueue* queue, CompletionRing* completions = nullptr, uint32_t qpn = 0)
       : queue_(queue), completions_(completions), qpn_(qpn) {}
 
-  void Start(const SrSenderConfig& config, SendFlow* flow, BlockPool<SendBlock>* pool);
-
+  // Set-up; nothing may be sent before there is a flow.
+  void Start(const SrSenderConfig& config, BlockPool<SendBlock>* pool);
+  void SetFlow(SendFlow* flow) { flow_ = flow; }
   bool started() const { return flow_ != nullptr; }
 
   // ---- Sending. As in Requester.
@@ -84,8 +85,8 @@ class SrSender {
   bool OnAcknowledge(Context& ctx, const SrAcknowledge& answer);
   // The requests before that position are known to have arrived; all of them were sent.
   void OnWorksDelivered(Context& ctx, uint64_t position);
-  // The peer was heard: a stream that fell silent is sent again from what is not acknowledged. False
-  // while the pool is empty.
+  // The peer was heard: a stream that fell silent is sent again from what is not acknowledged.
+  // False while the pool is empty.
   bool Wake(Time now);
   // Something arrived for the fetches.
   void OnFetched(Context& ctx);
@@ -116,8 +117,7 @@ class SrSender {
   uint64_t FindLost() const;
   void TakeLost(uint64_t sequence);
   void Note(Context& ctx, uint64_t sequence, uint32_t length, bool again, uint8_t* attempt);
-  void WriteHeaders(Context& ctx, const SendWork& work, const Upcoming& next,
-                    OutgoingPacket* out);
+  void WriteHeaders(Context& ctx, const SendWork& work, const Upcoming& next, OutgoingPacket* out);
   uint8_t* WriteRequest(const SendWork& work, bool last, uint8_t* at) const;
   // Payload that its packets carry: of a request that fetches, and of an atomic's response, none.
   uint32_t PayloadOf(const SendWork& work) const {
@@ -134,7 +134,7 @@ class SrSender {
   void DeliverThrough(Time now, uint64_t sequence, Gain* gain);
   void DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain);
   void TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
-  void TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
+  void TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal);
   void PassWorks();
   void ReleaseIdle();
   void OnProgress(Time now);
@@ -167,7 +167,7 @@ class SrSender {
   uint64_t lost_from_ = 0;  // none of them before this one
   // Queue positions: requests before it are acknowledged and have what they fetch,
   uint64_t acked_ = 0;
-  uint64_t passed_ = 0;  // are acknowledged,
+  uint64_t passed_ = 0;   // are acknowledged,
   uint64_t current_ = 0;  // as in Requester
   uint64_t started_ = 0;
   uint32_t packet_ = 0;  // index of the next new packet within `current_`

@@ -18,7 +18,7 @@ constexpr Duration kPoolRetry = Duration::Microseconds(10);
 }  // namespace
 
 bool SrSender::Complete(const SendWork& work, Status status) {
-  if (config_.fetches == nullptr) return true;
+  if (completions_ == nullptr) return true;
   return PushSendCompletion(completions_, qpn_, work, status);
 }
 
@@ -145,7 +145,7 @@ void SrSender::OnSpurious(Context& ctx, uint64_t sequence, const SendBlock& bloc
 }
 
 // Running counts; acknowledgements may overtake each other, so only growth counts.
-void SrSender::TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
+void SrSender::TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal) {
   signal->present.Add(cc::Signal::kCeBytes);
   const auto packets = static_cast<int32_t>(ack.ce_packets - ce_packets_);
   if (packets > 0) {
@@ -168,7 +168,6 @@ void SrSender::TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal*
     credits_known_ = true;
     credit_limit_ = ack.receives;
   }
-  ctx.counters.Add(Count::kAcksReceived);
 }
 
 void SrSender::PassWorks() {
@@ -285,7 +284,8 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   if (!Wake(ctx.now)) return true;
   AckSignal signal;
   TakeEcho(ctx, answer.ack, &signal);
-  TakeCounts(ctx, answer.ack, &signal);
+  TakeCounts(answer.ack, &signal);
+  if (aeth.IsAck()) ctx.counters.Add(Count::kAcksReceived);
   Gain gain;
   if (answer.has_block) DeliverBlock(ctx.now, answer.block, &gain);
   if (through >= una_) {
@@ -483,8 +483,7 @@ bool SrSender::OnTimers(Context& ctx) {
       ctx.counters.Add(Count::kScoreboardPoolEmpty);
       last_event_ = ctx.now;
     }
-    const bool overdue =
-        Fetching() && timeout > Duration::Zero() && ctx.now >= progress_ + timeout;
+    const bool overdue = Fetching() && timeout > Duration::Zero() && ctx.now >= progress_ + timeout;
     return !overdue || ctx.hold_timers || OnFetchTimeout(ctx);
   }
   if (ctx.hold_timers) return true;

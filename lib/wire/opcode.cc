@@ -105,12 +105,11 @@ constexpr const char* kUnknownNames[8] = {"RESERVED", "RESERVED", "RD",         
 
 constexpr OpcodeTraits Expand(const Row& row) {
   const auto is = [&row](uint32_t any) { return (row.traits & any) != 0; };
-  const int extension = 8 * is(kDeth) + 16 * is(kReth) + 28 * is(kAtomicEth) + 4 * is(kAeth) +
-                        8 * is(kAtomicAckEth) + 4 * is(kIeth) + 4 * is(kImm) +
-                        16 * is(kNotification) + 24 * is(Xt(kXtData)) + 12 * is(Xt(kXtTarget)) +
-                        4 * is(Xt(kXtRequest)) + 16 * is(Xt(kXtOperands)) +
-                        8 * is(Xt(kXtOriginal)) + 40 * is(Xt(kXtAnswer)) + 36 * is(Xt(kXtBlock)) +
-                        4 * is(Xt(kXtKey));
+  const int extension =
+      8 * is(kDeth) + 16 * is(kReth) + 28 * is(kAtomicEth) + 4 * is(kAeth) + 8 * is(kAtomicAckEth) +
+      4 * is(kIeth) + 4 * is(kImm) + 16 * is(kNotification) + 24 * is(Xt(kXtData)) +
+      12 * is(Xt(kXtTarget)) + 4 * is(Xt(kXtRequest)) + 16 * is(Xt(kXtOperands)) +
+      8 * is(Xt(kXtOriginal)) + 40 * is(Xt(kXtAnswer)) + 36 * is(Xt(kXtBlock)) + 4 * is(Xt(kXtKey));
   return {.known = true,
           .service = kServices[static_cast<uint8_t>(row.opcode) >> 5],
           .first = is(kFirst),

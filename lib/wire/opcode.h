@@ -121,8 +121,8 @@ struct alignas(32) OpcodeTraits {
   // both, and of the headers only `imm` can be.
   bool extended = false;
   uint8_t extended_headers = 0;  // mask of ExtendedHeader
-  uint8_t extension_bytes = 0;  // all extension headers; of a CNP its 16 reserved bytes
-  const char* name = "";        // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
+  uint8_t extension_bytes = 0;   // all extension headers; of a CNP its 16 reserved bytes
+  const char* name = "";         // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
 
   constexpr bool starts() const { return first || only; }
   constexpr bool ends() const { return last || only; }

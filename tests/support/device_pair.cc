@@ -46,9 +46,9 @@ void DevicePair::ConnectAll(const verbs::ConnectOptions& options, uint32_t depth
   for (End& e : ends_) {
     e.cq = *e.device->CreateCompletionQueue(4 * depth);
     e.memory.resize(memory);
-    auto region = e.device->Register(e.pd.get(), e.memory.data(), memory,
-                                     verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead |
-                                         verbs::kRemoteAtomic);
+    auto region = e.device->Register(
+        e.pd.get(), e.memory.data(), memory,
+        verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic);
     ASSERT_TRUE(region.ok()) << region.status();
     e.region = std::move(*region);
     verbs::QueuePairOptions qo;

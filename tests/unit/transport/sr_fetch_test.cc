@@ -239,9 +239,9 @@ TEST_F(ExtendedFetch, ALostPeerFailsTheRequesterAlone) {
 TEST_F(ExtendedFetch, AKeyIsInvalidatedInItsTurn) {
   End& b = pair_->b();
   std::vector<uint8_t> more(4 * kMtu);
-  auto window = *b.device->Register(b.pd.get(), more.data(), more.size(),
-                                    verbs::kLocalWrite | verbs::kRemoteWrite |
-                                        verbs::kRemoteInvalidate);
+  auto window =
+      *b.device->Register(b.pd.get(), more.data(), more.size(),
+                          verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteInvalidate);
   Receive(300'000, 1000, 5);
   LoseNth(pair_->a(), Wire::kXtWrite, {0});
   verbs::SendRequest w;

@@ -75,14 +75,13 @@ void CheckTable(const std::string& heading, const Setters<Header>& setters) {
 }
 
 TEST(ExtensionTest, DataHeaderIsAsTheDocumentSays) {
-  CheckTable<ExtendedData>("Header `data`",
-                           {{"message", [](auto* h) { h->message = kOnes; }},
-                            {"offset", [](auto* h) { h->offset = kOnes; }},
-                            {"length", [](auto* h) { h->length = kOnes; }},
-                            {"receive", [](auto* h) { h->receive = kOnes; }},
-                            {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
-                            {"attempt", [](auto* h) { h->attempt = 0xff; }},
-                            {"backlog", [](auto* h) { h->backlog = 0xffffff; }}});
+  CheckTable<ExtendedData>("Header `data`", {{"message", [](auto* h) { h->message = kOnes; }},
+                                             {"offset", [](auto* h) { h->offset = kOnes; }},
+                                             {"length", [](auto* h) { h->length = kOnes; }},
+                                             {"receive", [](auto* h) { h->receive = kOnes; }},
+                                             {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
+                                             {"attempt", [](auto* h) { h->attempt = 0xff; }},
+                                             {"backlog", [](auto* h) { h->backlog = 0xffffff; }}});
 }
 
 TEST(ExtensionTest, TargetHeaderIsAsTheDocumentSays) {
@@ -143,15 +142,12 @@ TEST(ExtensionTest, SackHeaderIsAsTheDocumentSays) {
 }
 
 TEST(ExtensionTest, OpcodesAreAsTheDocumentSays) {
-  const std::map<std::string, size_t> sizes = {{"data", ExtendedData::kSize},
-                                               {"target", ExtendedTarget::kSize},
-                                               {"request", ExtendedRequest::kSize},
-                                               {"operands", ExtendedOperands::kSize},
-                                               {"original", AtomicAckEth::kSize},
-                                               {"key", Ieth::kSize},
-                                               {"immediate", ImmDt::kSize},
-                                               {"ack", ExtendedAck::kSize},
-                                               {"sack", SackBlock::kSize}};
+  const std::map<std::string, size_t> sizes = {
+      {"data", ExtendedData::kSize},       {"target", ExtendedTarget::kSize},
+      {"request", ExtendedRequest::kSize}, {"operands", ExtendedOperands::kSize},
+      {"original", AtomicAckEth::kSize},   {"key", Ieth::kSize},
+      {"immediate", ImmDt::kSize},         {"ack", ExtendedAck::kSize},
+      {"sack", SackBlock::kSize}};
   std::map<int, Cells> rows;
   for (const Cells& row : TableAfter("Packets")) rows[std::stoi(row[0], nullptr, 16)] = row;
   for (int op = 0xc0; op <= 0xff; ++op) {
