@@ -55,6 +55,21 @@ class SpscRing {
     return true;
   }
 
+  // Consumer: the oldest item where it lies, until DropFront; null when empty.
+  const T* Front() {
+    const uint64_t head = consumer_.index.load(std::memory_order_relaxed);
+    if (head == consumer_.other) {
+      consumer_.other = producer_.index.load(std::memory_order_acquire);
+      if (head == consumer_.other) return nullptr;
+    }
+    return &slots_[head & mask_];
+  }
+  // Consumer: takes the item that Front returned.
+  void DropFront() {
+    consumer_.index.store(consumer_.index.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_release);
+  }
+
   // Consumer: takes up to out.size() items; returns how many.
   size_t PopBulk(std::span<T> out) {
     const uint64_t head = consumer_.index.load(std::memory_order_relaxed);

@@ -138,9 +138,8 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
   const QpState from = qp->state();
   switch (to) {
     case QpState::kReset: {
-      transport::Context ctx = MakeContext(last_poll_);
       Unlist(qp);
-      qp->Reset(ctx);
+      qp->Reset(ctx_);
       return absl::OkStatus();
     }
     case QpState::kInit:

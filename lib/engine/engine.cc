@@ -33,6 +33,8 @@ Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable
       responses_(config.response_blocks),
       table_(config.seed, config.max_queue_pairs),
       wheel_(config.start),
+      ctx_{config.start, counters_, drops_,       feedback_, records_,
+           *regions_,    framer_,   config_.icrc, false,     &responses_},
       last_poll_(config.start),
       hold_timers_until_(config.start),
       last_sweep_(config.start) {}
@@ -46,13 +48,9 @@ Engine::~Engine() {
   port_->Release({spare_.data(), spare_count_});
 }
 
-Context Engine::MakeContext(Time now) {
-  return {now,       counters_, drops_,       feedback_, records_,
-          *regions_, framer_,   config_.icrc, false,     &responses_};
-}
-
 size_t Engine::Poll(Time now) {
-  Context ctx = MakeContext(now);
+  Context& ctx = ctx_;
+  ctx.now = now;
   if (config_.stall > Duration::Zero() && now - last_poll_ > config_.stall) {
     hold_timers_until_ = now + config_.stall;
   }
@@ -75,6 +73,7 @@ size_t Engine::ReceiveBurst(Context& ctx) {
     bytes += in_[i].frame_length;
     OnFrame(ctx, in_[i]);
   }
+  EndRun();
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
@@ -86,22 +85,46 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   wire::FrameView view;
   const wire::DropCause cause =
       wire::ParseFrame({packet.header, packet.header_length}, packet.frame_length, &view);
-  if (cause != wire::DropCause::kNone) {
-    return OnRefused(ctx.now, cause, packet);
+  QueuePair* qp = nullptr;
+  if (cause == wire::DropCause::kNone) [[likely]]
+    qp = table_.Find(view.dest_qpn);
+  if (qp != run_) {
+    EndRun();
+    run_ = qp;
   }
-  QueuePair* qp = table_.Find(view.dest_qpn);
-  if (qp == nullptr) return OnUnknownQp(ctx, view, packet);
-  qp->OnPacket(ctx, view, packet);
-  AfterInput(qp);
+  if (qp != nullptr) [[likely]] {
+    qp->OnPacket(ctx, view, packet);
+  } else if (cause != wire::DropCause::kNone) {
+    OnRefused(ctx.now, cause, packet);
+  } else {
+    OnUnknownQp(ctx, view, packet);
+  }
+}
+
+void Engine::EndRun() {
+  if (run_ != nullptr) AfterInput(run_);
+  run_ = nullptr;
 }
 
 void Engine::AfterInput(QueuePair* qp) {
+  if (!qp->plain()) [[unlikely]]
+    return AfterOtherInput(qp);
+  const QueuePair::Outlook outlook = qp->PlainOutlook();
+  if (outlook.answers) answers_.Append(qp);
+  if (outlook.unsettled) [[unlikely]]
+    unsettled_.Append(qp);
+  if (outlook.sends) ready_.Append(&qp->flow());
+  if (outlook.deadline) wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+}
+
+// The same in general.
+void Engine::AfterOtherInput(QueuePair* qp) {
   if (qp->HasAnswer()) answers_.Append(qp);
   if (qp->Unsettled()) unsettled_.Append(qp);
   const SendGate gate = qp->Gate();
   if (gate == SendGate::kOpen || gate == SendGate::kLocal) ready_.Append(&qp->flow());
   ArmTimers(qp);
-  if (SendFlow* second = qp->response_flow(); second != nullptr) [[unlikely]] {
+  if (SendFlow* second = qp->response_flow(); second != nullptr) {
     if (qp->HasResponse()) ready_.Append(second);
     ArmResponses(qp, second);
   }
@@ -176,15 +199,13 @@ absl::StatusOr<QueuePair*> Engine::Create(const transport::QueuePairConfig& conf
 }
 
 void Engine::Fail(QueuePair* qp) {
-  Context ctx = MakeContext(last_poll_);
-  qp->Fail(ctx);
+  qp->Fail(ctx_);
   unsettled_.Append(qp);
 }
 
 void Engine::Destroy(QueuePair* qp) {
-  Context ctx = MakeContext(last_poll_);
   Unlist(qp);
-  qp->Fail(ctx);
+  qp->Fail(ctx_);
   table_.Destroy(qp);
 }
 

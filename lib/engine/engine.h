@@ -147,21 +147,24 @@ class Engine final : public Pollable {
     }
     void Remove(T* item) {
       if (!(item->*In)) return;
-      List rest;
-      while (T* next = Take()) {
-        if (next != item) rest.Append(next);
-      }
-      *this = rest;
+      // Those that are taken down together stand in the order in which they were made: the first.
+      T* before = nullptr;
+      for (T* at = head; at != item; at = at->*Next) before = at;
+      (before == nullptr ? head : before->*Next) = item->*Next;
+      if (tail == item) tail = before;
+      item->*In = false;
     }
   };
 
-  transport::Context MakeContext(Time now);
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
   void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
                    const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
+  // AfterInput for the queue pair that the last frames were for: once for a run of them.
+  void EndRun();
+  [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);
   absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
                               const cc::Algorithm& algorithm, Duration base_rtt,
                               cc::SignalSet peer_signals);
@@ -220,6 +223,7 @@ class Engine final : public Pollable {
 
   // The burst that is being received. A member, as a local would be cleared in every poll.
   std::array<port::Packet, port::kMaxBurst> in_;
+  transport::QueuePair* run_ = nullptr;  // whose frames of it are being handled
   // Written frames that wait for the port, oldest first; and packets allocated for the next ones.
   std::array<port::Packet, port::kMaxBurst> out_;
   std::array<port::Packet, port::kMaxBurst> spare_;
@@ -228,6 +232,7 @@ class Engine final : public Pollable {
   size_t budget_ = 0;     // data packets that this poll may still write
   bool starved_ = false;  // the port had no packet to lend
 
+  transport::Context ctx_;  // lent to the queue pairs; `now` is that of the poll under way
   Time last_poll_;
   Time hold_timers_until_;
   Time last_sweep_;

@@ -11,6 +11,7 @@
 #include "dpdk/eal.h"
 #include "dpdk/ring_pair.h"
 #include "dpdk/tsc_clock.h"
+#include "engine/qp_table.h"
 #include "open/device.h"
 #include "verbs/assemble.h"
 #include "verbs/cm.h"
@@ -48,9 +49,10 @@ absl::Status Check(const OpenOptions& o) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_mtu ", o.max_mtu, ": a path MTU lies between 256 and 4096"));
   }
-  if (o.max_queue_pairs < 1 || o.max_queue_pairs > 65536) {
+  if (o.max_queue_pairs < 1 || o.max_queue_pairs > engine::QpTable::kMaxCapacity) {
     return absl::InvalidArgumentError(
-        absl::StrCat("max_queue_pairs ", o.max_queue_pairs, ": choose 1 to 65536"));
+        absl::StrCat("max_queue_pairs ", o.max_queue_pairs, ": choose 1 to ",
+                     engine::QpTable::kMaxCapacity));
   }
   if (o.line_rate_bps > uint64_t{1} << 62) {
     return absl::InvalidArgumentError(

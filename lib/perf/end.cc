@@ -8,7 +8,11 @@ namespace sluice::perf {
 
 absl::Status End::Open(bool target) {
   pd_ = device_->AllocateProtectionDomain();
-  auto cq = device_->CreateCompletionQueue(size_t{8} * options_.depth * options_.qps + 64);
+  verbs::QueuePairOptions q;
+  q.send_depth = std::max<uint32_t>(options_.depth, 8);
+  q.receive_depth = std::max<uint32_t>(slots(), 8);
+  // No larger than what can be posted: a ring goes round through all of its memory.
+  auto cq = device_->CreateCompletionQueue(size_t{q.send_depth + q.receive_depth} * options_.qps);
   if (!cq.ok()) return cq.status();
   cq_ = std::move(*cq);
   auto pattern = device_->Register(pd_.get(), pattern_.data(), pattern_.length(),
@@ -25,24 +29,13 @@ absl::Status End::Open(bool target) {
   if (!slots_region.ok()) return slots_region.status();
   slots_region_ = std::move(*slots_region);
 
-  verbs::QueuePairOptions q;
   q.send_completions = q.receive_completions = cq_.get();
-  q.send_depth = std::max<uint32_t>(options_.depth, 8);
-  q.receive_depth = std::max<uint32_t>(slots(), 8);
   for (uint32_t i = 0; i < options_.qps; ++i) {
     auto qp = device_->CreateQueuePair(pd_.get(), q);
     if (!qp.ok()) return qp.status();
-    by_qpn_.emplace_back((*qp)->qpn(), i);
     qps_.push_back(std::move(*qp));
   }
-  std::sort(by_qpn_.begin(), by_qpn_.end());
   return absl::OkStatus();
-}
-
-uint32_t End::IndexOf(uint32_t qpn) const {
-  if (by_qpn_.size() == 1) return 0;
-  return std::lower_bound(by_qpn_.begin(), by_qpn_.end(), std::pair<uint32_t, uint32_t>(qpn, 0))
-      ->second;
 }
 
 absl::Status End::PostAll() {
@@ -88,13 +81,13 @@ absl::Status End::Connect(const EndAddress& peer, bool extended) {
 
 absl::Status End::PostSlot(uint32_t qp, uint64_t message) {
   const verbs::Segment segment = SlotSegment(qp, message);
-  const verbs::PostResult r = qps_[qp]->PostReceive({message, {&segment, 1}});
+  const verbs::PostResult r = qps_[qp]->PostReceive({WorkId(qp, message), {&segment, 1}});
   if (r == verbs::PostResult::kOk) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("post receive: ", verbs::NameOf(r)));
 }
 
 absl::Status End::PostEmpty(uint32_t qp) {
-  const verbs::PostResult r = qps_[qp]->PostReceive({0, {}});
+  const verbs::PostResult r = qps_[qp]->PostReceive({WorkId(qp, 0), {}});
   if (r == verbs::PostResult::kOk) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("post receive: ", verbs::NameOf(r)));
 }

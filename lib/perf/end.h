@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +29,19 @@ struct EndAddress {
   std::vector<QpAddress> qps;
 };
 
+// a % n; most depths are powers of two, and a division costs as much as a post.
+inline uint64_t Remainder(uint64_t a, uint32_t n) {
+  return (n & (n - 1)) == 0 ? a & (n - 1) : a % n;
+}
+
+// A wr_id of a run: queue pair and message.
+inline constexpr int kQpShift = 40;
+inline constexpr uint64_t kMessageMask = (uint64_t{1} << kQpShift) - 1;
+inline uint64_t WorkId(uint32_t qp, uint64_t message) {
+  return uint64_t{qp} << kQpShift | (message & kMessageMask);
+}
+inline uint32_t QpOf(uint64_t wr_id) { return static_cast<uint32_t>(wr_id >> kQpShift); }
+
 class End {
  public:
   // Options, pattern and device outlive the end.
@@ -47,7 +59,7 @@ class End {
   verbs::QueuePair& qp(uint32_t i) { return *qps_[i]; }
   uint32_t slots() const { return 2 * options_.depth; }
   uint8_t* Slot(uint32_t qp, uint64_t message) const {
-    return slots_->data() + (uint64_t{qp} * slots() + message % slots()) * options_.size;
+    return slots_->data() + (uint64_t{qp} * slots() + Remainder(message, slots())) * options_.size;
   }
   verbs::Segment SlotSegment(uint32_t qp, uint64_t message) const {
     return {Slot(qp, message), options_.size, slots_region_->lkey()};
@@ -55,11 +67,9 @@ class End {
   verbs::Segment PatternSegment(uint32_t qp, uint64_t message) const {
     return {pattern_.Of(qp, message), options_.size, pattern_region_->lkey()};
   }
-  // Which queue pair has this number; only for numbers of this end.
-  uint32_t IndexOf(uint32_t qpn) const;
   // Fills every receive queue: slots for SENDs, nothing for the immediates of WRITEs.
   absl::Status PostAll();
-  // Posts a receive of one slot, or of nothing.
+  // Posts a receive of one slot, or of nothing (message 0).
   absl::Status PostSlot(uint32_t qp, uint64_t message);
   absl::Status PostEmpty(uint32_t qp);
 
@@ -73,7 +83,6 @@ class End {
   std::unique_ptr<verbs::MemoryRegion> pattern_region_;
   std::unique_ptr<verbs::MemoryRegion> slots_region_;
   std::vector<std::unique_ptr<verbs::QueuePair>> qps_;
-  std::vector<std::pair<uint32_t, uint32_t>> by_qpn_;  // (qpn, index), sorted
 };
 
 }  // namespace sluice::perf

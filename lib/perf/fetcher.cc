@@ -10,9 +10,8 @@ namespace {
 
 constexpr uint64_t kTimeEvery = 64;
 constexpr uint32_t kMaxSignalEvery = 16;
-// wr_id: queue pair and message; the message of a read-back is all ones.
-constexpr int kQpShift = 48;
-constexpr uint64_t kCheck = (uint64_t{1} << kQpShift) - 1;
+// The message of a read-back.
+constexpr uint64_t kCheck = kMessageMask;
 // Odd, so that neighbouring messages differ in all bits.
 constexpr uint64_t kMix = 0x9e3779b97f4a7c15;
 
@@ -26,7 +25,8 @@ Fetcher::Fetcher(End* end, const EndAddress& peer, uint64_t limit, CycleClock cy
       latency_(latency),
       signal_every_(std::clamp<uint32_t>(end->options().depth / 4, 1, kMaxSignalEvery)),
       time_every_(end->options().test == Test::kLatency ? 1 : kTimeEvery),
-      streams_(end->options().qps) {
+      streams_(end->options().qps),
+      turns_(streams_.size(), end->options().random_order ? end->options().seed | 1 : 0) {
   const uint64_t n = streams_.size();
   for (uint64_t i = 0; i < n; ++i) {
     streams_[i].limit = limit == 0 ? ~uint64_t{0} : limit / n + (i < limit % n ? 1 : 0);
@@ -53,10 +53,10 @@ bool Fetcher::PostOne(uint32_t i, bool more) {
   Stream& s = streams_[i];
   const verbs::Segment segment = end_->SlotSegment(i, s.posted);
   verbs::SendRequest r;
-  r.wr_id = uint64_t{i} << kQpShift | s.posted;
+  r.wr_id = WorkId(i, s.posted);
   r.segments = {&segment, 1};
   const bool last = stopped_ || s.posted + 1 == s.limit;
-  r.signalled = (s.posted + 1) % signal_every_ == 0 || last || !more;
+  r.signalled = Remainder(s.posted + 1, signal_every_) == 0 || last || !more;
   r.rkey = peer_.qps[i].rkey;
   r.remote_address = peer_.qps[i].va;
   const uint64_t after = After(i, s.posted, s.left);
@@ -98,7 +98,7 @@ void Fetcher::PostMessages(uint32_t i) {
 void Fetcher::PostCheck(uint32_t i) {
   const verbs::Segment segment = end_->SlotSegment(i, 0);
   verbs::SendRequest r;
-  r.wr_id = uint64_t{i} << kQpShift | kCheck;
+  r.wr_id = WorkId(i, kCheck);
   r.segments = {&segment, 1};
   r.opcode = verbs::Opcode::kRdmaRead;
   r.rkey = peer_.qps[i].rkey;
@@ -131,15 +131,17 @@ bool Fetcher::OnCompletion(const verbs::WorkCompletion& c) {
     if (error_.empty() || error_ == "flushed") error_ = verbs::NameOf(c.status);
     return false;
   }
-  const uint32_t i = static_cast<uint32_t>(c.wr_id >> kQpShift);
+  const uint32_t i = QpOf(c.wr_id);
   Stream& s = streams_[i];
-  if ((c.wr_id & kCheck) == kCheck) {
+  turns_.Add(i);
+  if ((c.wr_id & kMessageMask) == kCheck) {
     s.checked = true;
+    ++checked_;
     VerifyWord(end_->Slot(i, 0), s.left);
     return true;
   }
   // Those before it that asked for no completion are done as well.
-  const uint64_t done = (c.wr_id & kCheck) + 1;
+  const uint64_t done = (c.wr_id & kMessageMask) + 1;
   if (s.timing && done > s.timed_message) {
     latency_->Record(cycles_() - s.timed_at);
     s.timing = false;
@@ -150,13 +152,14 @@ bool Fetcher::OnCompletion(const verbs::WorkCompletion& c) {
 }
 
 bool Fetcher::Pump() {
-  verbs::WorkCompletion done[32];
-  const size_t n = end_->cq().Poll(done);
+  const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
-    if (!OnCompletion(done[k])) return false;
+    if (!OnCompletion(done_[k])) return false;
   }
   const Options& o = end_->options();
-  for (uint32_t i = 0; i < streams_.size(); ++i) {
+  // What cannot post now has its next turn with a completion.
+  for (size_t k = 0; k < Turns::kPerPump && !turns_.empty(); ++k) {
+    const uint32_t i = turns_.Take();
     PostMessages(i);
     const Stream& s = streams_[i];
     if (o.atomic() && Over(s) && s.completed == s.posted && !s.checking) PostCheck(i);
@@ -167,23 +170,20 @@ bool Fetcher::Pump() {
 
 bool Fetcher::Drained() const {
   if (completed_ != posted_) return false;
-  if (!end_->options().atomic()) return true;
-  return std::all_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.checked; });
+  return !end_->options().atomic() || checked_ == streams_.size();
 }
 
 bool Holder::Pump() {
-  verbs::WorkCompletion done[8];
+  verbs::WorkCompletion done[1];
   if (end_->cq().Poll(done) > 0) {
     error_ = verbs::NameOf(done[0].status);
     return false;
   }
-  for (uint32_t i = 0; i < end_->options().qps; ++i) {
-    if (end_->qp(i).in_error()) {
-      error_ = "a request of the initiator was refused";
-      return false;
-    }
-  }
-  return true;
+  // One after the other: there may be very many.
+  looked_at_ = (looked_at_ + 1) % end_->options().qps;
+  if (!end_->qp(looked_at_).in_error()) return true;
+  error_ = "a request of the initiator was refused";
+  return false;
 }
 
 }  // namespace sluice::perf

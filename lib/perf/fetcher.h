@@ -10,12 +10,15 @@
 #ifndef SLUICE_PERF_FETCHER_H_
 #define SLUICE_PERF_FETCHER_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "perf/end.h"
 #include "perf/stream.h"
+#include "perf/turns.h"
 #include "telemetry/histogram.h"
 
 namespace sluice::perf {
@@ -28,7 +31,10 @@ class Fetcher {
 
   absl::Status Prepare() { return absl::OkStatus(); }
   bool Pump();
-  void Stop() { stopped_ = true; }
+  void Stop() {
+    if (!stopped_) turns_.AddAll();
+    stopped_ = true;
+  }
   // Everything posted is completed, and the words of atomics were read back.
   bool Drained() const;
 
@@ -69,10 +75,13 @@ class Fetcher {
   const uint32_t signal_every_;
   const uint64_t time_every_;
   std::vector<Stream> streams_;
+  Turns turns_;
+  std::array<verbs::WorkCompletion, 32> done_;  // a member: a local would be cleared in every pump
   uint64_t posted_ = 0;
   uint64_t completed_ = 0;
   uint64_t verified_bytes_ = 0;
   uint64_t mismatches_ = 0;
+  size_t checked_ = 0;  // words of atomics that were read back
   bool stopped_ = false;
   std::string error_;
 };
@@ -91,6 +100,7 @@ class Holder {
 
  private:
   End* end_;
+  uint32_t looked_at_ = 0;
   std::string error_;
 };
 

@@ -10,10 +10,6 @@ namespace {
 constexpr uint64_t kTimeEvery = 64;
 constexpr uint32_t kMaxSignalEvery = 16;
 
-// wr_id of a send: queue pair and message. Receives of the initiator are lap frees and carry the
-// queue pair alone.
-constexpr int kQpShift = 48;
-
 }  // namespace
 
 Initiator::Initiator(End* end, const EndAddress& peer, uint64_t limit, CycleClock cycles,
@@ -24,7 +20,8 @@ Initiator::Initiator(End* end, const EndAddress& peer, uint64_t limit, CycleCloc
       latency_(latency),
       lap_(end->options().depth),
       signal_every_(std::clamp<uint32_t>(end->options().depth / 4, 1, kMaxSignalEvery)),
-      streams_(end->options().qps) {
+      streams_(end->options().qps),
+      turns_(streams_.size(), end->options().random_order ? end->options().seed | 1 : 0) {
   // The messages are dealt out over the queue pairs.
   const uint64_t n = streams_.size();
   for (uint64_t i = 0; i < n; ++i) {
@@ -49,20 +46,28 @@ bool Initiator::MayPost(const Stream& s) const {
   return !end_->options().write || s.laps_closed - s.laps_freed < 2;
 }
 
+void Initiator::CountLap(Stream* s, bool ends) {
+  open_laps_ += s->in_lap == 0 ? 1 : 0;
+  ++s->in_lap;
+  if (!ends) return;
+  s->in_lap = 0;
+  ++s->laps_closed;
+}
+
 bool Initiator::PostOne(uint32_t i, bool more) {
   const Options& o = end_->options();
   Stream& s = streams_[i];
   const verbs::Segment segment = end_->PatternSegment(i, s.posted);
   verbs::SendRequest r;
-  r.wr_id = uint64_t{i} << kQpShift | s.posted;
+  r.wr_id = WorkId(i, s.posted);
   r.segments = {&segment, 1};
   const bool last = stopped_ || s.posted + 1 == s.limit;
   const bool ends_lap = o.write && (s.in_lap + 1 == lap_ || last);
-  r.signalled = (s.posted + 1) % signal_every_ == 0 || ends_lap || last || !more;
+  r.signalled = Remainder(s.posted + 1, signal_every_) == 0 || ends_lap || last || !more;
   if (o.write) {
     r.opcode = ends_lap ? verbs::Opcode::kRdmaWriteWithImm : verbs::Opcode::kRdmaWrite;
     r.imm = s.in_lap + 1;
-    r.remote_address = peer_.qps[i].va + s.posted % end_->slots() * o.size;
+    r.remote_address = peer_.qps[i].va + Remainder(s.posted, end_->slots()) * o.size;
     r.rkey = peer_.qps[i].rkey;
   }
   const verbs::PostResult result = end_->qp(i).PostSend(r, more);
@@ -78,8 +83,7 @@ bool Initiator::PostOne(uint32_t i, bool more) {
   }
   ++s.posted;
   ++posted_;
-  if (o.write) s.in_lap = ends_lap ? 0 : s.in_lap + 1;
-  if (ends_lap) ++s.laps_closed;
+  if (o.write) CountLap(&s, ends_lap);
   return true;
 }
 
@@ -111,11 +115,14 @@ bool Initiator::OnCompletion(const verbs::WorkCompletion& c) {
       return false;
     }
     ++streams_[i].laps_freed;
+    --open_laps_;
+    turns_.Add(i);
     return end_->PostEmpty(i).ok();
   }
-  const uint32_t i = static_cast<uint32_t>(c.wr_id >> kQpShift);
+  const uint32_t i = QpOf(c.wr_id);
   Stream& s = streams_[i];
-  const uint64_t done = (c.wr_id & ((uint64_t{1} << kQpShift) - 1)) + 1;
+  turns_.Add(i);
+  const uint64_t done = (c.wr_id & kMessageMask) + 1;
   completed_ += done - s.completed;
   s.completed = done;
   if (s.timing && done > s.timed_message) {
@@ -126,22 +133,15 @@ bool Initiator::OnCompletion(const verbs::WorkCompletion& c) {
 }
 
 bool Initiator::Pump() {
-  verbs::WorkCompletion done[32];
-  const size_t n = end_->cq().Poll(done);
+  const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
-    if (!OnCompletion(done[k])) return false;
+    if (!OnCompletion(done_[k])) return false;
   }
-  for (uint32_t i = 0; i < streams_.size(); ++i) {
+  // What cannot post now has its next turn with a completion.
+  for (size_t k = 0; k < Turns::kPerPump && !turns_.empty(); ++k) {
+    const uint32_t i = turns_.Take();
     if (MayPost(streams_[i])) PostMessages(i);
     if (!error_.empty()) return false;
-  }
-  return true;
-}
-
-bool Initiator::Drained() const {
-  if (completed_ != posted_) return false;
-  for (const Stream& s : streams_) {
-    if (s.in_lap > 0 || s.laps_freed != s.laps_closed) return false;
   }
   return true;
 }

@@ -66,6 +66,7 @@ absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
   o.size = static_cast<uint32_t>(size);
   o.qps = static_cast<uint32_t>(a.Integer("qps"));
   o.depth = o.test == Test::kLatency ? 1 : static_cast<uint32_t>(a.Integer("depth"));
+  o.random_order = a.Text("order") == "random";
   o.mtu = static_cast<uint32_t>(a.Integer("mtu"));
   o.algorithm = a.Text("cc");
   o.icrc = a.Flag("icrc");

@@ -27,7 +27,8 @@ struct Options {
   Fetch fetch = Fetch::kNone;
   uint32_t size = 64;  // bytes per message
   uint32_t qps = 1;
-  uint32_t depth = 64;  // messages outstanding per queue pair
+  uint32_t depth = 64;        // messages outstanding per queue pair
+  bool random_order = false;  // the queue pairs post in an order drawn from the seed
   uint32_t mtu = 4096;
   std::string algorithm;  // "name[:key=value,...]"
   bool icrc = true;

@@ -24,7 +24,7 @@ bool Pinger::Send(uint32_t qp) {
   r.segments = {&segment, 1};
   if (o.write) {
     r.opcode = verbs::Opcode::kRdmaWriteWithImm;
-    r.remote_address = peer_.qps[qp].va + message % end_->slots() * o.size;
+    r.remote_address = peer_.qps[qp].va + Remainder(message, end_->slots()) * o.size;
     r.rkey = peer_.qps[qp].rkey;
   }
   const verbs::PostResult result = end_->qp(qp).PostSend(r);
@@ -38,7 +38,7 @@ bool Pinger::Send(uint32_t qp) {
 
 bool Pinger::Receive(const verbs::WorkCompletion& c) {
   const Options& o = end_->options();
-  const uint32_t i = end_->IndexOf(c.qpn);
+  const uint32_t i = QpOf(c.wr_id);
   const uint64_t message = next_receive_[i]++;
   if (c.byte_length != o.size) {
     error_ = absl::StrFormat("message %d of queue pair %d has %d bytes", message, i, c.byte_length);
@@ -60,10 +60,9 @@ bool Pinger::Receive(const verbs::WorkCompletion& c) {
 }
 
 bool Pinger::Pump() {
-  verbs::WorkCompletion done[8];
-  const size_t n = end_->cq().Poll(done);
+  const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
-    const verbs::WorkCompletion& c = done[k];
+    const verbs::WorkCompletion& c = done_[k];
     if (c.status != verbs::CompletionStatus::kSuccess) {
       if (error_.empty()) error_ = verbs::NameOf(c.status);
       return false;
@@ -80,7 +79,7 @@ bool Pinger::Pump() {
   waiting_ = true;
   sent_at_ = cycles_();
   const uint32_t i = turn_;
-  turn_ = (turn_ + 1) % static_cast<uint32_t>(next_send_.size());
+  if (++turn_ == next_send_.size()) turn_ = 0;
   return Send(i);
 }
 

@@ -3,6 +3,7 @@
 #ifndef SLUICE_PERF_PINGPONG_H_
 #define SLUICE_PERF_PINGPONG_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ class Pinger {
   std::vector<uint64_t> next_send_;  // messages per queue pair
   std::vector<uint64_t> next_receive_;
   uint32_t turn_ = 0;
+  std::array<verbs::WorkCompletion, 8> done_;  // a member: a local would be cleared in every pump
   bool waiting_ = false;
   uint64_t sent_at_ = 0;
   uint64_t sent_ = 0;

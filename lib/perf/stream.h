@@ -10,12 +10,14 @@
 #ifndef SLUICE_PERF_STREAM_H_
 #define SLUICE_PERF_STREAM_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "perf/end.h"
+#include "perf/turns.h"
 #include "telemetry/histogram.h"
 
 namespace sluice::perf {
@@ -34,9 +36,12 @@ class Initiator {
   // Takes completions, posts what the depth allows. Returns false after a failure (see error()).
   bool Pump();
   // Posts no new messages; what is posted goes on, and an open lap is closed.
-  void Stop() { stopped_ = true; }
+  void Stop() {
+    if (!stopped_) turns_.AddAll();
+    stopped_ = true;
+  }
   // Everything posted is completed and, for WRITE, verified by the target.
-  bool Drained() const;
+  bool Drained() const { return completed_ == posted_ && open_laps_ == 0; }
 
   uint64_t posted() const { return posted_; }
   uint64_t completed() const { return completed_; }
@@ -59,6 +64,7 @@ class Initiator {
   bool MayPost(const Stream& s) const;
   void PostMessages(uint32_t i);
   bool PostOne(uint32_t i, bool more);
+  void CountLap(Stream* s, bool ends);
   bool OnCompletion(const verbs::WorkCompletion& c);
   bool Limited(const Stream& s) const { return stopped_ || s.posted >= s.limit; }
 
@@ -69,8 +75,11 @@ class Initiator {
   const uint32_t lap_;
   const uint32_t signal_every_;
   std::vector<Stream> streams_;
+  Turns turns_;
+  std::array<verbs::WorkCompletion, 32> done_;  // a member: a local would be cleared in every pump
   uint64_t posted_ = 0;
   uint64_t completed_ = 0;
+  uint64_t open_laps_ = 0;  // of all queue pairs: begun and not given back
   bool stopped_ = false;
   std::string error_;
 };
@@ -93,7 +102,8 @@ class Target {
   bool OnLap(const verbs::WorkCompletion& c, uint32_t qp);
 
   End* end_;
-  std::vector<uint64_t> next_;  // per queue pair, the next message to verify
+  std::vector<uint64_t> next_;                  // per queue pair, the next message to verify
+  std::array<verbs::WorkCompletion, 32> done_;  // a member, as above
   uint64_t received_ = 0;
   uint64_t verified_bytes_ = 0;
   uint64_t mismatches_ = 0;

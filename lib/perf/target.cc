@@ -16,9 +16,9 @@ void Target::Verify(uint32_t qp, uint64_t message) {
 
 bool Target::OnMessage(const verbs::WorkCompletion& c, uint32_t qp) {
   const uint64_t message = next_[qp]++;
-  if (c.byte_length != end_->options().size || c.wr_id != message) {
+  if (c.byte_length != end_->options().size || c.wr_id != WorkId(qp, message)) {
     error_ = absl::StrFormat("message %d of queue pair %d arrived as number %d with %d bytes",
-                             message, qp, c.wr_id, c.byte_length);
+                             message, qp, c.wr_id & kMessageMask, c.byte_length);
     return false;
   }
   Verify(qp, message);
@@ -44,23 +44,22 @@ bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
 }
 
 bool Target::Pump() {
-  verbs::WorkCompletion done[32];
   size_t n;
   // All of them: a gap that closes brings more at once than a burst, and the initiator may have
   // heard already that they arrived.
   do {
-    n = end_->cq().Poll(done);
+    n = end_->cq().Poll(done_);
     for (size_t k = 0; k < n; ++k) {
-      const verbs::WorkCompletion& c = done[k];
+      const verbs::WorkCompletion& c = done_[k];
       if (c.status != verbs::CompletionStatus::kSuccess) {
         if (error_.empty()) error_ = verbs::NameOf(c.status);
         return false;
       }
       if (!c.receive) continue;  // a lap free went out
-      const uint32_t qp = end_->IndexOf(c.qpn);
+      const uint32_t qp = QpOf(c.wr_id);
       if (!(end_->options().write ? OnLap(c, qp) : OnMessage(c, qp))) return false;
     }
-  } while (n == std::size(done));
+  } while (n == done_.size());
   return true;
 }
 

@@ -144,7 +144,8 @@ void QueuePair::OnTimers(Context& ctx) {
 
 std::optional<Time> QueuePair::TimerDeadline() const {
   if (!Sends(state())) return std::nullopt;
-  std::optional<Time> d = sr_ == nullptr ? requester_.Deadline() : sr_->Deadline();
+  if (sr_ == nullptr) return PlainDeadline();
+  std::optional<Time> d = sr_->Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }

@@ -141,6 +141,26 @@ class QueuePair {
       return sr_ == nullptr ? requester_.Gate() : sr_->sender.Gate();
     return s == QpState::kSendDrain && requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
   }
+  // What a plain one (reliable, without selective repeat, owing no READ responses) has to do, all
+  // questions in one; the engine asks after every packet.
+  bool plain() const { return unacked_ == nullptr && sr_ == nullptr && reads_.flow() == nullptr; }
+  struct Outlook {
+    bool answers;    // HasAnswer()
+    bool unsettled;  // Unsettled()
+    bool sends;      // Gate() is kOpen or kLocal
+    std::optional<Time> deadline;
+  };
+  Outlook PlainOutlook() const {
+    const QpState s = state();
+    const bool rts = s == QpState::kReadyToSend;
+    SendGate gate = SendGate::kNoWork;
+    if (rts || (s == QpState::kSendDrain && requester_.Begun())) gate = requester_.Gate();
+    Outlook o{responder_.HasAnswer(), s == QpState::kError || requester_.HoldsCompletions(),
+              gate == SendGate::kOpen || gate == SendGate::kLocal, std::nullopt};
+    if (rts || Sends(s)) o.deadline = PlainDeadline();
+    return o;
+  }
+
   // Executes the local operation that is next; only with Gate() == kLocal.
   void RunLocal(Context& ctx);
   // Writes the next data packet; only with Gate() == kOpen. EndBurst closes a run of them.
@@ -202,6 +222,12 @@ class QueuePair {
   bool in_unsettled_list = false;
 
  private:
+  std::optional<Time> PlainDeadline() const {
+    std::optional<Time> d = requester_.Deadline();
+    if (flow_.has_deadline()) [[unlikely]]
+      d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
+    return d;
+  }
   void StartHalves(const Connection& connection);
   void DestroyReceiver();
   RxDrop Admit(const wire::FrameView& view) const;

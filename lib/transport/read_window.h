@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/psn.h"
 
@@ -23,12 +24,15 @@ class ReadWindow {
 
   // Forgets all; `depth` is cut to kMaxDepth. With depth 0 nothing may be sent.
   void Start(uint8_t depth) {
-    depth_ = std::min(depth, kMaxDepth);
+    SetDepth(depth);
     Clear();
   }
   void Clear() { head_ = count_ = 0; }
   // For requests that are still to come.
-  void SetDepth(uint8_t depth) { depth_ = std::min(depth, kMaxDepth); }
+  void SetDepth(uint8_t depth) {
+    depth_ = std::min(depth, kMaxDepth);
+    if (depth_ > 0 && entries_ == nullptr) entries_ = std::make_unique<Entries>();
+  }
 
   uint8_t depth() const { return depth_; }
   bool empty() const { return count_ == 0; }
@@ -37,12 +41,12 @@ class ReadWindow {
 
   // A request that goes out for the first time and takes the PSNs first to last; not when full().
   void Add(Psn first, Psn last) {
-    entries_[(head_ + count_) % kMaxDepth] = {first, last};
+    At(count_) = {first, last};
     ++count_;
   }
   // Everything before `una` is answered.
   void Advance(Psn una) {
-    while (count_ > 0 && entries_[head_].last < una) {
+    while (count_ > 0 && At(0).last < una) {
       head_ = static_cast<uint8_t>((head_ + 1) % kMaxDepth);
       --count_;
     }
@@ -50,15 +54,15 @@ class ReadWindow {
 
   // The first PSN, not before `una`, that only a response can acknowledge; not when empty().
   Psn FirstMissing(Psn una) const {
-    const Psn first = entries_[head_].first;
+    const Psn first = At(0).first;
     return first < una ? una : first;
   }
   // Whether a request that began before `psn` is outstanding.
-  bool AnyBefore(Psn psn) const { return count_ > 0 && entries_[head_].first < psn; }
+  bool AnyBefore(Psn psn) const { return count_ > 0 && At(0).first < psn; }
   // Whether `psn` belongs to an outstanding request; *last is then where that one ends.
   bool Find(Psn psn, Psn* last) const {
     for (uint8_t i = 0; i < count_; ++i) {
-      const Entry& e = entries_[(head_ + i) % kMaxDepth];
+      const Entry& e = At(i);
       if (psn > e.last) continue;
       *last = e.last;
       return psn >= e.first;
@@ -70,11 +74,14 @@ class ReadWindow {
   struct Entry {
     Psn first, last;
   };
+  using Entries = std::array<Entry, kMaxDepth>;
+  Entry& At(uint32_t i) { return (*entries_)[(head_ + i) % kMaxDepth]; }
+  const Entry& At(uint32_t i) const { return (*entries_)[(head_ + i) % kMaxDepth]; }
   // First, beside what the requester reads with every acknowledgement.
   uint8_t count_ = 0;
   uint8_t head_ = 0;
   uint8_t depth_ = 0;
-  std::array<Entry, kMaxDepth> entries_;
+  std::unique_ptr<Entries> entries_;  // made at set-up, only by those that may read
 };
 
 }  // namespace sluice::transport

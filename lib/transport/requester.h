@@ -68,7 +68,7 @@ class Requester {
   CompletionRing* completions() const { return completions_; }
 
   // ---- Sending.
-  SendGate Gate() const;
+  SendGate Gate() const { return HasWork() ? GateOfWork() : SendGate::kNoWork; }
   // Takes the next packet out; only with Gate() == kOpen. dest_qpn and pkey are left to the caller.
   void Next(Context& ctx, OutgoingPacket* out);
   // After a burst of Next calls that ended in `frame_bytes` for the last packet: records the stamp
@@ -104,7 +104,12 @@ class Requester {
   bool OnAtomicResponse(Context& ctx, const wire::FrameView& view);
   bool OnTimers(Context& ctx);
   // The earliest of retransmission and RNR timer.
-  std::optional<Time> Deadline() const;
+  std::optional<Time> Deadline() const {
+    if (rnr_waiting_) [[unlikely]]
+      return rnr_until_;
+    if (!outstanding() || config_.ack_timeout.ps() == 0) return std::nullopt;
+    return progress_ + config_.ack_timeout;
+  }
 
   // Acknowledged requests wait for room in the completion ring.
   bool HoldsCompletions() const { return queue_->head() != acked_; }
@@ -123,6 +128,7 @@ class Requester {
   static uint32_t PacketsFrom(Psn first, Psn psn) {
     return (psn.value() - first.value()) & Psn::kMask;
   }
+  SendGate GateOfWork() const;
   void StartWork(SendWork* work);
   // Inlined where acknowledgements come by the million; AdvanceTo is the same for the other
   // callers.

@@ -215,12 +215,6 @@ bool Requester::OnRnr(Context& ctx, const wire::Aeth& aeth, Psn psn) {
   return true;
 }
 
-std::optional<Time> Requester::Deadline() const {
-  if (rnr_waiting_) return rnr_until_;
-  if (outstanding() && config_.ack_timeout.ps() > 0) return progress_ + config_.ack_timeout;
-  return std::nullopt;
-}
-
 bool Requester::OnTimers(Context& ctx) {
   if (rnr_waiting_) {
     if (ctx.now < rnr_until_) return true;

@@ -84,9 +84,8 @@ bool Requester::LimitedByCredits(const SendWork& work) const {
   return ssn > credit_limit_;
 }
 
-SendGate Requester::Gate() const {
+SendGate Requester::GateOfWork() const {
   if (rnr_waiting_) return SendGate::kRnr;
-  if (!HasWork()) return SendGate::kNoWork;
   if (in_flight() >= flow_->window() || next_ - una_ >= kMaxOutstanding) return SendGate::kWindow;
   const SendWork& work = queue_->At(current_);
   // Without credit one packet at a time may still probe (IBTA 1.4, 9.7.7.2.5).

@@ -129,26 +129,29 @@ CompletionQueue::~CompletionQueue() = default;
 size_t CompletionQueue::capacity() const { return impl_->ring.capacity(); }
 
 size_t CompletionQueue::Poll(std::span<WorkCompletion> out) {
+  auto& ring = impl_->ring;
   size_t n = 0;
-  transport::Completion c;
-  while (n < out.size() && impl_->ring.Pop(&c)) {
-    out[n++] = {c.wr_id,
-                c.qpn,
-                c.byte_length,
-                c.imm,
-                static_cast<CompletionStatus>(c.status),
-                static_cast<Opcode>(c.op),
-                c.receive,
-                c.has_imm,
-                c.solicited,
-                c.invalidated,
-                c.invalidated ? c.imm : 0};
-    if (c.grh) {
-      WorkCompletion& w = out[n - 1];
-      w.has_grh = true;
-      w.source_qpn = c.source_qpn;
-      w.source_mac = c.source_mac.bytes;
-    }
+  while (n < out.size()) {
+    const transport::Completion* c = ring.Front();
+    if (c == nullptr) break;
+    // Field by field: a whole one would be put together on the stack and copied from there by loads
+    // that are wider than the stores before them, which stalls.
+    WorkCompletion& w = out[n++];
+    w.wr_id = c->wr_id;
+    w.qpn = c->qpn;
+    w.byte_length = c->byte_length;
+    w.imm = c->imm;
+    w.status = static_cast<CompletionStatus>(c->status);
+    w.opcode = static_cast<Opcode>(c->op);
+    w.receive = c->receive;
+    w.has_imm = c->has_imm;
+    w.solicited = c->solicited;
+    w.invalidated = c->invalidated;
+    w.invalidated_rkey = c->invalidated ? c->imm : 0;
+    w.has_grh = c->grh;
+    w.source_qpn = c->source_qpn;
+    w.source_mac = c->source_mac.bytes;
+    ring.DropFront();
   }
   return n;
 }
@@ -197,6 +200,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
   impl->max_inline = options.max_inline;
   impl->shared = options.shared_receives != nullptr;
+  impl->index = impl_->queue_pairs.size();
   impl_->queue_pairs.push_back(impl.get());
   return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
 }

@@ -147,7 +147,9 @@ QueuePair::QueuePair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 QueuePair::~QueuePair() {
   Device::Impl* d = impl_->device;
   d->worker.Execute([this, d] { d->engine.Destroy(impl_->qp); });
-  std::erase(d->queue_pairs, impl_.get());
+  d->queue_pairs[impl_->index] = d->queue_pairs.back();
+  d->queue_pairs[impl_->index]->index = impl_->index;
+  d->queue_pairs.pop_back();
 }
 
 uint32_t QueuePair::qpn() const { return impl_->qp->qpn(); }

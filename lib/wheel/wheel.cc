@@ -225,13 +225,9 @@ size_t Wheel::Drain(Time now, std::span<Entry*> out) {
   return n;
 }
 
-size_t Wheel::Due(Time now, std::span<Entry*> out) {
-  size_t n = 0;
-  if (size_ != 0 && first_->deadline_ <= now) {
-    n = Drain(now, out);
-    if (size_ != 0 && first_->deadline_ <= now) return n;
-  }
-  if (now > Time::FromPs(position_)) Advance(now.ps());
+size_t Wheel::TakeDue(Time now, std::span<Entry*> out) {
+  const size_t n = Drain(now, out);
+  if (size_ == 0 || first_->deadline_ > now) MoveTo(now);
   return n;
 }
 

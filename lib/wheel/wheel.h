@@ -86,7 +86,11 @@ class Wheel {
   // unknown to the wheel: they may be armed again, cancelled or destroyed while the batch is being
   // worked on, and so may any other entry. `now` may jump; one that runs backwards takes out only
   // what is due then.
-  size_t Due(Time now, std::span<Entry*> out);
+  size_t Due(Time now, std::span<Entry*> out) {
+    if (size_ != 0 && first_->deadline_ <= now) return TakeDue(now, out);
+    MoveTo(now);
+    return 0;
+  }
 
   // The exact deadline of the earliest entry, never its slot's edge; nullopt if none is armed.
   // O(1). May change with every other call.
@@ -146,6 +150,16 @@ class Wheel {
   void ClearSlot(uint32_t slot);
   void Push(uint32_t slot, Entry* tree);
   void Advance(uint64_t position);
+  // Moves the position on to `now`, unless that lies before it.
+  void MoveTo(Time now) {
+    if (now <= Time::FromPs(position_)) return;
+    if ((now.ps() ^ position_) >> kFarShift == 0) [[likely]] {
+      position_ = now.ps();
+    } else {
+      Advance(now.ps());
+    }
+  }
+  size_t TakeDue(Time now, std::span<Entry*> out);
   void Cascade(uint32_t slot);
   uint32_t FirstSlot() const;
   Entry* FindFirst();

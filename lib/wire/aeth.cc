@@ -1,5 +1,6 @@
 #include "wire/aeth.h"
 
+#include <bit>
 #include <cstdint>
 
 namespace sluice::wire {
@@ -22,10 +23,13 @@ uint32_t CreditCount(uint8_t code) {
   return code == Aeth::kCreditUnlimited ? kUnlimitedCredits : kCredits[code];
 }
 
+// From 2 on the counts are 2^e and 1.5 * 2^e in turn: the exponent and the bit below the leading one
+// give the code.
 uint8_t CreditCode(uint32_t count) {
-  uint8_t code = 30;
-  while (kCredits[code] > count) --code;
-  return code;
+  if (count < 2) return static_cast<uint8_t>(count);
+  if (count >= kCredits[30]) return 30;
+  const uint32_t exponent = static_cast<uint32_t>(std::bit_width(count)) - 1;
+  return static_cast<uint8_t>(2 * exponent + (count >> (exponent - 1) & 1));
 }
 
 Duration RnrTimer(uint8_t code) { return Duration::Microseconds(10 * kRnrTimers[code & 0x1f]); }

@@ -24,11 +24,13 @@ uint32_t PortableCrcCopy(uint32_t crc, uint8_t* dst, const uint8_t* src, size_t 
 }
 
 uint32_t PortableHeaders(const uint8_t* l3, bool ipv6, size_t n) {
+  static_assert(kMaxIcrcHeaderBytes >= sizeof(kIcrcMask[0]));
   uint8_t b[kMaxIcrcHeaderBytes];
+  std::memset(b, 0, sizeof(kIcrcMask[0]));
   std::memcpy(b, l3, n);
+  // The whole mask, whatever n is: a fixed length takes two vector operations.
   const uint8_t* mask = kIcrcMask[ipv6 ? 1 : 0];
-  const size_t masked = n < sizeof(kIcrcMask[0]) ? n : sizeof(kIcrcMask[0]);
-  for (size_t i = 0; i < masked; ++i) b[i] |= mask[i];
+  for (size_t i = 0; i < sizeof(kIcrcMask[0]); ++i) b[i] |= mask[i];
   return crc32_gzip_refl(kIcrcPrefix, b, n);
 }
 

@@ -31,6 +31,23 @@ TEST(SpscRing, PopBulkTakesWhatIsThere) {
   EXPECT_EQ(ring.FreeSlots(), 8u);
 }
 
+TEST(SpscRing, FrontStaysUntilItIsDropped) {
+  SpscRing<int> ring(2);
+  EXPECT_EQ(ring.Front(), nullptr);
+  ring.Push(7);
+  ring.Push(8);
+  ASSERT_NE(ring.Front(), nullptr);
+  EXPECT_EQ(*ring.Front(), 7);
+  EXPECT_EQ(*ring.Front(), 7);
+  EXPECT_FALSE(ring.Push(9));  // its slot is still taken
+  ring.DropFront();
+  EXPECT_TRUE(ring.Push(9));
+  EXPECT_EQ(*ring.Front(), 8);
+  int v = 0;
+  EXPECT_TRUE(ring.Pop(&v));
+  EXPECT_EQ(v, 8);
+}
+
 TEST(SpscRing, TwoThreadsSeeEveryItemInOrder) {
   SpscRing<uint64_t> ring(64);
   constexpr uint64_t kItems = 200000;

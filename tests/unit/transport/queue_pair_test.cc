@@ -194,7 +194,7 @@ TEST(QueuePairCnp, CountsOnlyForWhatIsUnderWay) {
 TEST(QueuePairSize, AnIdleOneDoesNotGrow) {
   EXPECT_LE(
       sizeof(transport::QueuePair) - sizeof(transport::SendQueue) - sizeof(transport::ReceiveQueue),
-      1344u);
+      1216u);
 }
 
 }  // namespace
