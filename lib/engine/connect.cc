@@ -208,9 +208,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   }
   absl::Status status = Check(connection, port_->capabilities());
   if (!status.ok()) return status;
-  if (connection.tracking_window > 0 && (qp->type() != QpType::kRc || qp->takes_shared())) {
-    return absl::InvalidArgumentError(
-        "reliability extended is for RC queue pairs with a receive queue of their own");
+  if (connection.tracking_window > 0 && qp->type() != QpType::kRc) {
+    return absl::InvalidArgumentError("reliability extended is for RC queue pairs");
   }
   const cc::SignalSet missing = algorithm.traits().required.Without(peer_signals);
   if (!missing.empty()) {

@@ -46,8 +46,8 @@ struct EngineConfig {
   // share; they are made as such queue pairs connect, two windows' worth each, up to this many.
   uint32_t scoreboard_blocks = 4096;
   transport::PeerLimits peers;  // what one address may hold, all its queue pairs together
-  uint32_t burst = 32;  // packets per receive and transmit, 1 to port::kMaxBurst
-  bool icrc = true;     // off: neither computed nor checked; both ends must agree
+  uint32_t burst = 32;          // packets per receive and transmit, 1 to port::kMaxBurst
+  bool icrc = true;             // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
   // every few microseconds needs some; virtual time, polled to the picosecond, needs none.
   Bytes pacing_credit{16384};

@@ -1,5 +1,5 @@
-// PeerTable: the accounts of an engine's peers, by address. A peer has one while it has a queue pair.
-// Set-up calls; allocates. One thread: the engine's.
+// PeerTable: the accounts of an engine's peers, by address. A peer has one while it has a queue
+// pair. Set-up calls; allocates. One thread: the engine's.
 #ifndef SLUICE_ENGINE_PEER_TABLE_H_
 #define SLUICE_ENGINE_PEER_TABLE_H_
 

@@ -54,15 +54,6 @@ void QueuePair::DestroyReceiver() {
   receiver_half_ = nullptr;
 }
 
-void QueuePair::StartExtended(const Connection& c) {
-  sr_ = std::make_unique<SrHalves>(&send_queue_, requester_.completions(), &receive_queue_,
-                                   responder_.completions(), qpn_);
-  const RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
-  sr_->sender.Start({base, c.tracking_window}, &flow_, &c.scoreboards->send);
-  sr_->receiver.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_, c.access}, c.tracking_window,
-                      receiver_half_, &c.scoreboards->receive);
-}
-
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
   if (Enabled(Check::kService) && !Served(*view.traits, sr_ != nullptr)) return RxDrop::kService;
@@ -95,22 +86,6 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
   OnResponse(ctx, view, packet);
 }
 
-void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (view.traits->payload_allowed) {
-    if (!sr_->receiver.OnRequest(ctx, view, packet)) Fail(ctx);
-    return;
-  }
-  if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
-    ctx.drops.Add(RxDrop::kIcrc);
-    return;
-  }
-  if (view.traits->service == wire::Service::kCnp) {
-    OnCnp(ctx);
-    return;
-  }
-  if (!sr_->OnAcknowledge(ctx, view)) Fail(ctx);
-}
-
 void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
                                const port::Packet& packet) {
   RxDrop drop = RxDrop::kNone;
@@ -125,7 +100,7 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
-  const bool responses = reads_.Active(ctx.now);
+  const bool responses = reads_.Active(ctx.now) || (sr_ != nullptr && sr_->responder.owes());
   const bool outstanding = sr_ == nullptr ? requester_.outstanding() : sr_->sender.outstanding();
   if (Enabled(Check::kCnpOutstanding) && !outstanding && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);
@@ -164,13 +139,13 @@ void QueuePair::OnTimers(Context& ctx) {
   if (SendFlow* second = reads_.flow(); second != nullptr) {
     if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
   }
-  if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->sender.OnTimers(ctx))) Fail(ctx);
+  if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->OnTimers(ctx))) Fail(ctx);
 }
 
 std::optional<Time> QueuePair::TimerDeadline() const {
   if (!Sends(state())) return std::nullopt;
   if (sr_ == nullptr) return PlainDeadline();
-  std::optional<Time> d = sr_->sender.Deadline();
+  std::optional<Time> d = sr_->Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }
@@ -192,12 +167,18 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
 }
 
 void QueuePair::RunLocal(Context& ctx) {
-  const bool ok =
-      unacked_ != nullptr ? unacked_->requester.RunLocal(ctx, pd_) : requester_.RunLocal(ctx);
+  bool ok;
+  if (unacked_ != nullptr) {
+    ok = unacked_->requester.RunLocal(ctx, pd_);
+  } else {
+    ok = sr_ == nullptr ? requester_.RunLocal(ctx) : sr_->sender.RunLocal(ctx);
+  }
   if (!ok) Fail(ctx);
 }
 
 void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
+  if (sr_ != nullptr) [[unlikely]]
+    return WriteExtendedResponse(ctx, packet);
   OutgoingPacket out;
   Segment run;
   const bool ok = reads_.Next(ctx, responder_.CreditCodeNow(), &out, &run);

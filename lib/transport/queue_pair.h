@@ -170,26 +170,29 @@ class QueuePair {
 
   // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
   // before the first one was asked for. EndResponses closes a run of them.
-  bool HasResponse() const { return reads_.pending() && Receives(state()); }
+  bool HasResponse() {
+    return Receives(state()) &&
+           (reads_.pending() || (sr_ != nullptr && sr_->responder.HasPacket()));
+  }
   void WriteResponse(Context& ctx, port::Packet* packet);
-  void EndResponses(Context& ctx) { reads_.EndBurst(ctx); }
+  void EndResponses(Context& ctx) {
+    if (sr_ != nullptr) sr_->responder.EndBurst(ctx, sr_->response_frame);
+    reads_.EndBurst(ctx);
+  }
   SendFlow* response_flow() { return reads_.flow(); }
   // What READ responses borrowed, to go back to the pool; its flow must be in no list any more.
   ResponseBlock* DetachResponses() { return reads_.Detach(); }
   bool serves_reads() const { return reads_.serves(); }
   uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
-  // Selective repeat: SEND and WRITE with or without immediate only.
+  // Selective repeat.
   bool extended() const { return sr_ != nullptr; }
-  bool takes_shared() const { return responder_.takes_shared(); }
 
-  bool HasAnswer() const {
-    return sr_ == nullptr ? responder_.HasAnswer() : sr_->receiver.HasAnswer();
-  }
+  bool HasAnswer() const { return sr_ == nullptr ? responder_.HasAnswer() : sr_->HasAnswer(); }
   // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below; another one
   // may be due after it.
   Answer TakeAnswer(Context& ctx) {
-    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->receiver.TakeAnswer(ctx);
+    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->TakeAnswer(ctx);
   }
   void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
   void WriteCnp(Context& ctx, port::Packet* packet) const;
@@ -246,7 +249,10 @@ class QueuePair {
   bool UnackedUnsettled() const;
   void WriteUnacked(Context& ctx, port::Packet* packet);
   bool SettleUnacked(Context& ctx);
+  // And for selective repeat (queue_pair_extended.cc).
   void StartExtended(const Connection& connection);
+  void StartExtendedSending(const Connection& connection);
+  void WriteExtendedResponse(Context& ctx, port::Packet* packet);
   void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
   const uint32_t qpn_;

@@ -36,6 +36,7 @@ void QueuePair::StartSending(const Connection& c) {
     requester_.Start(
         {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_},
         &flow_);
+    if (sr_ != nullptr) StartExtendedSending(c);
   }
   state_.store(QpState::kReadyToSend, std::memory_order_release);
 }
@@ -45,6 +46,7 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kQkey) && unacked_ != nullptr) unacked_->SetQkey(c.qkey);
   if (given.Has(QpAttribute::kAccess)) {
     responder_.config().access = c.access;
+    if (sr_ != nullptr) sr_->receiver.config().access = c.access;
     if (unacked_ != nullptr) unacked_->uc.SetRemoteWrite((c.access & memory::kRemoteWrite) != 0);
   }
   if (given.Has(QpAttribute::kPath)) {
@@ -54,7 +56,10 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
     data_path_ = wire::HeaderTemplate(path);
     cnp_dscp_ = c.cnp_dscp;
   }
-  if (given.Has(QpAttribute::kMinRnrTimer)) responder_.config().min_rnr_timer = c.min_rnr_timer;
+  if (given.Has(QpAttribute::kMinRnrTimer)) {
+    responder_.config().min_rnr_timer = c.min_rnr_timer;
+    if (sr_ != nullptr) sr_->receiver.config().min_rnr_timer = c.min_rnr_timer;
+  }
   if (given.Has(QpAttribute::kMaxReads)) {
     max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
     requester_.SetReadDepth(max_rd_atomic_);

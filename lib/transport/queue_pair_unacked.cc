@@ -25,8 +25,7 @@ RxDrop QueuePair::AdmitUnacked(const wire::FrameView& view) const {
   if (Enabled(Check::kUnackedState) && (notification ? !Sends(state()) : !Receives(state()))) {
     return RxDrop::kQpState;
   }
-  if (Enabled(Check::kUcSourceAddress) && !datagrams &&
-      !data_path_.ComesBack(view.l3, view.ipv6)) {
+  if (Enabled(Check::kUcSourceAddress) && !datagrams && !data_path_.ComesBack(view.l3, view.ipv6)) {
     return RxDrop::kSourceAddress;
   }
   if (Enabled(Check::kUnackedDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {

@@ -84,6 +84,9 @@ class ReadResponder {
   void Clear() {
     if (block_ != nullptr) block_->queue.Clear();
   }
+  // The second send flow, borrowed if there is none yet; false, and counted, when the pool is
+  // empty.
+  bool Borrow(Context& ctx);
   // The block to hand back to the pool, or null.
   ResponseBlock* Detach() {
     ResponseBlock* b = block_;
@@ -92,7 +95,6 @@ class ReadResponder {
   }
 
  private:
-  bool Borrow(Context& ctx);
   memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
                             memory::Access access) const;
   PeerAccount* account() const;

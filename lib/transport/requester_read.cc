@@ -5,6 +5,7 @@
 
 #include "base/checks.h"
 #include "transport/atomic_operation.h"
+#include "transport/fetch_target.h"
 #include "transport/local_operation.h"
 #include "transport/payload.h"
 #include "transport/requester.h"
@@ -18,19 +19,6 @@ namespace {
 constexpr uint32_t kDepthShare = 2;
 // So many retransmission timers may an old stream of responses hold the timer up after a rewind.
 constexpr int64_t kStreamPatience = 64;
-
-// The request's segments as the memory that they are for a READ: verbs checked the right to write.
-struct Target {
-  explicit Target(const SendWork& work) : count(std::min<size_t>(work.segment_count, kMost)) {
-    for (size_t i = 0; i < count; ++i) {
-      runs[i] = {const_cast<uint8_t*>(work.segments[i].data), work.segments[i].length};
-    }
-  }
-  std::span<const MutableSegment> span() const { return {runs, count}; }
-  static constexpr size_t kMost = 16;
-  MutableSegment runs[kMost];
-  const size_t count;
-};
 
 }  // namespace
 
@@ -206,7 +194,7 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
     if (!check || payload.IcrcMatches()) *drop = RxDrop::kBadResponse;
     return true;
   }
-  const Target target(*work);
+  const FetchTarget target(*work);
   if (!check) {
     payload.CopyTo(target.span(), static_cast<uint32_t>(begin));
   } else if (!payload.CopyToAndCheck(target.span(), static_cast<uint32_t>(begin))) {
@@ -238,13 +226,7 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
     ctx.drops.Add(RxDrop::kBadResponse);
     return true;
   }
-  const uint64_t original = view.atomic_ack_eth().original;
-  const auto* from = reinterpret_cast<const uint8_t*>(&original);
-  for (uint16_t i = 0; i < work->segment_count; ++i) {
-    const Segment& s = work->segments[i];
-    std::memcpy(const_cast<uint8_t*>(s.data), from, s.length);
-    from += s.length;
-  }
+  PutOriginal(*work, view.atomic_ack_eth().original);
   ctx.counters.Add(Count::kPlacedBytes, kAtomicBytes);
   OnResponse(ctx, view);
   return true;

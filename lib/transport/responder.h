@@ -60,7 +60,7 @@ class Responder {
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
   // Receives come from there; before Start.
   void SetShared(SharedReceiveQueue* shared) { shared_ = shared; }
-  bool takes_shared() const { return shared_ != nullptr; }
+  SharedReceiveQueue* shared() const { return shared_; }
   ResponderConfig& config() { return config_; }
   CompletionRing* completions() const { return completions_; }
 

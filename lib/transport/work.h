@@ -86,9 +86,12 @@ struct SendWork {
   bool fence = false;  // waits for the READs and atomics before it
 
   Psn first_psn;
-  uint32_t packets = 0;       // PSNs that it takes; 0: none, a local operation
-  uint64_t stream_start = 0;  // payload bytes of all messages before this one
-  uint32_t ssn = 0;           // send sequence number, for credits (IBTA 1.4, 9.7.7.2)
+  uint32_t packets = 0;  // PSNs that it takes; 0: none, a local operation
+  // Payload bytes of all messages before this one; with selective repeat its message number.
+  uint64_t stream_start = 0;
+  // Send sequence number, for credits (IBTA 1.4, 9.7.7.2); with selective repeat the number of the
+  // receive that it takes, or of the READ or atomic that it is.
+  uint32_t ssn = 0;
 };
 
 // One posted receive request.

@@ -35,11 +35,7 @@ bool PutHello(const wire::PeerHello& hello, size_t room, std::vector<uint8_t>* p
 
 bool CanExtend(const QueuePair::Impl& qp, const CmOptions& options, uint32_t mtu) {
   if (options.connect.reliability == Reliability::kBase) return false;
-  if (qp.qp->type() != transport::QpType::kRc || qp.qp->takes_shared()) return false;
-  // READs and atomics are not part of the extension: who may use them gets base RC, unless told
-  // otherwise.
-  const bool reads = options.responder_resources > 0 || options.initiator_depth > 0;
-  if (reads && options.connect.reliability == Reliability::kAuto) return false;
+  if (qp.qp->type() != transport::QpType::kRc) return false;
   const port::Capabilities& port = qp.device->parts.port->capabilities();
   const int64_t longest = kBaseHeaders + static_cast<int64_t>(wire::kMaxExtendedDataBytes) + mtu;
   return longest <= port.max_frame && (port.elides_payload || longest <= port.linear_room);

@@ -105,7 +105,6 @@ PostResult FillBinding(const SendRequest& r, transport::SendQueue* queue,
 // The rest of a post that is no plain SEND or WRITE from registered memory.
 [[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
                                          transport::SendQueue* queue, transport::SendWork* work) {
-  if (q.qp->extended() && r.opcode > Opcode::kRdmaWriteWithImm) return PostResult::kNotExtended;
   if (!Consistent(q, r)) return PostResult::kInvalidRequest;
   if (r.inlined) return FillInline(q, r.segments, queue, work);
   if (r.opcode == Opcode::kBindMemoryWindow) return FillBinding(r, queue, work);
@@ -219,13 +218,11 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   c.flow_label = o.flow_label;
   c.max_rd_atomic = o.max_rd_atomic;
   const bool extended = o.reliability == Reliability::kExtended;
-  if (!extended) {
-    c.responder_resources = o.responder_resources;
-  } else if (o.tracking_window == 0) {
+  c.responder_resources = o.responder_resources;
+  if (extended && o.tracking_window == 0) {
     return absl::InvalidArgumentError("tracking window of 0 packets: choose a power of two");
-  } else {
-    c.tracking_window = o.tracking_window;
   }
+  if (extended) c.tracking_window = o.tracking_window;
   absl::Status status;
   d->worker.Execute([&] {
     status = d->engine.Connect(impl_->qp, c, **algorithm,

@@ -67,8 +67,6 @@ const char* NameOf(PostResult result) {
       return "queue pair not connected";
     case PostResult::kInvalidRequest:
       return "fields that contradict the opcode";
-    case PostResult::kNotExtended:
-      return "opcode not served with selective repeat";
   }
   return "unknown";
 }

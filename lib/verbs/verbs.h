@@ -187,7 +187,6 @@ enum class PostResult : uint8_t {
   kTooManySegments,
   kNotConnected,
   kInvalidRequest,  // fields that contradict the opcode, or an opcode without the depth for it
-  kNotExtended,     // an opcode that the extension does not have, on a queue pair that uses it
 };
 SLUICE_PUBLIC const char* NameOf(PostResult result);
 
@@ -317,9 +316,8 @@ struct QueuePairOptions {
 
 // How a queue pair repeats what the network lost. kBase is RoCEv2 as everybody speaks it:
 // go-back-N. kExtended is selective repeat on opcodes of our own (docs/wire-formats.md): for peers
-// that said that they do the same, with the same tracking window. It serves SEND and WRITE, with or
-// without immediate; posts of anything else are refused (PostResult::kNotExtended). kAuto: what the
-// handshake of verbs/cm.h agrees on; without one, kBase.
+// that said that they do the same, with the same tracking window. kAuto: what the handshake of
+// verbs/cm.h agrees on; without one, kBase.
 enum class Reliability : uint8_t { kBase, kExtended, kAuto };
 
 // How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a

@@ -97,7 +97,8 @@ TEST(CmConnection, AnEndNamesThePsnThatItReceivesFirst) {
   for (const int i : {0, 1}) {
     hosts[i].port->SetTap([&first](FakeFrame& f, size_t) {
       const auto frame = wire::Decode(f.bytes);
-      if (frame.ok() && wire::TraitsOf(frame->bth.opcode).send && !frame->deth) {
+      const wire::OpcodeTraits* t = frame.ok() ? &wire::TraitsOf(frame->bth.opcode) : nullptr;
+      if (t != nullptr && (t->send || (t->extended && t->payload_allowed)) && !frame->deth) {
         first.emplace(frame->bth.dest_qpn, frame->bth.psn.value());
       }
       return true;

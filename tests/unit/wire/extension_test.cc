@@ -77,19 +77,29 @@ void CheckTable(const std::string& heading, const Setters<Header>& setters) {
 }
 
 TEST(ExtensionTest, DataHeaderIsAsTheDocumentSays) {
-  CheckTable<ExtendedData>("Header `data`",
-                           {{"message", [](auto* h) { h->message = kOnes; }},
-                            {"offset", [](auto* h) { h->offset = kOnes; }},
-                            {"length", [](auto* h) { h->length = kOnes; }},
-                            {"receive", [](auto* h) { h->receive = kOnes; }},
-                            {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
-                            {"attempt", [](auto* h) { h->attempt = 0xff; }},
-                            {"reserved24", [](auto* h) { h->reserved24 = 0xffffff; }}});
+  CheckTable<ExtendedData>("Header `data`", {{"message", [](auto* h) { h->message = kOnes; }},
+                                             {"offset", [](auto* h) { h->offset = kOnes; }},
+                                             {"length", [](auto* h) { h->length = kOnes; }},
+                                             {"receive", [](auto* h) { h->receive = kOnes; }},
+                                             {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
+                                             {"attempt", [](auto* h) { h->attempt = 0xff; }},
+                                             {"backlog", [](auto* h) { h->backlog = 0xffffff; }}});
 }
 
 TEST(ExtensionTest, TargetHeaderIsAsTheDocumentSays) {
   CheckTable<ExtendedTarget>("Header `target`", {{"va", [](auto* h) { h->va = ~uint64_t{0}; }},
                                                  {"rkey", [](auto* h) { h->rkey = kOnes; }}});
+}
+
+TEST(ExtensionTest, RequestHeaderIsAsTheDocumentSays) {
+  CheckTable<ExtendedRequest>("Header `request`",
+                              {{"completed", [](auto* h) { h->completed = kOnes; }}});
+}
+
+TEST(ExtensionTest, OperandsHeaderIsAsTheDocumentSays) {
+  CheckTable<ExtendedOperands>("Header `operands`",
+                               {{"swap_or_add", [](auto* h) { h->swap_or_add = ~uint64_t{0}; }},
+                                {"compare", [](auto* h) { h->compare = ~uint64_t{0}; }}});
 }
 
 TEST(ExtensionTest, AckHeaderIsAsTheDocumentSays) {
@@ -110,7 +120,9 @@ TEST(ExtensionTest, AckHeaderIsAsTheDocumentSays) {
   ExtendedAck ack;
   EXPECT_FALSE(ack.echoes());
   ack.flags = 1u << 15;
-  EXPECT_TRUE(ack.echoes());
+  EXPECT_TRUE(ack.echoes() && !ack.shares());
+  ack.flags = 1u << 14;
+  EXPECT_TRUE(ack.shares() && !ack.echoes());
 }
 
 TEST(ExtensionTest, PeerHelloIsAsTheDocumentSays) {
@@ -173,11 +185,12 @@ TEST(ExtensionTest, SackHeaderIsAsTheDocumentSays) {
 }
 
 TEST(ExtensionTest, OpcodesAreAsTheDocumentSays) {
-  const std::map<std::string, size_t> sizes = {{"data", ExtendedData::kSize},
-                                               {"target", ExtendedTarget::kSize},
-                                               {"immediate", ImmDt::kSize},
-                                               {"ack", ExtendedAck::kSize},
-                                               {"sack", SackBlock::kSize}};
+  const std::map<std::string, size_t> sizes = {
+      {"data", ExtendedData::kSize},       {"target", ExtendedTarget::kSize},
+      {"request", ExtendedRequest::kSize}, {"operands", ExtendedOperands::kSize},
+      {"original", AtomicAckEth::kSize},   {"key", Ieth::kSize},
+      {"immediate", ImmDt::kSize},         {"ack", ExtendedAck::kSize},
+      {"sack", SackBlock::kSize}};
   std::map<int, Cells> rows;
   for (const Cells& row : TableAfter("Packets")) rows[std::stoi(row[0], nullptr, 16)] = row;
   for (int op = 0xc0; op <= 0xff; ++op) {
@@ -216,10 +229,29 @@ TEST(ExtensionTest, FramesAreDecodedAndRebuilt) {
     ASSERT_TRUE(value.ok());
     EXPECT_TRUE(value->IcrcOk());
     EXPECT_EQ(value->Encode(), bytes);
-    EXPECT_EQ(value->extended_data.has_value(), t.payload_allowed);
-    EXPECT_EQ(value->extended_ack.has_value(), !t.payload_allowed);
-    EXPECT_EQ(value->extended_target.has_value(), row[2].find("target") != std::string::npos);
-    EXPECT_EQ(value->sack_block.has_value(), row[2].find("sack") != std::string::npos);
+    const auto names = [&row](const char* header) {
+      return (" " + row[2] + ",").find(" " + std::string(header) + ",") != std::string::npos;
+    };
+    EXPECT_EQ(value->extended_data.has_value(), names("data"));
+    EXPECT_EQ(value->extended_ack.has_value(), names("ack"));
+    EXPECT_EQ(value->extended_target.has_value(), names("target"));
+    EXPECT_EQ(value->extended_request.has_value(), names("request"));
+    EXPECT_EQ(value->extended_operands.has_value(), names("operands"));
+    EXPECT_EQ(value->extended_original.has_value(), names("original"));
+    EXPECT_EQ(value->extended_key.has_value(), names("key"));
+    EXPECT_EQ(value->sack_block.has_value(), names("sack"));
+    if (value->extended_request) {
+      EXPECT_EQ(view.extended_request(), *value->extended_request);
+    }
+    if (value->extended_operands) {
+      EXPECT_EQ(view.extended_operands(), *value->extended_operands);
+    }
+    if (value->extended_original) {
+      EXPECT_EQ(view.extended_original(), *value->extended_original);
+    }
+    if (value->extended_key) {
+      EXPECT_EQ(view.extended_key(), *value->extended_key);
+    }
     if (value->extended_data) {
       EXPECT_EQ(view.extended_data(), *value->extended_data);
     }
