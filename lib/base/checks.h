@@ -2,6 +2,9 @@
 // peer may send and what is refused (docs/hostile-peers.md). Each has a counter, a test that fails
 // without it (tests/mutants.txt) and a seed of the fuzzer.
 //
+// The names of the unreliable services begin with unacked-, uc- or ud-, those of the extension
+// (docs/wire-formats.md) with xt-, those of the limits for each peer with peer-.
+//
 // Built with -Dmutants=true each check first asks a mask, so that scripts/mutants can take one away
 // and see the tests turn red; any other build compiles the question away. Rooms write
 //
@@ -11,6 +14,7 @@
 #ifndef SLUICE_BASE_CHECKS_H_
 #define SLUICE_BASE_CHECKS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -50,6 +54,7 @@ enum class Check : uint8_t {
   kRights,
   kBounds,
   kStillRegistered,
+  kWindowQueuePair,
   kAtomicAlignment,
   kDuplicateRange,
   // Answers.
@@ -61,16 +66,69 @@ enum class Check : uint8_t {
   kNakCurrent,
   kNakOncePerRoundTrip,
   kRetryBudget,
+  kStreamPatience,
   // Congestion notifications.
   kCnpOutstanding,
   kCnpRate,
   // What is answered, and how often.
   kNakRate,
   kDuplicateRate,
+  // Unreliable services: what is admitted, and notifications.
+  kUnackedPkey,
+  kUnackedService,
+  kUnackedState,
+  kUcSourceAddress,
+  kUnackedDestinationAddress,
+  kUnackedIcrc,
+  kUnackedCnpRecent,
+  kUnackedCnpRate,
+  // Unreliable connections.
+  kUcPsnOrder,
+  kUcWriteEnabled,
+  kUcOpcodeSequence,
+  kUcPacketLength,
+  kUcReceiverReady,
+  kUcCompletionRoom,
+  kUcReceiveLength,
+  kUcWriteLength,
+  kUcWriteRange,
+  kUcStillRegistered,
+  // Datagrams.
+  kUdQkey,
+  kUdPacketLength,
+  kUdReceiverReady,
+  kUdCompletionRoom,
+  kUdReceiveLength,
+  // The extension: data.
+  kXtIcrc,
+  kXtWindow,
+  kXtBehind,
+  kXtDuplicate,
+  kXtDuplicateRate,
+  kXtHeader,
+  kXtTurn,
+  kXtReceiverReady,
+  kXtReceiveLength,
+  kXtWriteEnabled,
+  kXtWriteRange,
+  kXtCompletionRoom,
+  kXtBlocks,
+  // The extension: acknowledgements.
+  kXtSyndrome,
+  kXtAckOutstanding,
+  kXtBlockOutstanding,
+  kXtEchoOutstanding,
+  kXtNotReadyCurrent,
+  kXtRetryBudget,
+  // What one peer may hold, all its queue pairs together.
+  kPeerQueuePairs,
+  kPeerReadBytes,
+  kPeerReplays,
+  kPeerHandshakes,
+  kPeerConnections,
   kCount,
 };
 inline constexpr size_t kChecks = static_cast<size_t>(Check::kCount);
-static_assert(kChecks <= 64, "a mask of the checks is one word");
 
 struct CheckInfo {
   const char* name;     // as scripts/mutants takes it
@@ -108,6 +166,7 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"rights", "drop_remote_access"},
     {"bounds", "drop_remote_access"},
     {"still-registered", "drop_remote_access"},
+    {"window-queue-pair", "drop_remote_access"},
     {"atomic-alignment", "drop_invalid_request"},
     {"duplicate-range", "drop_duplicate"},
     {"response-icrc", "drop_icrc"},
@@ -118,17 +177,65 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"nak-current", "packet_sequence_errors_total"},
     {"nak-once-per-round-trip", "rewinds_total"},
     {"retry-budget", "retries_exhausted_total"},
+    {"stream-patience", "local_ack_timeout_errors_total"},
     {"cnp-outstanding", "rp_cnp_ignored_packets_received_total"},
     {"cnp-rate", "cnps_over_rate_total"},
     {"nak-rate", "naks_withheld_total"},
     {"duplicate-rate", "duplicates_withheld_total"},
+    {"unacked-pkey", "drop_pkey"},
+    {"unacked-service", "drop_service"},
+    {"unacked-state", "drop_qp_state"},
+    {"uc-source-address", "drop_source_address"},
+    {"unacked-destination-address", "drop_destination_address"},
+    {"unacked-icrc", "drop_icrc"},
+    {"unacked-cnp-recent", "rp_cnp_ignored_packets_received_total"},
+    {"unacked-cnp-rate", "cnps_over_rate_total"},
+    {"uc-psn-order", "drop_out_of_sequence, uc_sequence_gaps_total"},
+    {"uc-write-enabled", "drop_invalid_request"},
+    {"uc-opcode-sequence", "drop_invalid_request"},
+    {"uc-packet-length", "drop_invalid_request"},
+    {"uc-receiver-ready", "drop_receiver_not_ready"},
+    {"uc-completion-room", "drop_completion_queue_full"},
+    {"uc-receive-length", "drop_receive_too_short"},
+    {"uc-write-length", "drop_invalid_request"},
+    {"uc-write-range", "drop_remote_access"},
+    {"uc-still-registered", "drop_remote_access"},
+    {"ud-qkey", "drop_qkey"},
+    {"ud-packet-length", "drop_invalid_request"},
+    {"ud-receiver-ready", "drop_receiver_not_ready"},
+    {"ud-completion-room", "drop_completion_queue_full"},
+    {"ud-receive-length", "drop_receive_too_short"},
+    {"xt-icrc", "drop_icrc"},
+    {"xt-window", "drop_out_of_sequence"},
+    {"xt-behind", "drop_psn_window"},
+    {"xt-duplicate", "drop_duplicate"},
+    {"xt-duplicate-rate", "duplicates_withheld_total"},
+    {"xt-header", "drop_invalid_request"},
+    {"xt-turn", "drop_invalid_request"},
+    {"xt-receiver-ready", "drop_receiver_not_ready"},
+    {"xt-receive-length", "drop_invalid_request"},
+    {"xt-write-enabled", "drop_invalid_request"},
+    {"xt-write-range", "drop_remote_access"},
+    {"xt-completion-room", "drop_completion_queue_full"},
+    {"xt-blocks", "scoreboard_pool_empty_total"},
+    {"xt-syndrome", "drop_unsupported_opcode"},
+    {"xt-ack-outstanding", "drop_psn"},
+    {"xt-block-outstanding", "ghost_echoes_total"},
+    {"xt-echo-outstanding", "ghost_echoes_total"},
+    {"xt-not-ready-current", "rnr_naks_received_total"},
+    {"xt-retry-budget", "retries_exhausted_total"},
+    {"peer-queue-pairs", "peer_queue_pairs_refused_total"},
+    {"peer-read-bytes", "peer_reads_put_off_total"},
+    {"peer-replays", "peer_replays_withheld_total"},
+    {"peer-handshakes", "cm_half_open_limit"},
+    {"peer-connections", "cm_peer_full"},
 };
 static_assert(sizeof(kCheckInfos) / sizeof(kCheckInfos[0]) == kChecks);
 
 #ifdef SLUICE_MUTANTS
-// One bit per Check that is taken away; set once, before the first frame.
-inline uint64_t disabled_checks = 0;
-inline bool Enabled(Check c) { return (disabled_checks >> static_cast<unsigned>(c) & 1) == 0; }
+// The checks that are taken away; set once, before the first frame.
+inline std::array<bool, kChecks> disabled_checks{};
+inline bool Enabled(Check c) { return !disabled_checks[static_cast<size_t>(c)]; }
 #else
 constexpr bool Enabled(Check) { return true; }
 #endif

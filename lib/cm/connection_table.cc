@@ -167,4 +167,10 @@ size_t ConnectionTable::half_open_of(const wire::IpAddress& ip) const {
                     [&](uint32_t slot) { return slots_[slot].peer.ip == ip; }));
 }
 
+size_t ConnectionTable::begun_by(const wire::IpAddress& ip) const {
+  return static_cast<size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const Connection& c) {
+    return c.passive && c.state != State::kTimeWait && c.peer.ip == ip;
+  }));
+}
+
 }  // namespace sluice::cm

@@ -37,9 +37,9 @@ const char* NameOf(EventKind kind) {
 
 const char* NameOf(CmCount count) {
   constexpr const char* kNames[kCmCounts] = {
-      "received",   "sent",        "sent_again", "malformed",       "duplicate", "unknown_id",
-      "wrong_peer", "wrong_state", "refused",    "half_open_limit", "stale",     "answers_limited",
-      "queue_full", "gave_up"};
+      "received",   "sent",       "sent_again",      "malformed",  "duplicate",
+      "unknown_id", "wrong_peer", "wrong_state",     "refused",    "half_open_limit",
+      "peer_full",  "stale",      "answers_limited", "queue_full", "gave_up"};
   const size_t i = static_cast<size_t>(count);
   return i < kCmCounts ? kNames[i] : "unknown";
 }

@@ -53,12 +53,13 @@ enum class CmCount : uint8_t {
   kWrongState,   // legal, but not now
   kRefused,      // requests that were refused without asking the application
   kHalfOpen,     // of them, those beyond a limit
+  kPeerFull,     // of them, those of a peer with as many connections as one may begin
   kStale,        // of them, those that named a queue pair which we knew
   kRateLimited,  // answers without state that were not given
   kQueueFull,    // datagrams that found no room
   kGaveUp,       // handshakes that ended for want of an answer
 };
-inline constexpr size_t kCmCounts = 14;
+inline constexpr size_t kCmCounts = 15;
 // snake_case: the key in statistics.
 const char* NameOf(CmCount count);
 

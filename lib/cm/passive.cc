@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "base/checks.h"
 #include "cm/manager.h"
 #include "cm/manager_templates.h"
 
@@ -53,8 +54,14 @@ Manager::Refusal Manager::Judge(const Input& in, const CmReq& m) {
     return {CmReason::kStaleConnection, {}};
   }
   if (table_.half_open() >= config_.max_half_open ||
-      table_.half_open_of(in.from.ip) >= config_.max_half_open_per_peer) {
+      (Enabled(Check::kPeerHandshakes) &&
+       table_.half_open_of(in.from.ip) >= config_.max_half_open_per_peer)) {
     Add(CmCount::kHalfOpen);
+    return {CmReason::kNoResources, {}};
+  }
+  if (Enabled(Check::kPeerConnections) &&
+      table_.begun_by(in.from.ip) >= config_.max_connections_per_peer) {
+    Add(CmCount::kPeerFull);
     return {CmReason::kNoResources, {}};
   }
   return {};

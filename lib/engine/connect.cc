@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "engine/engine.h"
+#include "memory/window_table.h"
 #include "wire/extension.h"
 #include "wire/telemetry_shim.h"
 
@@ -119,6 +120,26 @@ void Engine::ReserveScoreboards(uint32_t window) {
   grow(&scoreboards_.receive);
 }
 
+absl::Status Engine::OpenAccount(transport::QueuePair* qp, const wire::IpAddress& peer) {
+  if (qp->type() == QpType::kUd) return absl::OkStatus();  // whoever knows the Q_Key
+  transport::PeerAccount* account = peers_.Open(peer);
+  if (account == nullptr) {
+    counters_.Add(transport::Count::kPeerQueuePairsRefused);
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("%s has %d queue pairs already, as many as one peer may: raise "
+                        "max_queue_pairs_per_peer",
+                        peer.ToString(), peers_.limits().queue_pairs));
+  }
+  qp->peer_account = account;
+  return absl::OkStatus();
+}
+
+// What the queue pair borrowed must be back.
+void Engine::CloseAccount(transport::QueuePair* qp) {
+  peers_.Close(qp->peer_account);
+  qp->peer_account = nullptr;
+}
+
 absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connection,
                              const cc::Algorithm& algorithm, Duration base_rtt,
                              cc::SignalSet peer_signals) {
@@ -143,6 +164,8 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
     case QpState::kReset: {
       Unlist(qp);
       qp->Reset(ctx_);
+      regions_->windows().CloseQueuePair(qp->qpn());
+      CloseAccount(qp);
       return absl::OkStatus();
     }
     case QpState::kInit:
@@ -188,9 +211,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   }
   absl::Status status = Check(connection, port_->capabilities());
   if (!status.ok()) return status;
-  if (connection.tracking_window > 0 && (qp->type() != QpType::kRc || qp->takes_shared())) {
-    return absl::InvalidArgumentError(
-        "reliability extended is for RC queue pairs with a receive queue of their own");
+  if (connection.tracking_window > 0 && qp->type() != QpType::kRc) {
+    return absl::InvalidArgumentError("reliability extended is for RC queue pairs");
   }
   const cc::SignalSet missing = algorithm.traits().required.Without(peer_signals);
   if (!missing.empty()) {
@@ -199,6 +221,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
         absl::StrFormat("algorithm '%s' needs signals that this peer cannot give (mask %#x)",
                         std::string(name), missing.bits()));
   }
+  status = OpenAccount(qp, connection.path.destination_ip);
+  if (!status.ok()) return status;
   cc::FlowContext context;
   context.line_rate = port_->capabilities().line_rate;
   context.mtu = Bytes(connection.mtu);

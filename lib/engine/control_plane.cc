@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/be.h"
-#include "wire/header_template.h"
+#include "transport/payload.h"
 #include "wire/headers.h"
 #include "wire/icrc.h"
 #include "wire/source_port.h"
@@ -34,6 +34,7 @@ net::StackConfig StackConfig(const ControlConfig& c) {
   config.mac = c.mac;
   config.ip = c.ip;
   config.neighbours = c.neighbours;
+  config.routes = c.routes;
   return config;
 }
 
@@ -59,7 +60,8 @@ ControlPlane::ControlPlane(const ControlConfig& config)
       max_mtu_(config.max_mtu),
       icrc_(config.icrc),
       stack_(StackConfig(config)),
-      manager_(ManagerConfig(config)) {}
+      manager_(ManagerConfig(config)),
+      prober_(config.seed) {}
 
 std::span<const uint8_t> ControlPlane::Linear(const port::Packet& packet) {
   if (packet.elided_length != 0 || packet.frame_length > gathered_.size()) return {};
@@ -84,22 +86,34 @@ void ControlPlane::OnForeignFrame(Time now, const port::Packet& packet) {
   const std::span<const uint8_t> frame = Linear(packet);
   if (frame.empty()) return;
   stack_.OnFrame(now, frame);
-  TakeTooBig(now);
   Update();
 }
 
-void ControlPlane::TakeTooBig(Time now) {
-  for (net::TooBig report; stack_.TakeTooBig(&report);) {
-    uint8_t code = max_mtu_;
-    const uint32_t headers = (ip_.is_v4() ? 20 : 40) + kTransportHeaders;
-    while (code > kNarrowest && headers + (128u << code) > report.ip_mtu) --code;
-    Narrow* slot = &narrow_[next_narrow_];
-    for (Narrow& n : narrow_) {
-      if (n.mtu != 0 && n.ip == report.peer) slot = &n;
-    }
-    if (slot == &narrow_[next_narrow_]) next_narrow_ = (next_narrow_ + 1) % narrow_.size();
-    *slot = {report.peer, code, now + kNarrowFor};
+uint8_t ControlPlane::MtuWithin(uint32_t ip_bytes) const {
+  const uint32_t headers = (ip_.is_v4() ? 20 : 40) + kTransportHeaders;
+  uint8_t code = max_mtu_;
+  while (code > 0 && headers + (128u << code) > ip_bytes) --code;
+  return code;
+}
+
+bool ControlPlane::TakeTooBig(Time now, net::TooBig* report) {
+  if (!stack_.TakeTooBig(report)) return false;
+  prober_.OnTooBig(report->peer, MtuWithin(report->ip_mtu));
+  Remember(now, report->peer, std::max(MtuWithin(report->ip_mtu), std::min(kNarrowest, max_mtu_)));
+  return true;
+}
+
+void ControlPlane::Believe(Time now, const net::TooBig& report) {
+  Remember(now, report.peer, std::max<uint8_t>(MtuWithin(report.ip_mtu), 1));
+}
+
+void ControlPlane::Remember(Time now, const wire::IpAddress& peer, uint8_t code) {
+  Narrow* slot = &narrow_[next_narrow_];
+  for (Narrow& n : narrow_) {
+    if (n.mtu != 0 && n.ip == peer) slot = &n;
   }
+  if (slot == &narrow_[next_narrow_]) next_narrow_ = (next_narrow_ + 1) % narrow_.size();
+  *slot = {peer, code, now + kNarrowFor};
 }
 
 uint8_t ControlPlane::MtuTo(Time now, const wire::IpAddress& ip) const {
@@ -116,9 +130,10 @@ bool ControlPlane::Check(const wire::FrameView& view, const port::Packet& packet
   };
   if (fails(view.opcode == wire::Opcode::kUdSendOnly, GsiDrop::kOpcode)) return false;
   if (fails((view.pkey & kPkeyMask) == kPkeyMask, GsiDrop::kPkey)) return false;
-  if (fails(view.payload_length == wire::kMadBytes && view.pad == 0, GsiDrop::kLength)) {
-    return false;
-  }
+  // Longer than any management datagram: a probe.
+  const bool probe = view.payload_length > wire::kMadBytes;
+  const bool fitting = probe || view.payload_length == wire::kMadBytes;
+  if (fails(fitting && view.pad == 0, GsiDrop::kLength)) return false;
   const wire::Deth deth = view.deth();
   if (fails(deth.qkey == wire::kGsiQkey && deth.source_qpn == wire::kGsiQpn, GsiDrop::kKey)) {
     return false;
@@ -128,12 +143,42 @@ bool ControlPlane::Check(const wire::FrameView& view, const port::Packet& packet
   if (fails(from_one && view.destination() == ip_ && view.ipv6 != ip_.is_v4(), GsiDrop::kAddress)) {
     return false;
   }
-  const bool good = !icrc_ || packet.rx.icrc == port::IcrcState::kGood ||
-                    (packet.rx.icrc == port::IcrcState::kUnknown && wire::IcrcGood(view));
+  const bool unknown = packet.rx.icrc == port::IcrcState::kUnknown;
+  const auto matches = [&] {
+    if (!probe) return wire::IcrcGood(view);
+    const transport::ReceivedPayload payload(packet, view);
+    return payload.whole() && payload.IcrcMatches();
+  };
+  const bool good = !icrc_ || packet.rx.icrc == port::IcrcState::kGood || (unknown && matches());
   return !fails(good, GsiDrop::kIcrc);
 }
 
+// It may be longer than what is gathered of other datagrams, and lie in several pieces.
+void ControlPlane::OnProbe(Time now, const wire::FrameView& view, const port::Packet& packet) {
+  if (!Check(view, packet)) return;
+  uint8_t front[wire::PathProbe::kSize];
+  size_t n = 0;
+  const auto add = [&](const uint8_t* p, size_t length) {
+    const size_t part = std::min(length, sizeof(front) - n);
+    if (part > 0) std::memcpy(front + n, p, part);
+    n += part;
+  };
+  if (packet.header_length > view.header_bytes) {
+    add(packet.header + view.header_bytes, packet.header_length - view.header_bytes);
+  }
+  if (packet.payload != nullptr) add(packet.payload, packet.payload_length);
+  for (size_t i = 0; i < packet.more_count; ++i) add(packet.more[i].data, packet.more[i].length);
+  const wire::PathProbe probe = wire::PathProbe::Read(front);
+  if (n < sizeof(front) || probe.magic != wire::PathProbe::kMagic) {
+    drops_[static_cast<size_t>(GsiDrop::kLength)].Add();
+    return;
+  }
+  prober_.OnProbe(now, {view.source(), view.source_mac()}, probe, view.payload_length);
+  Update();
+}
+
 void ControlPlane::OnDatagram(Time now, const wire::FrameView& parsed, const port::Packet& packet) {
+  if (parsed.payload_length > wire::kMadBytes) return OnProbe(now, parsed, packet);
   const std::span<const uint8_t> frame = Linear(packet);
   wire::FrameView view;
   const bool whole = frame.size() >= parsed.frame_bytes() &&
@@ -151,41 +196,58 @@ void ControlPlane::OnDatagram(Time now, const wire::FrameView& parsed, const por
 void ControlPlane::RunTimers(Time now) {
   stack_.OnTimers(now);
   manager_.OnTimers(now);
+  prober_.OnTimers(now);
   Update();
 }
 
 void ControlPlane::Update() {
   deadline_ = stack_.NextDeadline();
-  const std::optional<Time> other = manager_.NextDeadline();
-  if (other) deadline_ = deadline_ ? Earlier(*deadline_, *other) : *other;
+  for (const std::optional<Time>& other : {manager_.NextDeadline(), prober_.NextDeadline()}) {
+    if (other) deadline_ = deadline_ ? Earlier(*deadline_, *other) : *other;
+  }
 }
 
-size_t ControlPlane::WriteMad(const cm::MadOut& mad, uint8_t* out) {
+wire::HeaderTemplate ControlPlane::HeadTo(const cm::Peer& to) const {
   wire::PathHeader path;
   path.source = mac_;
-  path.destination = mad.to.mac;
+  path.destination = to.mac;
   path.source_ip = ip_;
-  path.destination_ip = mad.to.ip;
+  path.destination_ip = to.ip;
   path.source_port = wire::DatagramSourcePort(wire::kGsiQpn);
-  const wire::HeaderTemplate head(path);
-  constexpr uint32_t kTransport =
-      wire::Bth::kSize + wire::Deth::kSize + wire::kMadBytes + wire::kIcrcBytes;
-  head.Write(out, kTransport);
-  uint8_t* p = out + head.size();
+  return wire::HeaderTemplate(path);
+}
+
+size_t ControlPlane::Seal(const wire::HeaderTemplate& head, uint32_t payload, uint8_t* out) {
+  constexpr uint32_t kAround = wire::Bth::kSize + wire::Deth::kSize + wire::kIcrcBytes;
+  head.Write(out, kAround + payload);
   wire::Bth bth;
   bth.opcode = wire::Opcode::kUdSendOnly;
   bth.dest_qpn = wire::kGsiQpn;
   bth.ack_request = true;  // means nothing for a datagram; Linux sets it
   bth.psn = Psn(psn_++);
-  bth.Write(p);
-  p += wire::Bth::kSize;
-  wire::Deth{wire::kGsiQkey, 0, wire::kGsiQpn}.Write(p);
-  p += wire::Deth::kSize;
-  std::memcpy(p, mad.bytes.data(), wire::kMadBytes);
-  const size_t bytes = head.size() + kTransport - wire::kIcrcBytes;
+  bth.Write(out + head.size());
+  wire::Deth{wire::kGsiQkey, 0, wire::kGsiQpn}.Write(out + head.size() + wire::Bth::kSize);
+  const size_t bytes = HeadersOf(head) + payload;
   if (icrc_) return wire::SealFrame(out, head.l3_offset(), head.ipv6(), bytes);
   StoreLe32(out + bytes, 0);
   return bytes + wire::kIcrcBytes;
+}
+
+size_t ControlPlane::WriteMad(const cm::MadOut& mad, uint8_t* out) {
+  const wire::HeaderTemplate head = HeadTo(mad.to);
+  std::memcpy(out + HeadersOf(head), mad.bytes.data(), wire::kMadBytes);
+  return Seal(head, wire::kMadBytes, out);
+}
+
+// 0 if it does not fit.
+size_t ControlPlane::WriteProbe(const PathProber::Datagram& d, uint32_t room, uint8_t* out) {
+  const wire::HeaderTemplate head = HeadTo(d.to);
+  const uint32_t payload = wire::ProbePayload(d.probe.mtu);
+  const size_t headers = HeadersOf(head);
+  if (headers + payload + wire::kIcrcBytes > room) return 0;
+  std::memset(out + headers, 0, payload);
+  d.probe.Write(out + headers);
+  return Seal(head, payload, out);
 }
 
 bool ControlPlane::Write(port::Packet* packet, uint32_t room) {
@@ -195,6 +257,9 @@ bool ControlPlane::Write(port::Packet* packet, uint32_t room) {
     length = frame.size();
     if (length <= room) std::memcpy(packet->header, frame.data(), length);
     stack_.out().Pop();
+  } else if (prober_.HasDatagram()) {
+    length = WriteProbe(prober_.Take(), room, packet->header);
+    if (length == 0) return false;
   } else {
     cm::MadOut mad;
     if (!manager_.TakeMad(&mad)) return false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/window_table.h"
 #include "wire/opcode.h"
 
 namespace sluice::engine {
@@ -31,6 +32,7 @@ Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable
       framer_(port->capabilities(), config.icrc),
       records_(config.record_blocks),
       responses_(config.response_blocks),
+      peers_(config.peers),
       table_(config.seed, config.max_queue_pairs),
       wheel_(config.start),
       ctx_{config.start, counters_, drops_,       feedback_, records_,
@@ -206,6 +208,8 @@ void Engine::Fail(QueuePair* qp) {
 void Engine::Destroy(QueuePair* qp) {
   Unlist(qp);
   qp->Fail(ctx_);
+  regions_->windows().CloseQueuePair(qp->qpn());
+  CloseAccount(qp);
   table_.Destroy(qp);
 }
 

@@ -26,6 +26,7 @@
 #include "cc/registry.h"
 #include "engine/control_plane.h"
 #include "engine/doorbell.h"
+#include "engine/peer_table.h"
 #include "engine/qp_table.h"
 #include "memory/region_table.h"
 #include "port/port.h"
@@ -44,8 +45,9 @@ struct EngineConfig {
   // Scoreboard blocks of 64 packets in all, per direction, that queue pairs with selective repeat
   // share; they are made as such queue pairs connect, two windows' worth each, up to this many.
   uint32_t scoreboard_blocks = 4096;
-  uint32_t burst = 32;  // packets per receive and transmit, 1 to port::kMaxBurst
-  bool icrc = true;     // off: neither computed nor checked; both ends must agree
+  transport::PeerLimits peers;  // what one address may hold, all its queue pairs together
+  uint32_t burst = 32;          // packets per receive and transmit, 1 to port::kMaxBurst
+  bool icrc = true;             // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
   // every few microseconds needs some; virtual time, polled to the picosecond, needs none.
   Bytes pacing_credit{16384};
@@ -75,6 +77,7 @@ class Engine final : public Pollable {
   // Brings a queue pair from RESET or INIT to RTS at once. InvalidArgument names the value that is
   // wrong; FailedPrecondition: wrong state, or the algorithm needs a signal that the peer cannot
   // give. The MTU of datagrams is at most that of the port.
+  // ResourceExhausted: the peer has as many queue pairs as one may (EngineConfig::peers).
   absl::Status Connect(transport::QueuePair* qp, const transport::Connection& connection,
                        const cc::Algorithm& algorithm, Duration base_rtt,
                        cc::SignalSet peer_signals);
@@ -120,6 +123,8 @@ class Engine final : public Pollable {
   // Blocks of READ responders that are not lent, and all that there are.
   uint32_t free_response_blocks() const { return responses_.free_blocks(); }
   size_t response_blocks() const { return responses_.blocks(); }
+  // Addresses that queue pairs are connected to.
+  size_t peers() const { return peers_.size(); }
 
  private:
   // An intrusive first-in first-out list.
@@ -160,6 +165,7 @@ class Engine final : public Pollable {
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
+  void OnTooBig(Time now, const net::TooBig& report);
   void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
                    const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
@@ -184,6 +190,8 @@ class Engine final : public Pollable {
   void RemoveResponses(transport::QueuePair* qp);
   void ArmTimers(transport::QueuePair* qp);
   void ReserveScoreboards(uint32_t window);
+  absl::Status OpenAccount(transport::QueuePair* qp, const wire::IpAddress& peer);
+  void CloseAccount(transport::QueuePair* qp);
   void ArmResponses(transport::QueuePair* qp, transport::SendFlow* second);
   port::Packet* NextFree();
   void Commit() {
@@ -208,6 +216,7 @@ class Engine final : public Pollable {
   transport::RecordPool records_;
   transport::ResponsePool responses_;
   transport::ScoreboardPools scoreboards_;  // before the table, whose queue pairs borrow from it
+  PeerTable peers_;                         // likewise
   QpTable table_;
   wheel::Wheel wheel_;
   DoorbellList doorbells_;

@@ -1,4 +1,6 @@
 // Where the engine meets its control plane: frames that are none of a queue pair's.
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "engine/engine.h"
 
@@ -38,8 +40,34 @@ absl::Status Engine::EnableControl(ControlConfig config) {
   // An ARP frame without filling is shorter than any RoCE frame.
   const bool foreign = cause == wire::DropCause::kRunt || cause == wire::DropCause::kEtherType ||
                        cause == wire::DropCause::kNotUdp;
-  if (control_ != nullptr && foreign) return control_->OnForeignFrame(now, packet);
+  if (control_ != nullptr && foreign) {
+    control_->OnForeignFrame(now, packet);
+    for (net::TooBig report; control_->TakeTooBig(now, &report);) OnTooBig(now, report);
+    return;
+  }
   wire_drops_[static_cast<size_t>(cause)].Add(1);
+}
+
+// A report counts for connected queue pairs only if it shows a packet of theirs that is under way,
+// which nobody can know who does not see it; and then it ends none of them: it names the cause if
+// their packets are never answered (docs/decisions/0022-path-mtu.md).
+void Engine::OnTooBig(Time now, const net::TooBig& report) {
+  if (!report.psn || !control_->MayLook(now)) {
+    counters_.Add(transport::Count::kPathReportsIgnored);
+    return;
+  }
+  bool under_way = false;
+  table_.ForEach([&](transport::QueuePair* qp) {
+    under_way |= qp->UnderWay(report.peer, report.dest_qpn, Psn(*report.psn));
+  });
+  const uint8_t fits = control_->MtuWithin(report.ip_mtu);
+  if (!under_way || fits == 0) {
+    counters_.Add(transport::Count::kPathReportsIgnored);
+    return;
+  }
+  counters_.Add(transport::Count::kPathReports);
+  control_->Believe(now, report);
+  table_.ForEach([&](transport::QueuePair* qp) { qp->OnNarrowPath(report.peer, 128u << fits); });
 }
 
 [[gnu::cold, gnu::noinline]] void Engine::OnUnknownQp(transport::Context& ctx,
@@ -62,7 +90,8 @@ void Engine::WriteControl() {
   for (int i = 0; i < kControlPerPoll && control_->HasFrame(); ++i) {
     port::Packet* packet = NextFree();
     if (packet == nullptr) return;
-    if (control_->Write(packet, port_->capabilities().linear_room)) Commit();
+    const port::Capabilities& c = port_->capabilities();
+    if (control_->Write(packet, std::min(c.linear_room, c.max_frame))) Commit();
   }
 }
 

@@ -173,6 +173,8 @@ void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
   if (bytes > 0) {
     qp->EndResponses(ctx);
     ArmResponses(qp, flow);
+    // With selective repeat they are acknowledged, and sent again.
+    if (qp->extended()) ArmTimers(qp);
     // Acknowledgements waited for these, and completions if the queue pair failed.
     if (qp->HasAnswer()) answers_.Append(qp);
     if (qp->Unsettled()) unsettled_.Append(qp);

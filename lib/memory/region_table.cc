@@ -6,12 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checks.h"
+#include "memory/window_table.h"
 
 namespace sluice::memory {
 namespace {
 
-constexpr uint8_t kAllRights =
-    kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic | kRemoteInvalidate;
+constexpr uint8_t kAllRights = kLocalWrite | kRemoteWrite | kRemoteRead | kRemoteAtomic |
+                               kMemoryWindowBind | kRemoteInvalidate;
 
 absl::Status Check(uintptr_t base, Bytes length, Access access) {
   if (base == 0) return absl::InvalidArgumentError("memory region: the address is null");
@@ -42,9 +43,12 @@ RegionTable::RegionTable(uint64_t seed, size_t capacity)
       permutation_(seed),
       slots_(std::make_unique<Slot[]>(capacity_)),
       free_(capacity_),
-      free_count_(capacity_) {
+      free_count_(capacity_),
+      windows_(std::make_unique<WindowTable>(seed, this)) {
   for (size_t i = 0; i < capacity_; ++i) free_[i] = static_cast<uint32_t>(i);
 }
+
+RegionTable::~RegionTable() = default;
 
 absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length, Access access) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(base);
@@ -59,9 +63,9 @@ absl::StatusOr<Keys> RegionTable::Register(uint32_t pd, void* base, Bytes length
   --free_count_;
   Slot& slot = slots_[index];
   uint32_t key;
-  do {  // at most twice: one of the 2^32 inputs gives 0, which programs take for "no key"
+  do {  // 0 is what programs take for "no key"; the others are those of memory windows
     key = permutation_.Encrypt(slot.generation++ << index_bits_ | index);
-  } while (key == 0);
+  } while (key == 0 || windows_->Owns(key));
   const uint64_t times = (slot.state.load(std::memory_order_relaxed) >> 32) + 1;
   // Released one by one: a reader that still holds the old state and sees one of these stores also
   // sees, at its second look at the state, the 0 that Deregister stored before.
@@ -81,6 +85,10 @@ absl::Status RegionTable::Deregister(uint32_t key) {
     return absl::NotFoundError(absl::StrCat("memory region: no region has key ", key));
   }
   Slot& slot = slots_[index];
+  if (const uint32_t n = slot.windows.load(std::memory_order_relaxed); n != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "memory region: ", n, " memory windows are bound to it: invalidate them first"));
+  }
   const uint64_t times = slot.state.load(std::memory_order_relaxed) >> 32;
   slot.state.store(times << 32, std::memory_order_release);
   slot.registered = 0;
@@ -98,8 +106,31 @@ bool RegionTable::Invalidate(uint32_t key, uint32_t pd, Access access) {
   const uint32_t owner = slot.pd.load(std::memory_order_acquire);
   const uint8_t rights = slot.access.load(std::memory_order_acquire);
   if (owner != pd || (access & ~rights) != 0) return false;
+  if (slot.windows.load(std::memory_order_relaxed) != 0) return false;
   // Fails if the registration went, or was invalidated, in between.
   return slot.state.compare_exchange_strong(state, state >> 32 << 32, std::memory_order_acq_rel);
+}
+
+uint8_t* RegionTable::Pin(uint32_t key, uint32_t pd, uint64_t va, uint64_t length, Access access) {
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  if (length == 0 || length > kMost) return nullptr;
+  const Resolution r = Resolve(key, pd, va, Bytes(static_cast<int64_t>(length)), access);
+  if (r.fault != Fault::kNone) return nullptr;
+  slots_[IndexOf(key)].windows.fetch_add(1, std::memory_order_relaxed);
+  return r.address;
+}
+
+void RegionTable::Unpin(uint32_t key) {
+  slots_[IndexOf(key)].windows.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool RegionTable::AnyKeyAbove(uint32_t number) const {
+  for (uint32_t low = 0; low < 256; ++low) {
+    const uint32_t key = number << 8 | low;
+    const uint32_t index = IndexOf(key);
+    if (index < capacity_ && slots_[index].registered == key) return true;
+  }
+  return false;
 }
 
 size_t RegionTable::size() const {

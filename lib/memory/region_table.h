@@ -28,6 +28,8 @@ enum Access : uint8_t {
   kRemoteWrite = 2,
   kRemoteRead = 4,
   kRemoteAtomic = 8,
+  kMemoryWindowBind = 16,  // windows may be bound to the region
+  kZeroBased = 32,         // of a window: a peer counts addresses from its start
   kRemoteInvalidate = 64,  // a peer may make the key unknown; libibverbs has it for windows only
 };
 constexpr Access operator|(Access a, Access b) {
@@ -37,10 +39,11 @@ constexpr Access operator|(Access a, Access b) {
 // The first check that failed, in this order.
 enum class Fault : uint8_t {
   kNone,
-  kKey,     // no such region now
-  kDomain,  // the region belongs to another protection domain
-  kAccess,  // a right is missing
-  kBounds,  // not wholly inside the region
+  kKey,        // no such region now
+  kDomain,     // the region belongs to another protection domain
+  kQueuePair,  // the window was bound by another queue pair
+  kAccess,     // a right is missing
+  kBounds,     // not wholly inside the region
 };
 
 struct Resolution {
@@ -54,6 +57,8 @@ struct Keys {
   uint32_t rkey = 0;
 };
 
+class WindowTable;
+
 class RegionTable {
  public:
   static constexpr size_t kMaxCapacity = size_t{1} << 19;
@@ -62,6 +67,7 @@ class RegionTable {
   // allocated here. The seed decides the keys: give a run its own seed for determinism, a server an
   // unguessable one.
   RegionTable(uint64_t seed, size_t capacity);
+  ~RegionTable();
   RegionTable(const RegionTable&) = delete;
   RegionTable& operator=(const RegionTable&) = delete;
 
@@ -73,15 +79,17 @@ class RegionTable {
   // reused in the order in which they became free.
   absl::StatusOr<Keys> Register(uint32_t pd, void* base, Bytes length, Access access);
 
-  // Makes the key unknown; NotFound if it is. Any thread. A Resolve that runs at the same time on
+  // Makes the key unknown; NotFound if it is, FailedPrecondition while memory windows are bound to
+  // the region (IBTA 1.4, 10.6.7.2.7). Any thread. A Resolve that runs at the same time on
   // another core may still succeed: the change is visible to a core at its next poll. The caller
   // (verbs) makes sure that nothing posted names the region, and frees the memory only after every
   // worker has begun a new poll.
   absl::Status Deregister(uint32_t key);
 
-  // Makes the key unknown to Resolve if it belongs to `pd` and its region grants `access`; false:
-  // nothing changed. The registration itself stays until Deregister, which still takes the key. Any
-  // thread, no lock, no allocation: a SEND with invalidate or a work request asks for it.
+  // Makes the key unknown to Resolve if it belongs to `pd`, its region grants `access` and no
+  // memory window is bound to it; false: nothing changed. The registration itself stays until
+  // Deregister, which still takes the key. Any thread, no lock, no allocation: a SEND with
+  // invalidate or a work request asks for it.
   bool Invalidate(uint32_t key, uint32_t pd, Access access);
 
   // Where `length` bytes at `va` lie, if `pd` may do `access` to all of them under `key`. Any
@@ -104,6 +112,22 @@ class RegionTable {
     return ResolveAt(hint->index, key, pd, va, length, access);
   }
 
+  // Memory windows over these regions; asked where Resolve finds no key. See there for its thread.
+  WindowTable& windows() { return *windows_; }
+  const WindowTable& windows() const { return *windows_; }
+  // For the windows. Where [va, va + length) lies, if `pd` may do `access` to it under `key`, and
+  // one window more on the region; or null.
+  uint8_t* Pin(uint32_t key, uint32_t pd, uint64_t va, uint64_t length, Access access);
+  void Unpin(uint32_t key);
+  // Whether a region has a key with these upper 24 bits; within Exclusively.
+  bool AnyKeyAbove(uint32_t number) const;
+  // Runs `work` while nobody registers.
+  template <typename Work>
+  void Exclusively(const Work& work) {
+    const std::lock_guard lock(mutex_);
+    work();
+  }
+
   // Regions registered now. Any thread.
   size_t size() const;
   size_t capacity() const { return capacity_; }
@@ -119,8 +143,9 @@ class RegionTable {
     std::atomic<uint64_t> length{0};
     std::atomic<uint32_t> pd{0};
     std::atomic<uint8_t> access{0};
-    uint32_t generation = 0;  // of the next key; under the lock
-    uint32_t registered = 0;  // the key as it was registered, 0: free; under the lock
+    uint32_t generation = 0;           // of the next key; under the lock
+    uint32_t registered = 0;           // the key as it was registered, 0: free; under the lock
+    std::atomic<uint32_t> windows{0};  // bound to it
   };
 
   uint32_t IndexOf(uint32_t key) const {
@@ -136,6 +161,7 @@ class RegionTable {
   std::vector<uint32_t> free_;  // a ring of slot numbers, oldest first
   size_t free_head_ = 0;
   size_t free_count_;
+  const std::unique_ptr<WindowTable> windows_;
 };
 
 }  // namespace sluice::memory

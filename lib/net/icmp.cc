@@ -22,6 +22,7 @@ constexpr uint8_t kEchoRequestV6 = 128;
 constexpr uint8_t kEchoReplyV6 = 129;
 // Of a report: the IP header and the first 8 bytes of what it complains about are always there.
 constexpr size_t kQpnEnd = 8;
+constexpr size_t kPsnEnd = 12;
 
 }  // namespace
 
@@ -169,6 +170,7 @@ void Stack::OnTooBig(std::span<const uint8_t> packet, uint32_t ip_mtu) {
   }
   const size_t bth = header + wire::UdpHeader::kSize;
   if (packet.size() >= bth + kQpnEnd) report.dest_qpn = LoadBe24(packet.data() + bth + 5);
+  if (packet.size() >= bth + kPsnEnd) report.psn = LoadBe24(packet.data() + bth + 9);
   report.ip_mtu = ip_mtu;
   Add(too_big_.push_back(report) ? NetCount::kTooBig : NetCount::kQueueFull);
 }

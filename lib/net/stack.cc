@@ -119,7 +119,14 @@ Neighbour Stack::Resolve(Time now, const wire::IpAddress& ip) {
     none.state = NeighbourState::kFailed;
     return none;
   }
-  const Neighbour known = neighbours_.Resolve(now, ip);
+  const std::optional<wire::IpAddress> hop = config_.routes.NextHop(ip);
+  if (!hop) {
+    Neighbour none;
+    none.ip = ip;
+    none.state = NeighbourState::kFailed;
+    return none;
+  }
+  const Neighbour known = neighbours_.Resolve(now, *hop);
   OnTimers(now);
   return known;
 }

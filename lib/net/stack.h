@@ -4,7 +4,7 @@
 //
 // OnFrame takes the frames that the RoCE parser refused; what is to be sent waits in out(). Answers
 // to strangers are limited in rate, so that nobody can make this end flood a third one. Untagged
-// frames of one link; there is no router: every address is asked for on the link.
+// frames of one link; addresses beyond it are reached by the routers that the routes name.
 //
 // One thread. Allocates only when made. Bad frames are dropped and counted by cause.
 #ifndef SLUICE_NET_STACK_H_
@@ -21,6 +21,7 @@
 #include "base/token_bucket.h"
 #include "net/frame_queue.h"
 #include "net/neighbour_table.h"
+#include "net/routes.h"
 #include "telemetry/counter.h"
 #include "wire/address.h"
 
@@ -30,6 +31,7 @@ struct StackConfig {
   wire::MacAddress mac;
   wire::IpAddress ip;
   NeighbourConfig neighbours;
+  RouteTable routes;  // empty: every address is on the link
   uint32_t answers_per_second = 1000;
   uint32_t answers_at_once = 32;
   size_t queued_frames = 32;
@@ -38,8 +40,10 @@ struct StackConfig {
 // A router says that what we sent to `peer` did not fit its next link.
 struct TooBig {
   wire::IpAddress peer;
-  uint32_t ip_mtu = 0;    // bytes of an IP packet that do fit; as said, may be absurd
-  uint32_t dest_qpn = 0;  // of the packet that did not fit; 0 when the report was cut before it
+  uint32_t ip_mtu = 0;  // bytes of an IP packet that do fit; as said, may be absurd
+  // Of the packet that did not fit; 0 and nothing when the report was cut before them.
+  uint32_t dest_qpn = 0;
+  std::optional<uint32_t> psn;
 };
 
 enum class NetCount : uint8_t {
@@ -71,7 +75,8 @@ class Stack {
   // A frame from the destination MAC on, without FCS, whole and in one piece.
   void OnFrame(Time now, std::span<const uint8_t> frame);
 
-  // What is known of `ip`, a neighbour of our own family; asks for it if need be.
+  // What is known of `ip`, a neighbour of our own family, or of the router that leads there; asks
+  // for it if need be. FAILED also if no route holds it.
   Neighbour Resolve(Time now, const wire::IpAddress& ip);
 
   void OnTimers(Time now);

@@ -58,8 +58,8 @@ absl::Status Check(const OpenOptions& o) {
     return absl::InvalidArgumentError(
         absl::StrCat("line_rate_bps ", o.line_rate_bps, " is no rate"));
   }
-  const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(o.address);
-  return address.status();
+  verbs::DeviceParts parts;
+  return verbs::SetAddressing({o.address, o.gateway, o.routes}, &parts);
 }
 
 dpdk::DpdkPortOptions PortOptions(const OpenOptions& o) {
@@ -82,9 +82,10 @@ std::unique_ptr<verbs::Device> Assemble(const OpenOptions& o, Machine* machine,
   parts.clock = machine->clock.get();
   parts.keep = std::move(keep);
   parts.mac = {port->mac()};
-  parts.address = *wire::IpAddress::Parse(o.address);
+  (void)verbs::SetAddressing({o.address, o.gateway, o.routes}, &parts);  // Check has seen it
   parts.engine.seed = Seed(o);
   parts.engine.max_queue_pairs = o.max_queue_pairs;
+  parts.engine.peers.queue_pairs = o.max_queue_pairs_per_peer;
   parts.engine.icrc = o.icrc;
   parts.engine.stall = Duration::Microseconds(100);  // a loop that was away longer was preempted
   parts.engine.start = machine->clock->Now();

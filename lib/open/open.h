@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "verbs/verbs.h"
@@ -21,9 +22,16 @@ namespace sluice::open {
 
 struct OpenOptions {
   // Ours, IPv4 or IPv6; on an interface that the kernel uses too, one that the kernel does not own.
+  // With the link's prefix ("198.51.100.1/24") only addresses of that are neighbours, others are
+  // reached by the gateway or a route; without, every address is a neighbour.
   std::string address;
-  uint32_t max_mtu = 4096;  // payload bytes of the longest packet: 256 to 4096
+  std::string gateway;              // "198.51.100.254": for all that no route leads to
+  std::vector<std::string> routes;  // "10.0.0.0/8 via 198.51.100.253"
+  uint32_t max_mtu = 4096;          // payload bytes of the longest packet: 256 to 4096
   uint32_t max_queue_pairs = 1024;
+  // Connected to one address, whoever asked for them; 0: as many as there are. Of the connections
+  // that one address asks for by RDMA-CM at most 512, or this if it is less.
+  uint32_t max_queue_pairs_per_peer = 0;
   uint64_t seed = 0;           // of QPNs, PSNs and keys; 0: drawn from the system
   uint64_t line_rate_bps = 0;  // 0: the NIC's speed; 400 Gb/s on virtual devices
   bool icrc = true;            // false: neither computed nor checked; both ends must agree

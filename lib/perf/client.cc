@@ -37,7 +37,8 @@ class Client {
     if (!port.ok()) return port.status();
     result_.driver = port->driver;
     const auto wait_link = port->wait_link;
-    auto side = Side::Make(options_, std::move(*port), network_.ip, 0, &source_->clock());
+    auto side = Side::Make(options_, std::move(*port), network_.ip, 0, &source_->clock(),
+                           network_.addressing);
     if (!side.ok()) return side.status();
     side_ = std::move(*side);
     result_.line_rate_bps = side_->device().line_rate_bps();

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "verbs/assemble.h"
+#include "verbs/cm.h"
+#include "wire/address.h"
 
 namespace sluice::perf {
 
@@ -63,13 +66,30 @@ EndAddress End::Address() const {
   return a;
 }
 
+// The peer's own, or that of the router to it.
+absl::StatusOr<std::string> End::MacTowards(const EndAddress& peer) {
+  const absl::StatusOr<wire::IpAddress> ip = wire::IpAddress::Parse(peer.ip);
+  if (!ip.ok()) return ip.status();
+  const auto hop = device_->impl().parts.routes.NextHop(*ip);
+  if (hop && *hop == *ip) return peer.mac;
+  auto resolver = verbs::Resolver::Start(device_, peer.ip);
+  if (!resolver.ok()) return resolver.status();
+  while ((*resolver)->Poll() == verbs::Resolver::State::kAsking) device_->Poll();
+  if ((*resolver)->Poll() == verbs::Resolver::State::kResolved) return (*resolver)->mac();
+  return absl::UnavailableError(
+      hop ? absl::StrCat("--gateway ", hop->ToString(), " does not answer on this link")
+          : absl::StrCat("no route to ", peer.ip, ": name a router with --gateway"));
+}
+
 absl::Status End::Connect(const EndAddress& peer, bool extended) {
   if (peer.qps.size() != qps_.size()) {
     return absl::InvalidArgumentError("the two ends do not have the same number of queue pairs");
   }
+  const absl::StatusOr<std::string> mac = MacTowards(peer);
+  if (!mac.ok()) return mac.status();
   for (uint32_t i = 0; i < options_.qps; ++i) {
     verbs::ConnectOptions c = BaseConnectOptions(options_, extended);
-    c.peer_mac = peer.mac;
+    c.peer_mac = *mac;
     c.peer_address = peer.ip;
     c.peer_qpn = peer.qps[i].qpn;
     c.send_psn = qps_[i]->initial_psn();

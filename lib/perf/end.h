@@ -51,6 +51,7 @@ class End {
   // Makes everything but the connections. The target has 2 x depth slots per queue pair.
   absl::Status Open(bool target);
   EndAddress Address() const;
+  // Polls the device until the router to a peer beyond the link is known.
   absl::Status Connect(const EndAddress& peer, bool extended);
 
   const Options& options() const { return options_; }
@@ -74,6 +75,8 @@ class End {
   absl::Status PostEmpty(uint32_t qp);
 
  private:
+  absl::StatusOr<std::string> MacTowards(const EndAddress& peer);
+
   const Options& options_;
   const Pattern& pattern_;
   verbs::Device* device_;

@@ -12,6 +12,7 @@
 #include "perf/options.h"
 #include "perf/ports.h"
 #include "perf/result.h"
+#include "verbs/assemble.h"
 #include "wire/address.h"
 
 namespace sluice::perf {
@@ -19,7 +20,8 @@ namespace sluice::perf {
 struct NetworkOptions {
   std::string vdev;
   wire::IpAddress ip;
-  wire::IpAddress to;  // the client's peer
+  verbs::Addressing addressing;  // the same with its prefix, and --gateway
+  wire::IpAddress to;            // the client's peer
   cli::HostPort control;
   uint64_t clients = 0;  // the server ends after so many; 0: never
 };

@@ -48,10 +48,6 @@ absl::Status CheckOptions(const Options& o) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--cc %s: %s", o.algorithm, std::string(why.data(), why.size())));
   }
-  if (o.reliability == "extended" && o.fetch != Fetch::kNone) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "--op %s: selective repeat has send and write only; leave --reliability out", o.op_name));
-  }
   if (o.faults.corrupt > 0 && !o.icrc) {
     return absl::InvalidArgumentError("--corrupt needs the iCRC: leave --icrc on");
   }
@@ -100,7 +96,7 @@ absl::StatusOr<bool> AgreeOnExtension(const Options& o, std::string_view peer) {
     return absl::InvalidArgumentError(
         "--reliability: one end asks for base, the other for extended; leave it out at one");
   }
-  return !base && o.fetch == Fetch::kNone;
+  return !base;
 }
 
 verbs::ConnectOptions BaseConnectOptions(const Options& options, bool extended) {

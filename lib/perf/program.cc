@@ -167,9 +167,13 @@ absl::StatusOr<NetworkOptions> ReadNetwork(const cli::Arguments& a, bool client)
   NetworkOptions n;
   n.vdev = a.Text("vdev");
   n.control = a.Address("control");
-  absl::StatusOr<wire::IpAddress> ip = wire::IpAddress::Parse(a.Text("ip"));
-  if (!ip.ok()) return absl::InvalidArgumentError("--ip " + Message(ip.status()));
-  n.ip = *ip;
+  n.addressing.address = a.Text("ip");
+  if (a.Has("gateway")) n.addressing.gateway = a.Text("gateway");
+  verbs::DeviceParts parts;
+  if (absl::Status s = verbs::SetAddressing(n.addressing, &parts); !s.ok()) {
+    return absl::InvalidArgumentError("--ip and --gateway: " + Message(s));
+  }
+  n.ip = parts.address;
   if (client) {
     absl::StatusOr<wire::IpAddress> to = wire::IpAddress::Parse(a.Text("to"));
     if (!to.ok()) return absl::InvalidArgumentError("--to " + Message(to.status()));
@@ -266,9 +270,14 @@ cli::Command NetworkCommand(const Context& context, bool client) {
                        .required = true});
   c.options.push_back({.name = "ip",
                        .kind = cli::Kind::kText,
-                       .help = "our address, which no kernel may own",
-                       .placeholder = "ADDRESS",
+                       .help = "our address, which no kernel may own; with the link's prefix if "
+                               "there is a --gateway",
+                       .placeholder = "ADDRESS[/BITS]",
                        .required = true});
+  c.options.push_back({.name = "gateway",
+                       .kind = cli::Kind::kText,
+                       .help = "the router to peers beyond the link",
+                       .placeholder = "ADDRESS"});
   if (client) {
     c.options.push_back({.name = "to",
                          .kind = cli::Kind::kText,

@@ -134,7 +134,7 @@ absl::Status RunServer(const Options& options, const NetworkOptions& network, Po
     if (!control.ok()) break;
     Options seeded = options;
     seeded.seed = options.seed + n;
-    auto side = Side::Make(seeded, *port, network.ip, 1, &source->clock());
+    auto side = Side::Make(seeded, *port, network.ip, 1, &source->clock(), network.addressing);
     if (!side.ok()) return side.status();
     Session session(options, side->get(), source, control->get());
     session.Run(wait_link);

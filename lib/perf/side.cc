@@ -24,7 +24,8 @@ uint64_t UnixNowNs() {
 
 absl::StatusOr<std::unique_ptr<Side>> Side::Make(const Options& o, PerfPort port,
                                                  const wire::IpAddress& address, uint64_t entity,
-                                                 Clock* clock) {
+                                                 Clock* clock,
+                                                 const verbs::Addressing& addressing) {
   auto side = std::make_unique<Side>();
   side->port_ = std::move(port);
   port::Port* top = side->port_.port;
@@ -50,6 +51,9 @@ absl::StatusOr<std::unique_ptr<Side>> Side::Make(const Options& o, PerfPort port
   parts.clock = clock;
   parts.mac = side->port_.mac;
   parts.address = address;
+  if (!addressing.address.empty()) {
+    if (absl::Status s = verbs::SetAddressing(addressing, &parts); !s.ok()) return s;
+  }
   parts.engine.seed = o.seed * 2 + entity;
   parts.engine.max_queue_pairs = o.qps + kSpareQueuePairs;
   parts.engine.icrc = o.icrc;

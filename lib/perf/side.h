@@ -22,7 +22,8 @@ class Side {
   // `entity` (0 or 1) tells the two ends apart in everything that is drawn from the seed.
   static absl::StatusOr<std::unique_ptr<Side>> Make(const Options& options, PerfPort port,
                                                     const wire::IpAddress& address, uint64_t entity,
-                                                    Clock* clock);
+                                                    Clock* clock,
+                                                    const verbs::Addressing& addressing = {});
   verbs::Device& device() { return *device_; }
   // Adds the counters of the device and of the faults.
   void AddTo(Result* result) const;

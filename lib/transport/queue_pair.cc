@@ -54,18 +54,6 @@ void QueuePair::DestroyReceiver() {
   receiver_half_ = nullptr;
 }
 
-void QueuePair::StartExtended(const Connection& c) {
-  sr_ = std::make_unique<SrHalves>(&send_queue_, requester_.completions(), &receive_queue_,
-                                   responder_.completions(), qpn_);
-  const RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
-  sr_->sender.Start({base, c.tracking_window, c.model.on()}, &flow_, &c.scoreboards->send);
-  sr_->receiver.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_, c.access}, c.tracking_window,
-                      receiver_half_, &c.scoreboards->receive);
-  if (c.telemetry) sr_->telemetry = std::make_unique<SrTelemetry>();
-  sr_->model = c.model;
-  flow_.SetModel(c.model);
-}
-
 RxDrop QueuePair::Admit(const wire::FrameView& view) const {
   if (Enabled(Check::kPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
   if (Enabled(Check::kService) && !Served(*view.traits, sr_ != nullptr)) return RxDrop::kService;
@@ -98,22 +86,6 @@ void QueuePair::OnPacket(Context& ctx, const wire::FrameView& view, const port::
   OnResponse(ctx, view, packet);
 }
 
-void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  if (view.traits->payload_allowed) {
-    if (!sr_->OnRequest(ctx, view, packet)) Fail(ctx);
-    return;
-  }
-  if (Enabled(Check::kResponseIcrc) && !FrameIntact(ctx, view, packet)) {
-    ctx.drops.Add(RxDrop::kIcrc);
-    return;
-  }
-  if (view.traits->service == wire::Service::kCnp) {
-    OnCnp(ctx);
-    return;
-  }
-  if (!sr_->OnAcknowledge(ctx, view)) Fail(ctx);
-}
-
 void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
                                const port::Packet& packet) {
   RxDrop drop = RxDrop::kNone;
@@ -128,7 +100,7 @@ void QueuePair::OnReadResponse(Context& ctx, const wire::FrameView& view,
 
 // A notification counts only for what is under way, and does not say which of the two flows.
 void QueuePair::OnCnp(Context& ctx) {
-  const bool responses = reads_.Active(ctx.now);
+  const bool responses = reads_.Active(ctx.now) || (sr_ != nullptr && sr_->responder.owes());
   const bool outstanding = sr_ == nullptr ? requester_.outstanding() : sr_->sender.outstanding();
   if (Enabled(Check::kCnpOutstanding) && !outstanding && !responses) {
     ctx.counters.Add(Count::kCnpsIgnored);
@@ -167,13 +139,13 @@ void QueuePair::OnTimers(Context& ctx) {
   if (SendFlow* second = reads_.flow(); second != nullptr) {
     if (second->has_deadline() && second->deadline() <= ctx.now) second->OnDeadline(ctx.now);
   }
-  if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->sender.OnTimers(ctx))) Fail(ctx);
+  if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->OnTimers(ctx))) Fail(ctx);
 }
 
 std::optional<Time> QueuePair::TimerDeadline() const {
   if (!Sends(state())) return std::nullopt;
   if (sr_ == nullptr) return PlainDeadline();
-  std::optional<Time> d = sr_->sender.Deadline();
+  std::optional<Time> d = sr_->Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }
@@ -192,26 +164,19 @@ void QueuePair::WriteNext(Context& ctx, port::Packet* packet) {
   flow_.ChargeFrame(ctx.now, last_frame_);
 }
 
-void QueuePair::WriteExtended(Context& ctx, port::Packet* packet) {
-  OutgoingPacket out;
-  sr_->sender.Next(ctx, &out);
-  if (sr_->telemetry != nullptr) SrTelemetry::AddEmpty(&out.bth, &out.extension);
-  out.bth.dest_qpn = peer_qpn_;
-  out.bth.pkey = pkey_;
-  ctx.framer.Write(packet, data_path_, out.bth, kEct0, out.extension, out.payload);
-  last_frame_ = packet->frame_length;
-  if (sr_->model.on()) {
-    flow_.ChargeModelled(ctx.now, out.payload.length + sr_->model.header_bytes);
-  } else {
-    flow_.ChargeFrame(ctx.now, last_frame_);
-  }
-}
-
 void QueuePair::RunLocal(Context& ctx) {
-  if (!requester_.RunLocal(ctx)) Fail(ctx);
+  bool ok;
+  if (unacked_ != nullptr) {
+    ok = unacked_->requester.RunLocal(ctx, pd_);
+  } else {
+    ok = sr_ == nullptr ? requester_.RunLocal(ctx) : sr_->sender.RunLocal(ctx);
+  }
+  if (!ok) Fail(ctx);
 }
 
 void QueuePair::WriteResponse(Context& ctx, port::Packet* packet) {
+  if (sr_ != nullptr) [[unlikely]]
+    return WriteExtendedResponse(ctx, packet);
   OutgoingPacket out;
   Segment run;
   const bool ok = reads_.Next(ctx, responder_.CreditCodeNow(), &out, &run);

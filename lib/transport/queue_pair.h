@@ -19,6 +19,7 @@
 #include "port/packet.h"
 #include "transport/cnp_gate.h"
 #include "transport/context.h"
+#include "transport/peer_account.h"
 #include "transport/qp_states.h"
 #include "transport/queues.h"
 #include "transport/read_responder.h"
@@ -171,29 +172,38 @@ class QueuePair {
 
   // Whether a READ or atomic response may go now; it leaves by response_flow(), which is null
   // before the first one was asked for. EndResponses closes a run of them.
-  bool HasResponse() const { return reads_.pending() && Receives(state()); }
+  bool HasResponse() {
+    return Receives(state()) &&
+           (reads_.pending() || (sr_ != nullptr && sr_->responder.HasPacket()));
+  }
   void WriteResponse(Context& ctx, port::Packet* packet);
-  void EndResponses(Context& ctx) { reads_.EndBurst(ctx); }
+  void EndResponses(Context& ctx) {
+    if (sr_ != nullptr) sr_->responder.EndBurst(ctx, sr_->response_frame);
+    reads_.EndBurst(ctx);
+  }
   SendFlow* response_flow() { return reads_.flow(); }
   // What READ responses borrowed, to go back to the pool; its flow must be in no list any more.
   ResponseBlock* DetachResponses() { return reads_.Detach(); }
   bool serves_reads() const { return reads_.serves(); }
   uint8_t max_rd_atomic() const { return max_rd_atomic_; }
 
-  // Selective repeat: SEND and WRITE with or without immediate only.
+  // Selective repeat.
   bool extended() const { return sr_ != nullptr; }
-  bool takes_shared() const { return responder_.takes_shared(); }
 
-  bool HasAnswer() const {
-    return sr_ == nullptr ? responder_.HasAnswer() : sr_->receiver.HasAnswer();
-  }
+  bool HasAnswer() const { return sr_ == nullptr ? responder_.HasAnswer() : sr_->HasAnswer(); }
   // Takes the answer that is due (ACK, NAK, CNP), to be written by the two calls below; another one
   // may be due after it.
   Answer TakeAnswer(Context& ctx) {
-    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->receiver.TakeAnswer(ctx);
+    return sr_ == nullptr ? responder_.TakeAnswer(ctx) : sr_->TakeAnswer(ctx);
   }
   void WriteAcknowledge(Context& ctx, const Answer& answer, port::Packet* packet) const;
   void WriteCnp(Context& ctx, port::Packet* packet) const;
+
+  // RC: whether a packet with this number, to that queue pair of `peer`, is under way.
+  bool UnderWay(const wire::IpAddress& peer, uint32_t dest_qpn, Psn psn) const;
+  // The path to `peer` carries packets of `mtu` bytes at most, says a router. If ours are longer
+  // and what is under way is never answered, its failure names that cause. Base RC.
+  void OnNarrowPath(const wire::IpAddress& peer, uint32_t mtu);
 
   // Whether completions are held back, or posted work is to be flushed.
   bool Unsettled() const {
@@ -217,8 +227,9 @@ class QueuePair {
   QueuePair* next_doorbell = nullptr;
   QueuePair* next_answer = nullptr;
   bool in_answer_list = false;
-  QueuePair* next_unsettled = nullptr;
   bool in_unsettled_list = false;
+  QueuePair* next_unsettled = nullptr;
+  PeerAccount* peer_account = nullptr;  // null: nobody counts
 
  private:
   std::optional<Time> PlainDeadline() const {
@@ -240,8 +251,11 @@ class QueuePair {
   bool UnackedUnsettled() const;
   void WriteUnacked(Context& ctx, port::Packet* packet);
   bool SettleUnacked(Context& ctx);
+  // And for selective repeat (queue_pair_extended.cc).
   void StartExtended(const Connection& connection);
   void WriteExtended(Context& ctx, port::Packet* packet);
+  void StartExtendedSending(const Connection& connection);
+  void WriteExtendedResponse(Context& ctx, port::Packet* packet);
   void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
   const uint32_t qpn_;

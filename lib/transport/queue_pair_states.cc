@@ -21,7 +21,7 @@ void QueuePair::StartHalves(const Connection& c) {
     unacked_->requester.SetMtu(c.mtu);
   }
   const uint8_t resources = type_ == QpType::kRc ? c.responder_resources : uint8_t{0};
-  reads_.Start({c.mtu, pd_, std::min(resources, ReadWindow::kMaxDepth)}, &flow_);
+  reads_.Start({c.mtu, pd_, qpn_, std::min(resources, ReadWindow::kMaxDepth)}, &flow_);
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   Apply({QpAttribute::kAccess}, c);
   if (c.tracking_window > 0) StartExtended(c);
@@ -36,6 +36,7 @@ void QueuePair::StartSending(const Connection& c) {
     requester_.Start(
         {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_},
         &flow_);
+    if (sr_ != nullptr) StartExtendedSending(c);
   }
   state_.store(QpState::kReadyToSend, std::memory_order_release);
 }
@@ -45,6 +46,7 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kQkey) && unacked_ != nullptr) unacked_->SetQkey(c.qkey);
   if (given.Has(QpAttribute::kAccess)) {
     responder_.config().access = c.access;
+    if (sr_ != nullptr) sr_->receiver.config().access = c.access;
     if (unacked_ != nullptr) unacked_->uc.SetRemoteWrite((c.access & memory::kRemoteWrite) != 0);
   }
   if (given.Has(QpAttribute::kPath)) {
@@ -54,7 +56,10 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
     data_path_ = wire::HeaderTemplate(path);
     cnp_dscp_ = c.cnp_dscp;
   }
-  if (given.Has(QpAttribute::kMinRnrTimer)) responder_.config().min_rnr_timer = c.min_rnr_timer;
+  if (given.Has(QpAttribute::kMinRnrTimer)) {
+    responder_.config().min_rnr_timer = c.min_rnr_timer;
+    if (sr_ != nullptr) sr_->receiver.config().min_rnr_timer = c.min_rnr_timer;
+  }
   if (given.Has(QpAttribute::kMaxReads)) {
     max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
     requester_.SetReadDepth(max_rd_atomic_);
@@ -65,6 +70,17 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kTimeout)) requester_.SetAckTimeout(c.ack_timeout);
   if (given.Has(QpAttribute::kRetryCount)) requester_.SetRetryCount(c.retry_count);
   if (given.Has(QpAttribute::kRnrRetry)) requester_.SetRnrRetry(c.rnr_retry);
+}
+
+bool QueuePair::UnderWay(const wire::IpAddress& peer, uint32_t dest_qpn, Psn psn) const {
+  if (unacked_ != nullptr || !Sends(state())) return false;
+  if (dest_qpn != peer_qpn_ || !data_path_.LeadsTo(peer)) return false;
+  return sr_ == nullptr ? requester_.UnderWay(psn) : sr_->sender.UnderWay(psn);
+}
+
+void QueuePair::OnNarrowPath(const wire::IpAddress& peer, uint32_t mtu) {
+  if (unacked_ != nullptr || sr_ != nullptr || !Sends(state())) return;
+  if (data_path_.LeadsTo(peer)) requester_.OnNarrowPath(mtu);
 }
 
 void QueuePair::Reset(Context& ctx) {

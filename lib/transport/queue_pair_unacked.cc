@@ -1,4 +1,5 @@
 // The routes of a queue pair without acknowledgements: UC and UD.
+#include "base/checks.h"
 #include "transport/admission.h"
 #include "transport/queue_pair.h"
 #include "wire/opcode.h"
@@ -13,23 +14,30 @@ constexpr Duration kCnpRelevance = Duration::Milliseconds(1);
 }  // namespace
 
 RxDrop QueuePair::AdmitUnacked(const wire::FrameView& view) const {
-  if (!SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
+  if (Enabled(Check::kUnackedPkey) && !SamePartition(view.pkey, pkey_)) return RxDrop::kPkey;
   const wire::Service service = view.traits->service;
   const bool notification = service == wire::Service::kCnp;
   const bool datagrams = type_ == QpType::kUd;
-  if (!notification && service != (datagrams ? wire::Service::kUd : wire::Service::kUc)) {
+  if (Enabled(Check::kUnackedService) && !notification &&
+      service != (datagrams ? wire::Service::kUd : wire::Service::kUc)) {
     return RxDrop::kService;
   }
-  if (notification ? !Sends(state()) : !Receives(state())) return RxDrop::kQpState;
-  if (!datagrams && !data_path_.ComesBack(view.l3, view.ipv6)) return RxDrop::kSourceAddress;
-  if (!data_path_.ComesHome(view.l3, view.ipv6)) return RxDrop::kDestinationAddress;
+  if (Enabled(Check::kUnackedState) && (notification ? !Sends(state()) : !Receives(state()))) {
+    return RxDrop::kQpState;
+  }
+  if (Enabled(Check::kUcSourceAddress) && !datagrams && !data_path_.ComesBack(view.l3, view.ipv6)) {
+    return RxDrop::kSourceAddress;
+  }
+  if (Enabled(Check::kUnackedDestinationAddress) && !data_path_.ComesHome(view.l3, view.ipv6)) {
+    return RxDrop::kDestinationAddress;
+  }
   return RxDrop::kNone;
 }
 
 void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   RxDrop drop = AdmitUnacked(view);
-  if (drop == RxDrop::kNone &&
-      !(FrameIntact(ctx, view, packet) && ReceivedPayload(packet, view).whole())) {
+  const bool intact = !Enabled(Check::kUnackedIcrc) || FrameIntact(ctx, view, packet);
+  if (drop == RxDrop::kNone && !(intact && ReceivedPayload(packet, view).whole())) {
     drop = RxDrop::kIcrc;
   }
   if (drop != RxDrop::kNone) {
@@ -37,11 +45,13 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
     return;
   }
   if (view.traits->service == wire::Service::kCnp) {
-    if (type_ == QpType::kUd || !unacked_->requester.SentSince(ctx.now - kCnpRelevance)) {
+    const bool recent =
+        type_ == QpType::kUc && unacked_->requester.SentSince(ctx.now - kCnpRelevance);
+    if (Enabled(Check::kUnackedCnpRecent) && !recent) {
       ctx.counters.Add(Count::kCnpsIgnored);
       return;
     }
-    if (!cnp_gate_.Take(ctx.now)) {
+    if (Enabled(Check::kUnackedCnpRate) && !cnp_gate_.Take(ctx.now)) {
       ctx.counters.Add(Count::kCnpsOverRate);
       return;
     }
@@ -56,6 +66,7 @@ void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port:
 
 SendGate QueuePair::UnackedGate() const {
   const QpState s = state();
+  if (s == QpState::kReadyToSend && unacked_->requester.NextIsLocal()) return SendGate::kLocal;
   return Sends(s) && unacked_->requester.CanSend(s == QpState::kSendDrain) ? SendGate::kOpen
                                                                            : SendGate::kNoWork;
 }

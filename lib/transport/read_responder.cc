@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/checks.h"
+#include "memory/window_table.h"
 #include "transport/atomic_operation.h"
+#include "transport/queue_pair.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -32,6 +34,8 @@ void WriteAeth(uint8_t syndrome, uint32_t msn, Extension* out) {
 
 }  // namespace
 
+PeerAccount* ReadResponder::account() const { return owner_->peer_account; }
+
 bool ReadResponder::Borrow(Context& ctx) {
   if (block_ != nullptr) return true;
   block_ = ctx.responses->Borrow();
@@ -39,6 +43,7 @@ bool ReadResponder::Borrow(Context& ctx) {
     ctx.counters.Add(Count::kResponsePoolEmpty);
     return false;
   }
+  block_->queue.SetAccount(account());
   block_->flow.owner = owner_;
   block_->flow.responds = true;
   block_->flow.timer.order = first_flow_->timer.order | kSecondFlow;
@@ -65,6 +70,14 @@ RequestCheck ReadResponder::Full() const {
   return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
 }
 
+memory::Resolution ReadResponder::Memory(const Context& ctx, uint32_t rkey, uint64_t va,
+                                         uint32_t length, memory::Access access) const {
+  const memory::Resolution m = ctx.regions.Resolve(rkey, config_.pd, va, Bytes(length), access);
+  if (m.fault != memory::Fault::kKey) [[likely]]
+    return m;
+  return ctx.regions.windows().Resolve(rkey, {config_.pd, config_.qpn}, va, Bytes(length), access);
+}
+
 RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {
   // As many PSNs as half of their circle cannot be told from a step back.
   const uint64_t packets = reth.length / config_.mtu;
@@ -72,7 +85,7 @@ RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution whole =
-      ctx.regions.Resolve(reth.rkey, config_.pd, reth.va, Bytes(reth.length), memory::kRemoteRead);
+      Memory(ctx, reth.rkey, reth.va, reth.length, memory::kRemoteRead);
   if (whole.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
   return {};
 }
@@ -92,6 +105,10 @@ ResponseJob ReadResponder::ReadJob(const wire::FrameView& view, uint32_t msn) co
 RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn) {
   const RequestCheck check = CheckRead(ctx, view.reth());
   if (check.drop != RxDrop::kNone) return check;
+  if (account() != nullptr && !account()->MayOwe(view.reth().length)) {
+    ctx.counters.Add(Count::kPeerReadsPutOff);
+    return {RxDrop::kNotReady, {}};
+  }
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
   if (!block_->queue.Append(ReadJob(view, msn), config_.resources)) return Full();
   ctx.counters.Add(Count::kReadRequests);
@@ -103,8 +120,7 @@ RequestCheck ReadResponder::AcceptAtomic(Context& ctx, const wire::FrameView& vi
   if (config_.resources == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
-  const memory::Resolution m =
-      ctx.regions.Resolve(eth.rkey, config_.pd, eth.va, Bytes(kAtomicBytes), memory::kRemoteAtomic);
+  const memory::Resolution m = Memory(ctx, eth.rkey, eth.va, kAtomicBytes, memory::kRemoteAtomic);
   if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
   if (block_->queue.count() >= config_.resources) return Full();
@@ -141,6 +157,10 @@ bool ReadResponder::AcceptDuplicate(Context& ctx, const wire::FrameView& view, P
     if (CheckRead(ctx, view.reth()).drop != RxDrop::kNone) return false;
     job = ReadJob(view, msn);
   }
+  if (account() != nullptr && !account()->MayReplay(ctx.now)) {
+    ctx.counters.Add(Count::kPeerReplaysWithheld);
+    return false;
+  }
   job.duplicate = true;
   return block_->queue.Insert(job, config_.resources);
 }
@@ -163,8 +183,7 @@ bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t cred
   const uint64_t begin = uint64_t{job.sent} * config_.mtu;
   const uint32_t length =
       static_cast<uint32_t>(std::min<uint64_t>(config_.mtu, job.length - begin));
-  const memory::Resolution m =
-      ctx.regions.Resolve(job.rkey, config_.pd, job.va + begin, Bytes(length), memory::kRemoteRead);
+  const memory::Resolution m = Memory(ctx, job.rkey, job.va + begin, length, memory::kRemoteRead);
   if (m.fault != memory::Fault::kNone) {
     out->bth.opcode = Opcode::kRcAcknowledge;
     WriteAeth(wire::Aeth::NakSyndrome(NakCode::kRemoteAccessError), job.msn, &out->extension);

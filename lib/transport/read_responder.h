@@ -18,6 +18,7 @@
 #include "cc/controller.h"
 #include "transport/context.h"
 #include "transport/outgoing_packet.h"
+#include "transport/peer_account.h"
 #include "transport/request_check.h"
 #include "transport/response_pool.h"
 #include "wire/frame_view.h"
@@ -36,6 +37,7 @@ struct ControllerMaker {
 struct ReadResponderConfig {
   uint32_t mtu = 1024;
   uint32_t pd = 0;
+  uint32_t qpn = 0;
   uint8_t resources = 0;  // requests that the peer may have outstanding; 0: none are served
 };
 
@@ -82,6 +84,9 @@ class ReadResponder {
   void Clear() {
     if (block_ != nullptr) block_->queue.Clear();
   }
+  // The second send flow, borrowed if there is none yet; false, and counted, when the pool is
+  // empty.
+  bool Borrow(Context& ctx);
   // The block to hand back to the pool, or null.
   ResponseBlock* Detach() {
     ResponseBlock* b = block_;
@@ -90,7 +95,9 @@ class ReadResponder {
   }
 
  private:
-  bool Borrow(Context& ctx);
+  memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
+                            memory::Access access) const;
+  PeerAccount* account() const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);

@@ -80,6 +80,13 @@ class Requester {
   bool HasWork() const { return current_ != queue_->tail(); }
   // Whether what is to be sent next belongs to a request that was begun.
   bool Begun() const { return current_ < started_; }
+  // Whether a packet with this number is outstanding.
+  bool UnderWay(Psn psn) const { return outstanding() && psn >= una_ && psn < max_; }
+  // The path carries no more than `mtu` bytes of payload, says a router.
+  void OnNarrowPath(uint32_t mtu) {
+    narrow_ = config_.mtu > mtu && outstanding();
+    narrow_at_ = una_;
+  }
   // Everything that was begun is acknowledged and completed.
   bool drained() const { return !outstanding() && !Begun() && !HoldsCompletions(); }
   // Timers and retry counts may change while the queue pair drains.
@@ -192,6 +199,7 @@ class Requester {
   Psn una_;                  // oldest unacknowledged
   Psn next_;                 // to be sent next
   Psn max_;                  // one past the highest ever sent
+  Psn narrow_at_;            // una_ when a router reported a narrow path
   uint64_t una_offset_ = 0;  // stream offsets of una_ and next_
   uint64_t next_offset_ = 0;
   uint64_t stream_end_ = 0;  // of the last started request
@@ -213,6 +221,7 @@ class Requester {
   Status failure_ = Status::kFlushed;  // of the next request that Flush completes
   uint8_t retries_left_ = 0;
   uint8_t rnr_left_ = 0;
+  bool narrow_ = false;  // OnNarrowPath, while una_ was narrow_at_
   uint16_t since_ack_request_ = 0;
   ReadWindow reads_;
 

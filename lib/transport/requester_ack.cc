@@ -177,7 +177,9 @@ void Requester::Rewind(Context& ctx, Psn psn, cc::LossKind kind) {
 bool Requester::SpendRetry(Context& ctx) {
   if (Enabled(Check::kRetryBudget) && retries_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
-    return Fail(Status::kRetryExceeded);
+    // Any progress since the report would have shown that the packets do fit.
+    const bool narrow = narrow_ && narrow_at_ == una_;
+    return Fail(narrow ? Status::kPathTooNarrow : Status::kRetryExceeded);
   }
   --retries_left_;
   return true;

@@ -5,6 +5,8 @@
 
 #include "base/checks.h"
 #include "transport/atomic_operation.h"
+#include "transport/fetch_target.h"
+#include "transport/local_operation.h"
 #include "transport/payload.h"
 #include "transport/requester.h"
 #include "wire/opcode.h"
@@ -15,24 +17,13 @@ namespace {
 // The window is divided over the depth, so that an opening of one packet does not cost a request,
 // of which only `depth` may be out; this share of the depth is in use with a full window.
 constexpr uint32_t kDepthShare = 2;
-
-// The request's segments as the memory that they are for a READ: verbs checked the right to write.
-struct Target {
-  explicit Target(const SendWork& work) : count(std::min<size_t>(work.segment_count, kMost)) {
-    for (size_t i = 0; i < count; ++i) {
-      runs[i] = {const_cast<uint8_t*>(work.segments[i].data), work.segments[i].length};
-    }
-  }
-  std::span<const MutableSegment> span() const { return {runs, count}; }
-  static constexpr size_t kMost = 16;
-  MutableSegment runs[kMost];
-  const size_t count;
-};
+// So many retransmission timers may an old stream of responses hold the timer up after a rewind.
+constexpr int64_t kStreamPatience = 64;
 
 }  // namespace
 
 SendGate Requester::GateBehindReads(const SendWork& work) const {
-  if (work.op == Op::kLocalInvalidate) return outstanding() ? SendGate::kReads : SendGate::kLocal;
+  if (IsLocal(work.op)) return outstanding() ? SendGate::kReads : SendGate::kLocal;
   // Within a request that has begun the fence has opened already.
   if (work.fence && packet_ == 0 && reads_.AnyBefore(next_)) return SendGate::kReads;
   if (!WantsData(work.op) || next_ < max_) return SendGate::kOpen;
@@ -145,8 +136,13 @@ bool Requester::OnResponseBeyond(Context& ctx, const wire::FrameView& view, Psn 
         view.psn <= newest_response_ && view.psn - missing <= (newest_response_ - missing) / 2 + 1;
     newest_response_ = view.psn;
     if (!anew) {
-      // Alive, and bound to answer the new request behind the old one: not a time to give up.
-      progress_ = ctx.now;
+      // Alive, and bound to answer the new request behind the old one: not a time to give up. But a
+      // peer that never does must spend the retries too: without end it would hold the queue pair
+      // up for as long as it likes.
+      if (!Enabled(Check::kStreamPatience) ||
+          ctx.now - rewound_at_ < config_.ack_timeout * kStreamPatience) {
+        progress_ = ctx.now;
+      }
       return true;
     }
     if (ctx.now - rewound_at_ < AckPatience() / 2) return true;
@@ -198,7 +194,7 @@ bool Requester::OnReadResponse(Context& ctx, const wire::FrameView& view,
     if (!check || payload.IcrcMatches()) *drop = RxDrop::kBadResponse;
     return true;
   }
-  const Target target(*work);
+  const FetchTarget target(*work);
   if (!check) {
     payload.CopyTo(target.span(), static_cast<uint32_t>(begin));
   } else if (!payload.CopyToAndCheck(target.span(), static_cast<uint32_t>(begin))) {
@@ -230,13 +226,7 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
     ctx.drops.Add(RxDrop::kBadResponse);
     return true;
   }
-  const uint64_t original = view.atomic_ack_eth().original;
-  const auto* from = reinterpret_cast<const uint8_t*>(&original);
-  for (uint16_t i = 0; i < work->segment_count; ++i) {
-    const Segment& s = work->segments[i];
-    std::memcpy(const_cast<uint8_t*>(s.data), from, s.length);
-    from += s.length;
-  }
+  PutOriginal(*work, view.atomic_ack_eth().original);
   ctx.counters.Add(Count::kPlacedBytes, kAtomicBytes);
   OnResponse(ctx, view);
   return true;
@@ -244,10 +234,8 @@ bool Requester::OnAtomicResponse(Context& ctx, const wire::FrameView& view) {
 
 bool Requester::RunLocal(Context& ctx) {
   SendWork& work = queue_->At(current_);
-  if (!ctx.regions.Invalidate(work.rkey, config_.pd, memory::kLocalRead)) {
-    return Fail(Status::kLocalQpOperation);
-  }
-  ctx.counters.Add(Count::kInvalidations);
+  const Status status = RunLocalOperation(ctx, work, queue_->InlineRoom(&work), {config_.pd, qpn_});
+  if (status != Status::kSuccess) return Fail(status);
   // It takes no PSN and no byte of the stream; all before it is acknowledged.
   work.first_psn = next_;
   work.packets = 0;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/checks.h"
+#include "transport/local_operation.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -64,6 +65,14 @@ Responder::Check Responder::PlaceSend(Context& ctx, const wire::FrameView& view,
   return {};
 }
 
+// No region has the key: a window's, perhaps. `at` is where a packet's part begins in the range at
+// `va`, whose `length` bytes from there on are judged.
+memory::Resolution Responder::WindowPart(const Context& ctx, uint32_t rkey, uint64_t va,
+                                         uint32_t length, uint32_t at) const {
+  return ctx.regions.windows().Resolve(rkey, {config_.pd, qpn_}, va + at, Bytes(length),
+                                       memory::kRemoteWrite);
+}
+
 Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view,
                                        const ReceivedPayload& payload, bool check) {
   const wire::OpcodeTraits& t = *view.traits;
@@ -93,12 +102,14 @@ Responder::Check Responder::PlaceWrite(Context& ctx, const wire::FrameView& view
   const memory::Resolution whole =
       starts ? ctx.regions.Resolve(rkey, config_.pd, va, Bytes(length), memory::kRemoteWrite)
              : memory::Resolution{};
-  const memory::Resolution part = ctx.regions.Resolve(
-      rkey, config_.pd, va + at, Bytes(view.payload_length), memory::kRemoteWrite);
+  memory::Resolution part = ctx.regions.Resolve(rkey, config_.pd, va + at,
+                                                Bytes(view.payload_length), memory::kRemoteWrite);
   const bool gone = Enabled(sluice::Check::kStillRegistered) || starts
                         ? part.fault != memory::Fault::kNone
                         : false;
-  if (whole.fault != memory::Fault::kNone || gone) {
+  if ((whole.fault != memory::Fault::kNone || gone) &&
+      !(part = WindowPart(ctx, rkey, va, starts ? length : view.payload_length, at)).address)
+      [[unlikely]] {
     if (!starts && check && !payload.IcrcMatches()) return {RxDrop::kIcrc, {}};
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
@@ -239,11 +250,10 @@ bool Responder::OnReadOrAtomic(Context& ctx, const wire::FrameView& view,
 // The key that a SEND names becomes unknown, if the region's owner allowed that (IBTA 1.4,
 // 10.6.5.3, C10-128 on). Only with the packet that completes the message, so that it is done once.
 Responder::Check Responder::Invalidate(Context& ctx, const wire::FrameView& view) {
-  if (!ctx.regions.Invalidate(view.ieth().rkey, config_.pd, memory::kRemoteInvalidate)) {
+  if (!RemoteInvalidate(ctx, view.ieth().rkey, {config_.pd, qpn_})) {
     failure_ = Status::kLocalQpOperation;
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   }
-  ctx.counters.Add(Count::kInvalidations);
   return {};
 }
 

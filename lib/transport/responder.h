@@ -60,7 +60,7 @@ class Responder {
   void Start(const ResponderConfig& config, cc::ReceiverHalf* receiver_half);
   // Receives come from there; before Start.
   void SetShared(SharedReceiveQueue* shared) { shared_ = shared; }
-  bool takes_shared() const { return shared_ != nullptr; }
+  SharedReceiveQueue* shared() const { return shared_; }
   ResponderConfig& config() { return config_; }
   CompletionRing* completions() const { return completions_; }
 
@@ -99,6 +99,9 @@ class Responder {
   [[gnu::noinline]] Check Invalidate(Context& ctx, const wire::FrameView& view);
   Check CheckSequence(const wire::FrameView& view) const;
   Check Place(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  [[gnu::noinline, gnu::cold]] memory::Resolution WindowPart(const Context& ctx, uint32_t rkey,
+                                                             uint64_t va, uint32_t length,
+                                                             uint32_t at) const;
   Check PlaceSend(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,
                   bool check);
   Check PlaceWrite(Context& ctx, const wire::FrameView& view, const ReceivedPayload& payload,

@@ -53,6 +53,7 @@ class ResponsePool {
     block->flow.Stop();
     block->flow.owner = nullptr;
     block->queue.Clear();
+    block->queue.SetAccount(nullptr);
     block->replays.Clear();
     Put(block);
   }

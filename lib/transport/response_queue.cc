@@ -10,6 +10,7 @@ bool ResponseQueue::AnyDuplicate() const {
 }
 
 void ResponseQueue::Remove(uint8_t at) {
+  if (account_ != nullptr) account_->Settle(jobs_[at].length);
   std::copy(jobs_.begin() + at + 1, jobs_.begin() + count_, jobs_.begin() + at);
   --count_;
 }
@@ -19,6 +20,7 @@ void ResponseQueue::Pop() { Remove(0); }
 bool ResponseQueue::Append(const ResponseJob& job, uint8_t limit) {
   if (count_ >= limit) return false;
   jobs_[count_++] = job;
+  Owe(job);
   return true;
 }
 
@@ -37,6 +39,7 @@ bool ResponseQueue::Insert(const ResponseJob& job, uint8_t limit) {
   std::copy_backward(jobs_.begin() + at, jobs_.begin() + count_, jobs_.begin() + count_ + 1);
   jobs_[at] = job;
   ++count_;
+  Owe(job);
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base/psn.h"
+#include "transport/peer_account.h"
 #include "transport/read_window.h"
 
 namespace sluice::transport {
@@ -33,6 +34,9 @@ struct ResponseJob {
 
 class ResponseQueue {
  public:
+  // Where the bytes of the jobs are accounted; null: nowhere. Only of an empty queue.
+  void SetAccount(PeerAccount* account) { account_ = account; }
+
   bool empty() const { return count_ == 0; }
   uint8_t count() const { return count_; }
   bool AnyDuplicate() const;
@@ -41,7 +45,9 @@ class ResponseQueue {
   ResponseJob& front() { return jobs_[0]; }
   const ResponseJob& front() const { return jobs_[0]; }
   void Pop();
-  void Clear() { count_ = 0; }
+  void Clear() {
+    while (count_ > 0) Remove(static_cast<uint8_t>(count_ - 1));
+  }
 
   // Adds a request that arrived in order; false when there are `limit` already.
   bool Append(const ResponseJob& job, uint8_t limit);
@@ -51,9 +57,13 @@ class ResponseQueue {
 
  private:
   void Remove(uint8_t at);
+  void Owe(const ResponseJob& job) {
+    if (account_ != nullptr) account_->Owe(job.length);
+  }
 
   std::array<ResponseJob, ReadWindow::kMaxDepth> jobs_;
   uint8_t count_ = 0;
+  PeerAccount* account_ = nullptr;
 };
 
 // Results of the newest atomics, as many as can be outstanding.

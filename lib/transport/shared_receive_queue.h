@@ -27,7 +27,7 @@ class SharedReceiveQueue {
   ReceiveQueue& queue() { return queue_; }
   size_t max_segments() const { return queue_.max_segments(); }
 
-  // Moves the oldest receive into `own`, which must be empty; false when there is none.
+  // Moves the oldest receive behind those in `own`; false when there is none, or no room there.
   bool Bind(ReceiveQueue* own) {
     const uint64_t head = queue_.head();
     const uint64_t tail = queue_.tail();

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "transport/sr_fetches.h"
 #include "transport/sr_receiver.h"
+#include "transport/sr_responder.h"
 #include "transport/sr_sender.h"
 #include "transport/sr_telemetry.h"
 #include "transport/wire_model.h"
@@ -15,52 +18,91 @@ namespace sluice::transport {
 
 struct SrHalves {
   SrHalves(SendQueue* send_queue, CompletionRing* send_completions, ReceiveQueue* receive_queue,
-           CompletionRing* receive_completions, uint32_t qpn)
+           SharedReceiveQueue* shared, CompletionRing* receive_completions, ReadResponder* reads,
+           uint32_t qpn)
       : sender(send_queue, send_completions, qpn),
-        receiver(receive_queue, receive_completions, qpn) {}
+        responder(reads),
+        receiver(receive_queue, shared, receive_completions, &responder, qpn) {}
 
   bool HoldsCompletions() const { return sender.HoldsCompletions() || receiver.HoldsCompletions(); }
   bool Flush(Context& ctx) {
+    responder.Flush(ctx);
     const bool sends = sender.Flush(ctx);
     const bool receives = receiver.Flush(ctx);
     return sends && receives;
   }
+  // False: the queue pair must go to the error state.
+  bool OnTimers(Context& ctx) {
+    responder.OnTimers(ctx);
+    return sender.OnTimers(ctx);
+  }
+  std::optional<Time> Deadline() const {
+    const std::optional<Time> a = sender.Deadline();
+    const std::optional<Time> b = responder.Deadline();
+    return a && b ? Earlier(*a, *b) : a ? a : b;
+  }
 
-  // A data packet. False as of SrReceiver::OnRequest.
+  // A request. False as of SrReceiver::OnRequest.
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
     const bool ok = receiver.OnRequest(ctx, view, packet);
     const uint8_t* shim = view.shim();
     if (telemetry != nullptr && shim != nullptr && receiver.Echoes(view.psn)) telemetry->Keep(shim);
     return ok;
   }
-  // An acknowledgement whose iCRC was verified.
-  bool OnAcknowledge(Context& ctx, const wire::FrameView& view) {
-    SrAcknowledge answer{view.psn, view.extended_ack()};
-    answer.has_block = wire::WithoutShim(view.opcode) == wire::Opcode::kXtSack;
-    if (answer.has_block) answer.block = view.sack_block();
+  // An acknowledgement whose iCRC was verified, of either stream. False as above.
+  bool OnAcknowledge(Context& ctx, const wire::FrameView& view);
+  bool HasAnswer() const { return receiver.HasAnswer() || fetches.HasAnswer(); }
+  // The answer of one stream; the other may have one too.
+  Answer TakeAnswer(Context& ctx) {
+    of_responses = !receiver.HasAnswer();
+    return of_responses ? fetches.TakeAnswer(ctx) : receiver.TakeAnswer(ctx);
+  }
+  // Opcode, PSN and headers of the acknowledgement that was taken last.
+  void WriteAcknowledge(wire::Bth* bth, Extension* extension) const;
+
+  SrFetches fetches;  // before the sender, which clears it
+  SrSender sender;
+  SrResponder responder;
+  SrReceiver receiver;
+  ScoreboardPools* pools = nullptr;
+  uint32_t window = 0;
+  uint32_t response_frame = 0;  // bytes of the last one
+  bool of_responses = false;
+  std::unique_ptr<SrTelemetry> telemetry;  // null without
+  WireModel model;
+};
+
+inline bool SrHalves::OnAcknowledge(Context& ctx, const wire::FrameView& view) {
+  SrAcknowledge answer{view.psn, view.extended_ack()};
+  answer.has_block = (view.traits->extended_headers & wire::kXtBlock) != 0;
+  if (answer.has_block) answer.block = view.sack_block();
+  responder.Wake(ctx);
+  const wire::Opcode opcode = wire::WithoutShim(view.opcode);
+  if (opcode == wire::Opcode::kXtAck || opcode == wire::Opcode::kXtSack) {
     const uint8_t* shim = view.shim();
     if (telemetry != nullptr && shim != nullptr) answer.hops = telemetry->Read(shim);
     return sender.OnAcknowledge(ctx, answer);
   }
-  // Opcode, PSN and headers of the acknowledgement that was taken last.
-  void WriteAcknowledge(wire::Bth* bth, Extension* extension) const {
-    const SrAnswer& answer = receiver.answer();
-    bth->opcode = answer.block ? wire::Opcode::kXtSack : wire::Opcode::kXtAck;
-    bth->psn = answer.psn;
-    answer.ack.Write(extension->bytes);
-    extension->length = wire::ExtendedAck::kSize;
-    if (answer.block) {
-      answer.block->Write(extension->bytes + extension->length);
-      extension->length += wire::SackBlock::kSize;
-    }
-    if (telemetry != nullptr) telemetry->AddKept(bth, extension);
-  }
+  responder.OnAcknowledge(ctx, answer);
+  return true;
+}
 
-  SrSender sender;
-  SrReceiver receiver;
-  std::unique_ptr<SrTelemetry> telemetry;  // null without
-  WireModel model;
-};
+inline void SrHalves::WriteAcknowledge(wire::Bth* bth, Extension* extension) const {
+  const SrAnswer& answer = of_responses ? fetches.answer() : receiver.answer();
+  if (of_responses) {
+    bth->opcode = answer.block ? wire::Opcode::kXtResponseSack : wire::Opcode::kXtResponseAck;
+  } else {
+    bth->opcode = answer.block ? wire::Opcode::kXtSack : wire::Opcode::kXtAck;
+  }
+  bth->psn = answer.psn;
+  answer.ack.Write(extension->bytes);
+  extension->length = wire::ExtendedAck::kSize;
+  if (answer.block) {
+    answer.block->Write(extension->bytes + extension->length);
+    extension->length += wire::SackBlock::kSize;
+  }
+  if (telemetry != nullptr) telemetry->AddKept(bth, extension);
+}
 
 }  // namespace sluice::transport
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/psn.h"
@@ -38,23 +39,24 @@ struct SendBlock {
   uint64_t lost = 0;  // waits to be sent again; not in flight
   uint64_t resent = 0;
   uint64_t app_limited = 0;  // nothing more was waiting when it was sent
+  uint64_t probed = 0;       // was sent again to ask, not for lost
   std::array<Time, kBlockPackets> sent;
   std::array<uint32_t, kBlockPackets> delivered_before;  // low bits of the bytes delivered then
   std::array<uint16_t, kBlockPackets> length;
   std::array<uint8_t, kBlockPackets> attempt;
   SendBlock* next_free = nullptr;
 
-  void Clear() { delivered = lost = resent = app_limited = 0; }
+  void Clear() { delivered = lost = resent = app_limited = probed = 0; }
 };
 
 // What a data packet said that matters once its turn comes.
 struct ReceivedPacket {
   uint32_t message = 0;
-  uint32_t index = 0;   // of the packet in its message
-  uint32_t length = 0;  // of the message
-  uint32_t receive = 0;
-  uint32_t imm = 0;
-  Op op = Op::kSend;  // with immediate on the last packet only
+  uint32_t index = 0;    // of the packet in its message
+  uint32_t length = 0;   // of the message
+  uint32_t receive = 0;  // or the number of a READ or an atomic
+  uint32_t imm = 0;      // or the key to be invalidated
+  Op op = Op::kSend;     // with immediate on the last packet only
   bool last = false;
   bool solicited = false;
 };
@@ -111,8 +113,11 @@ struct ScoreboardPools {
 template <typename Block>
 class BlockWindow {
  public:
-  void Start(BlockPool<Block>* pool, uint32_t window) {
+  // `reserve`: with a block of its own for when the pool is empty.
+  void Start(BlockPool<Block>* pool, uint32_t window, bool reserve = false) {
     pool_ = pool;
+    if (reserve) own_ = std::make_unique<Block>();
+    spare_ = own_.get();
     // Twice, because a window that begins within a block touches one more.
     ring_.assign(size_t{2} * window / kBlockPackets, nullptr);
   }
@@ -128,13 +133,21 @@ class BlockWindow {
     Block*& block = ring_[Slot(sequence)];
     if (block != nullptr) return block;
     block = pool_->Borrow();
+    if (block == nullptr && spare_ != nullptr) {
+      block = std::exchange(spare_, nullptr);
+      block->Clear();
+    }
     if (block != nullptr) ++held_;
     return block;
   }
   void Return(uint64_t sequence) {
     Block*& block = ring_[Slot(sequence)];
     if (block == nullptr) return;
-    pool_->GiveBack(block);
+    if (block == own_.get()) {
+      spare_ = block;
+    } else {
+      pool_->GiveBack(block);
+    }
     block = nullptr;
     --held_;
   }
@@ -151,6 +164,8 @@ class BlockWindow {
     return static_cast<size_t>(sequence / kBlockPackets) & (ring_.size() - 1);
   }
   BlockPool<Block>* pool_ = nullptr;
+  std::unique_ptr<Block> own_;
+  Block* spare_ = nullptr;  // own_ while it is not in use
   std::vector<Block*> ring_;
   size_t held_ = 0;
 };

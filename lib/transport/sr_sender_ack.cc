@@ -1,6 +1,7 @@
 // The way in: acknowledgements, loss by time, probes and timers, and what they complete.
 #include <algorithm>
 
+#include "base/checks.h"
 #include "transport/send_completion.h"
 #include "transport/sr_sender.h"
 
@@ -10,12 +11,15 @@ namespace {
 // Below this a tail-loss probe would answer to the noise of a host, not to silence.
 constexpr Duration kLeastProbe = Duration::Microseconds(10);
 constexpr uint8_t kMostBackoff = 10;
+// Of a packet whose transmissions were not counted.
+constexpr uint8_t kAnyAttempt = 254;
 // How soon a sender without a block asks the pool again.
 constexpr Duration kPoolRetry = Duration::Microseconds(10);
 
 }  // namespace
 
 bool SrSender::Complete(const SendWork& work, Status status) {
+  if (completions_ == nullptr) return true;
   return PushSendCompletion(completions_, qpn_, work, status);
 }
 
@@ -26,7 +30,7 @@ bool SrSender::Retire(Context& ctx) {
       ctx.counters.Add(Count::kCompletionStalls);
       return false;
     }
-    ctx.counters.Add(Count::kMessagesSent);
+    if (config_.fetches != nullptr) ctx.counters.Add(Count::kMessagesSent);
     queue_->Retire();
   }
   return true;
@@ -40,6 +44,7 @@ bool SrSender::Flush(Context& ctx) {
   lost_ = 0;
   rnr_waiting_ = probe_oldest_ = pool_empty_ = false;
   reorder_deadline_.reset();
+  if (config_.fetches != nullptr) config_.fetches->Clear();
   if (!Retire(ctx)) return false;
   while (queue_->head() != queue_->tail()) {
     if (!Complete(queue_->At(queue_->head()), failure_)) {
@@ -48,8 +53,9 @@ bool SrSender::Flush(Context& ctx) {
     }
     failure_ = Status::kFlushed;
     queue_->Retire();
-    acked_ = current_ = started_ = queue_->head();
+    acked_ = passed_ = current_ = started_ = counted_ = queue_->head();
     packet_ = 0;
+    backlog_ = 0;
   }
   return true;
 }
@@ -57,6 +63,7 @@ bool SrSender::Flush(Context& ctx) {
 // ---- What arrived.
 
 void SrSender::Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain) {
+  if (block == nullptr) return;  // while silent
   const uint64_t mask = MaskOf(sequence);
   if ((block->delivered & mask) != 0) return;
   const uint32_t bit = BitOf(sequence);
@@ -89,7 +96,11 @@ void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
       const uint64_t s = first + 64 * w + static_cast<uint64_t>(__builtin_ctzll(left));
       left &= left - 1;
       // Only what is outstanding counts.
-      if (s >= una_ && s < next_) Deliver(now, s, blocks_.Find(s), gain);
+      if (!Enabled(Check::kXtBlockOutstanding) || (s >= una_ && s < next_)) {
+        Deliver(now, s, blocks_.Find(s), gain);
+      } else if (s >= next_) {
+        ++gain->ghosts;
+      }
     }
   }
 }
@@ -97,7 +108,11 @@ void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
 void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
   if (!ack.echoes()) return;
   const uint64_t sequence = SequenceNear(una_, ack.psn);
-  if (sequence >= next_ || sequence + config_.window < una_) return;
+  if (Enabled(Check::kXtEchoOutstanding) &&
+      (sequence >= next_ || sequence + config_.window < una_)) {
+    ctx.counters.Add(Count::kGhostEchoes);
+    return;
+  }
   Duration rtt = wire::Stamp::Of(ctx.now) - ack.sent;
   if (sequence >= una_) {
     const SendBlock& block = *blocks_.Find(sequence);
@@ -111,7 +126,7 @@ void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* s
     } else if (rtt > Duration::Zero()) {
       // An earlier copy arrived after all: it was given up too soon.
       clock_.OnLate(rtt);
-      ctx.counters.Add(Count::kSpuriousRetransmissions);
+      OnSpurious(ctx, sequence, block);
     }
   }
   if (rtt <= Duration::Zero()) return;
@@ -127,8 +142,19 @@ void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* s
   }
 }
 
+// What was given up is there after all: the controller may take back what it did for it. A probe it
+// never heard of.
+void SrSender::OnSpurious(Context& ctx, uint64_t sequence, const SendBlock& block) {
+  ctx.counters.Add(Count::kSpuriousRetransmissions);
+  if ((block.probed & MaskOf(sequence)) != 0) return;
+  cc::Loss loss{ctx.now, cc::LossKind::kSackGap, Bytes(block.length[BitOf(sequence)]), 1,
+                in_flight()};
+  loss.undo = true;
+  flow_->OnLoss(loss);
+}
+
 // Running counts; acknowledgements may overtake each other, so only growth counts.
-void SrSender::TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
+void SrSender::TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal) {
   signal->present.Add(cc::Signal::kCeBytes);
   const auto packets = static_cast<int32_t>(ack.ce_packets - ce_packets_);
   if (packets > 0) {
@@ -145,17 +171,25 @@ void SrSender::TakeCounts(Context& ctx, const wire::ExtendedAck& ack, AckSignal*
     signal->active_senders = ack.active_senders;
     signal->present.Add(cc::Signal::kActiveSenders);
   }
-  if (!credits_known_ || static_cast<int32_t>(ack.receives - credit_limit_) > 0) {
+  if (ack.shares()) {
+    credits_known_ = false;
+  } else if (!credits_known_ || static_cast<int32_t>(ack.receives - credit_limit_) > 0) {
     credits_known_ = true;
     credit_limit_ = ack.receives;
   }
-  ctx.counters.Add(Count::kAcksReceived);
 }
 
 void SrSender::PassWorks() {
-  while (acked_ < started_) {
-    const SendWork& work = queue_->At(acked_);
+  while (passed_ < started_) {
+    const SendWork& work = queue_->At(passed_);
     if (FirstOf(work) + work.packets > una_) break;
+    ++passed_;
+  }
+  while (acked_ < passed_) {
+    const SendWork& work = queue_->At(acked_);
+    if (config_.fetches != nullptr && WantsData(work.op) && !config_.fetches->Answered(work.ssn)) {
+      break;
+    }
     ++acked_;
   }
 }
@@ -167,23 +201,102 @@ void SrSender::OnProgress(Time now) {
   probes_ = 0;
 }
 
+// The scoreboard of a stream with nothing under way goes back, also while more work waits: two
+// streams of an engine with few blocks may wait for each other.
+void SrSender::ReleaseIdle() {
+  if (outstanding()) return;
+  reorder_deadline_.reset();
+  // Mostly the only one.
+  blocks_.Return(una_);
+  blocks_.ReturnAll();
+}
+
+void SrSender::OnWorksDelivered(Context& ctx, uint64_t position) {
+  if (position <= acked_) return;
+  const SendWork& last = queue_->At(position - 1);
+  Gain gain;
+  DeliverThrough(ctx.now, FirstOf(last) + last.packets - 1, &gain);
+  delivered_ += gain.bytes;
+  silent_ = silent_ && outstanding();
+  OnProgress(ctx.now);
+  PassWorks();
+  AckSignal signal;
+  signal.sample.acked = Bytes(static_cast<int64_t>(gain.bytes));
+  signal.packets = gain.packets;
+  signal.in_flight = in_flight();
+  if (gain.packets > 0) ctx.feedback.Add(flow_, signal);
+  ReleaseIdle();
+  Retire(ctx);
+}
+
+void SrSender::OnFetched(Context& ctx) {
+  progress_ = ctx.now;
+  retries_left_ = config_.base.retry_count;
+  probes_ = 0;
+  PassWorks();
+  Retire(ctx);
+}
+
+// Nobody acknowledges the responses: whoever asked for them is gone, or will ask again. What the
+// engine lent goes back, since others may wait for it.
+void SrSender::FallSilent() {
+  silent_ = true;
+  blocks_.ReturnAll();
+  in_flight_ = 0;
+  lost_ = 0;
+  probe_oldest_ = false;
+  reorder_deadline_.reset();
+}
+
+bool SrSender::Wake(Time now) {
+  if (!silent_) return true;
+  uint64_t position = FindWork(una_);
+  for (uint64_t s = una_; s < next_; ++s) {
+    SendBlock* block = blocks_.Ensure(s);
+    if (block == nullptr) {
+      blocks_.ReturnAll();
+      return false;
+    }
+    while (s >= FirstOf(queue_->At(position)) + queue_->At(position).packets) ++position;
+    const SendWork& work = queue_->At(position);
+    const uint64_t begin = (s - FirstOf(work)) * config_.base.mtu;
+    const uint32_t bit = BitOf(s);
+    block->length[bit] =
+        static_cast<uint16_t>(std::min<uint64_t>(config_.base.mtu, PayloadOf(work) - begin));
+    block->attempt[bit] = kAnyAttempt;
+    block->sent[bit] = now;
+    block->delivered_before[bit] = static_cast<uint32_t>(delivered_);
+    // Everything is sent again; nobody is told of a loss that nobody saw.
+    block->lost |= MaskOf(s);
+    block->resent |= MaskOf(s);
+    block->probed |= MaskOf(s);
+  }
+  silent_ = false;
+  lost_ = static_cast<uint32_t>(next_ - una_);
+  lost_from_ = una_;
+  OnProgress(now);
+  return true;
+}
+
 bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
-  if (!aeth.IsAck() && !aeth.IsRnr() && !aeth.IsNak()) {
+  if (Enabled(Check::kXtSyndrome) && !aeth.IsAck() && !aeth.IsRnr() && !aeth.IsNak()) {
     ctx.drops.Add(RxDrop::kUnsupported);
     return true;
   }
   const uint64_t through = SequenceNear(una_, answer.psn);
-  if (through >= next_ || through + config_.window < una_) {
+  if (Enabled(Check::kXtAckOutstanding) && (through >= next_ || through + config_.window < una_)) {
     ctx.counters.Add(Count::kGhostAcks);
     ctx.drops.Add(RxDrop::kPsn);
     return true;
   }
+  if (!Wake(ctx.now)) return true;
   AckSignal signal;
   TakeEcho(ctx, answer.ack, &signal);
-  TakeCounts(ctx, answer.ack, &signal);
+  TakeCounts(answer.ack, &signal);
   signal.sample.hops = answer.hops;
   if (!answer.hops.empty()) signal.present.Add(cc::Signal::kInt);
+  if (aeth.IsAck()) ctx.counters.Add(Count::kAcksReceived);
   Gain gain;
   if (answer.has_block) DeliverBlock(ctx.now, answer.block, &gain);
   if (through >= una_) {
@@ -191,6 +304,7 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
     OnProgress(ctx.now);
     PassWorks();
   }
+  if (gain.ghosts > 0) ctx.counters.Add(Count::kGhostEchoes);
   delivered_ += gain.bytes;
   if (gain.packets > 0) OnProgress(ctx.now);
   signal.sample.acked = Bytes(static_cast<int64_t>(gain.bytes));
@@ -201,17 +315,14 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   if (gain.packets > 0 || signal.ce_packets > 0 || signal.sample.stamp != cc::StampSource::kNone) {
     ctx.feedback.Add(flow_, signal);
   }
-  if (!outstanding()) {
-    reorder_deadline_.reset();
-    if (!HasWork()) blocks_.ReturnAll();
-  }
+  ReleaseIdle();
 
   bool ok = true;
   if (aeth.IsRnr()) ok = OnRnr(ctx, answer.ack);
   if (aeth.IsNak()) {
     ctx.counters.Add(Count::kNaksReceived);
     // Errors are raised in order, so it is the oldest packet that is at fault.
-    if (outstanding()) ok = Fail(StatusOfNak(aeth.nak_code()));
+    if (outstanding() || Fetching()) ok = Fail(StatusOfNak(aeth.nak_code()));
   }
   Retire(ctx);
   return ok;
@@ -222,6 +333,7 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
 void SrSender::MarkLost(uint64_t sequence, SendBlock* block) {
   const uint32_t length = block->length[BitOf(sequence)];
   block->lost |= MaskOf(sequence);
+  block->probed &= ~MaskOf(sequence);
   lost_from_ = lost_ == 0 ? sequence : std::min(lost_from_, sequence);
   ++lost_;
   in_flight_ -= length;
@@ -264,7 +376,7 @@ void SrSender::ReportLosses(Context& ctx, cc::LossKind kind) {
 }
 
 bool SrSender::SpendRetry(Context& ctx) {
-  if (retries_left_ == 0) {
+  if (Enabled(Check::kXtRetryBudget) && retries_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRetryExceeded);
   }
@@ -278,7 +390,10 @@ bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
   SendBlock* block = blocks_.Find(una_);
   const uint64_t mask = MaskOf(una_);
   // An answer to an earlier copy than the last one, or to one that was given up already.
-  if (block->attempt[BitOf(una_)] != ack.attempt || (block->lost & mask) != 0) return true;
+  if (Enabled(Check::kXtNotReadyCurrent) &&
+      (block->attempt[BitOf(una_)] != ack.attempt || (block->lost & mask) != 0)) {
+    return true;
+  }
   if (rnr_left_ == 0) {
     ctx.counters.Add(Count::kRetriesExhausted);
     return Fail(Status::kRnrRetryExceeded);
@@ -307,8 +422,12 @@ Duration SrSender::ProbeAfter() const {
 
 std::optional<Time> SrSender::Deadline() const {
   if (rnr_waiting_) return rnr_until_;
+  if (silent_) return std::nullopt;
   if (!outstanding()) {
     if (pool_empty_) return last_event_ + kPoolRetry;
+    if (Fetching() && config_.base.ack_timeout > Duration::Zero()) {
+      return progress_ + config_.base.ack_timeout;
+    }
     return std::nullopt;
   }
   std::optional<Time> d = reorder_deadline_;
@@ -331,6 +450,7 @@ void SrSender::Probe(Context& ctx) {
     if (((block->delivered | block->lost) & MaskOf(s)) != 0) continue;
     MarkLost(s, block);
     // A question, not a loss that anybody has seen.
+    block->probed |= MaskOf(s);
     newly_lost_ = Bytes(0);
     newly_lost_packets_ = 0;
     return;
@@ -339,6 +459,10 @@ void SrSender::Probe(Context& ctx) {
 
 bool SrSender::OnTimeout(Context& ctx) {
   ctx.counters.Add(Count::kTimeouts);
+  if (config_.fetches == nullptr && retries_left_ == 0) {
+    FallSilent();
+    return true;
+  }
   if (!SpendRetry(ctx)) return false;
   probe_oldest_ = (blocks_.Find(una_)->delivered & MaskOf(una_)) != 0;
   for (uint64_t s = una_; s < next_; ++s) {
@@ -351,6 +475,15 @@ bool SrSender::OnTimeout(Context& ctx) {
   return true;
 }
 
+// Requests are acknowledged, but nothing comes of what they ask for.
+bool SrSender::OnFetchTimeout(Context& ctx) {
+  ctx.counters.Add(Count::kTimeouts);
+  if (!SpendRetry(ctx)) return false;
+  progress_ = ctx.now;
+  config_.fetches->Ask();
+  return true;
+}
+
 bool SrSender::OnTimers(Context& ctx) {
   if (rnr_waiting_) {
     if (ctx.now < rnr_until_) return true;
@@ -358,14 +491,17 @@ bool SrSender::OnTimers(Context& ctx) {
     progress_ = last_event_ = ctx.now;
     return true;
   }
+  const Duration timeout = config_.base.ack_timeout;
+  if (silent_) return true;
   if (!outstanding()) {
-    if (!pool_empty_ || ctx.now < last_event_ + kPoolRetry) return true;
-    ctx.counters.Add(Count::kScoreboardPoolEmpty);
-    last_event_ = ctx.now;
-    return true;
+    if (pool_empty_ && ctx.now >= last_event_ + kPoolRetry) {
+      ctx.counters.Add(Count::kScoreboardPoolEmpty);
+      last_event_ = ctx.now;
+    }
+    const bool overdue = Fetching() && timeout > Duration::Zero() && ctx.now >= progress_ + timeout;
+    return !overdue || ctx.hold_timers || OnFetchTimeout(ctx);
   }
   if (ctx.hold_timers) return true;
-  const Duration timeout = config_.base.ack_timeout;
   if (timeout > Duration::Zero() && ctx.now >= progress_ + timeout) return OnTimeout(ctx);
   if (reorder_deadline_ && *reorder_deadline_ <= ctx.now) {
     DetectLosses(ctx);

@@ -20,6 +20,7 @@ class SrTelemetry {
  public:
   // A data packet, as it is about to leave, gets an empty shim.
   static void AddEmpty(wire::Bth* bth, Extension* extension) {
+    if (!wire::TraitsOf(wire::WithShim(bth->opcode)).known) return;  // READs, atomics
     std::memset(extension->bytes + extension->length, 0, wire::TelemetryShim::kSize);
     Close(bth, extension);
   }
@@ -31,7 +32,7 @@ class SrTelemetry {
   }
   // An acknowledgement, as it is about to leave, gets the kept one, once.
   void AddKept(wire::Bth* bth, Extension* extension) {
-    if (!has_kept_) return;
+    if (!has_kept_ || !wire::TraitsOf(wire::WithShim(bth->opcode)).known) return;
     has_kept_ = false;
     std::memcpy(extension->bytes + extension->length, kept_, sizeof kept_);
     Close(bth, extension);

@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "base/checks.h"
+#include "memory/window_table.h"
 #include "transport/payload.h"
 #include "wire/opcode.h"
 
@@ -26,27 +28,47 @@ void UcResponder::GiveUp(Context& ctx, bool gap) {
 // Place in the message and length, as for RC (IBTA 1.4, 9.8.2.2.4 and 9.8.2.2.5).
 RxDrop UcResponder::CheckSequence(const wire::FrameView& view) const {
   const wire::OpcodeTraits& t = *view.traits;
-  if (t.write && !remote_write_) return RxDrop::kInvalidRequest;
-  if (!t.starts()) {
-    if (message_ == Message::kWaiting) return RxDrop::kOutOfSequence;
-    if (message_ != (t.send ? Message::kSend : Message::kWrite)) return RxDrop::kInvalidRequest;
+  if (Enabled(Check::kUcWriteEnabled) && t.write && !remote_write_) {
+    return RxDrop::kInvalidRequest;
   }
-  if ((t.first || t.middle) && view.payload_length != config_.mtu) return RxDrop::kInvalidRequest;
-  if (view.payload_length > config_.mtu) return RxDrop::kInvalidRequest;
-  if (t.last && view.payload_length == 0) return RxDrop::kInvalidRequest;
-  if (t.starts() && t.send && !FindReceive(queue_, shared_)) return RxDrop::kNotReady;
+  if (!t.starts()) {
+    if (Enabled(Check::kUcPsnOrder) && message_ == Message::kWaiting) return RxDrop::kOutOfSequence;
+    if (Enabled(Check::kUcOpcodeSequence) &&
+        message_ != (t.send ? Message::kSend : Message::kWrite)) {
+      return RxDrop::kInvalidRequest;
+    }
+  }
+  const bool fits = (!(t.first || t.middle) || view.payload_length == config_.mtu) &&
+                    view.payload_length <= config_.mtu && !(t.last && view.payload_length == 0);
+  if (Enabled(Check::kUcPacketLength) && !fits) return RxDrop::kInvalidRequest;
+  const auto ready = [this] {
+    return FindReceive(queue_, shared_) || !Enabled(Check::kUcReceiverReady);
+  };
+  if (t.starts() && t.send && !ready()) return RxDrop::kNotReady;
   if (!t.ends() || (!t.send && !t.imm)) return RxDrop::kNone;
-  if (t.write && !FindReceive(queue_, shared_)) return RxDrop::kNotReady;
-  return completions_->FreeSlots() > 0 ? RxDrop::kNone : RxDrop::kCompletionFull;
+  if (t.write && !ready()) return RxDrop::kNotReady;
+  return !Enabled(Check::kUcCompletionRoom) || completions_->FreeSlots() > 0
+             ? RxDrop::kNone
+             : RxDrop::kCompletionFull;
 }
 
 RxDrop UcResponder::PlaceSend(const wire::FrameView& view, const port::Packet& packet) {
   const ReceiveWork& work = queue_->At(queue_->head());
   const uint32_t at = view.traits->starts() ? 0 : offset_;
-  if (view.payload_length > work.length - at) return RxDrop::kTooLong;
+  if (Enabled(Check::kUcReceiveLength) && view.payload_length > work.length - at) {
+    return RxDrop::kTooLong;
+  }
   ReceivedPayload(packet, view)
       .CopyTo(std::span<const MutableSegment>(work.segments, work.segment_count), at);
   return RxDrop::kNone;
+}
+
+memory::Resolution UcResponder::Memory(const Context& ctx, uint64_t va, uint32_t length) const {
+  const memory::Resolution m =
+      ctx.regions.Resolve(write_rkey_, config_.pd, va, Bytes(length), memory::kRemoteWrite);
+  if (m.fault != memory::Fault::kKey) return m;
+  return ctx.regions.windows().Resolve(write_rkey_, {config_.pd, qpn_}, va, Bytes(length),
+                                       memory::kRemoteWrite);
 }
 
 RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,
@@ -59,22 +81,21 @@ RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,
     write_length_ = reth.length;
   }
   const uint32_t at = t.starts() ? 0 : offset_;
-  if (view.payload_length > write_length_ - at) return RxDrop::kInvalidRequest;
-  if (t.ends() != (at + view.payload_length == write_length_)) {
-    // Short of what the RETH announced; a full MIDDLE that reaches the end is wrong as well, since
-    // a LAST is never empty.
+  // Beyond or short of what the RETH announced; a full MIDDLE that reaches the end is wrong as
+  // well, since a LAST is never empty.
+  if (Enabled(Check::kUcWriteLength) && (view.payload_length > write_length_ - at ||
+                                         t.ends() != (at + view.payload_length == write_length_))) {
     return RxDrop::kInvalidRequest;
   }
-  if (t.starts() && ctx.regions
-                            .Resolve(write_rkey_, config_.pd, write_va_, Bytes(write_length_),
-                                     memory::kRemoteWrite)
-                            .fault != memory::Fault::kNone) {
+  if (Enabled(Check::kUcWriteRange) && t.starts() &&
+      Memory(ctx, write_va_, write_length_).fault != memory::Fault::kNone) {
     return RxDrop::kAccess;
   }
   // Again for each packet's own part: the region may have been deregistered in between.
-  const memory::Resolution part = ctx.regions.Resolve(
-      write_rkey_, config_.pd, write_va_ + at, Bytes(view.payload_length), memory::kRemoteWrite);
-  if (part.fault != memory::Fault::kNone) return RxDrop::kAccess;
+  const memory::Resolution part = Memory(ctx, write_va_ + at, view.payload_length);
+  if ((Enabled(Check::kUcStillRegistered) || t.starts()) && part.fault != memory::Fault::kNone) {
+    return RxDrop::kAccess;
+  }
   const MutableSegment run{part.address, view.payload_length};
   if (view.payload_length > 0) ReceivedPayload(packet, view).CopyTo({&run, 1}, 0);
   return RxDrop::kNone;
@@ -102,7 +123,7 @@ void UcResponder::Finish(Context& ctx, const wire::FrameView& view) {
 }
 
 bool UcResponder::OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
-  const bool gap = !(view.psn == expected_);
+  const bool gap = Enabled(Check::kUcPsnOrder) && !(view.psn == expected_);
   const bool begun = message_ == Message::kSend || message_ == Message::kWrite;
   // Whatever becomes of this packet, the next one is expected behind it (9.8.2.2.2).
   expected_ = view.psn + 1;

@@ -43,6 +43,8 @@ class UcResponder {
   void GiveUp(Context& ctx, bool gap);
   RxDrop CheckSequence(const wire::FrameView& view) const;
   RxDrop PlaceSend(const wire::FrameView& view, const port::Packet& packet);
+  // Where the WRITE under way goes: a part of a region or of a window.
+  memory::Resolution Memory(const Context& ctx, uint64_t va, uint32_t length) const;
   RxDrop PlaceWrite(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   void Finish(Context& ctx, const wire::FrameView& view);
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/checks.h"
 #include "transport/payload.h"
 #include "wire/ip_headers.h"
 
@@ -24,12 +25,17 @@ void ScatterFront(std::span<const MutableSegment> runs, const uint8_t* from, uin
 }  // namespace
 
 RxDrop UdResponder::Check(const wire::FrameView& view) {
-  if (view.deth().qkey != qkey_) return RxDrop::kQkey;
-  if (view.payload_length > mtu_) return RxDrop::kInvalidRequest;
-  if (!FindReceive(queue_, shared_)) return RxDrop::kNotReady;
-  if (completions_->FreeSlots() == 0) return RxDrop::kCompletionFull;
+  using Named = sluice::Check;
+  if (Enabled(Named::kUdQkey) && view.deth().qkey != qkey_) return RxDrop::kQkey;
+  if (Enabled(Named::kUdPacketLength) && view.payload_length > mtu_) return RxDrop::kInvalidRequest;
+  const bool ready = FindReceive(queue_, shared_);
+  if (Enabled(Named::kUdReceiverReady) && !ready) return RxDrop::kNotReady;
+  if (Enabled(Named::kUdCompletionRoom) && completions_->FreeSlots() == 0) {
+    return RxDrop::kCompletionFull;
+  }
   const ReceiveWork& work = queue_->At(queue_->head());
-  return kGrhBytes + view.payload_length <= work.length ? RxDrop::kNone : RxDrop::kTooLong;
+  const bool fits = kGrhBytes + view.payload_length <= work.length;
+  return !Enabled(Named::kUdReceiveLength) || fits ? RxDrop::kNone : RxDrop::kTooLong;
 }
 
 void UdResponder::Place(const wire::FrameView& view, const port::Packet& packet) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "transport/local_operation.h"
 #include "transport/send_completion.h"
 #include "wire/opcode.h"
 
@@ -104,6 +105,18 @@ void UnackedRequester::EndBurst(Context& ctx) {
   burst_packets_ = 0;
   burst_bytes_ = Bytes(0);
   Retire(ctx);
+}
+
+bool UnackedRequester::RunLocal(Context& ctx, uint32_t pd) {
+  const SendWork& work = queue_->At(current_);
+  const Status status = RunLocalOperation(ctx, work, queue_->InlineRoom(&work), {pd, qpn_});
+  if (status != Status::kSuccess) {
+    FailNext(status);
+    return false;
+  }
+  ++current_;
+  Retire(ctx);
+  return true;
 }
 
 bool UnackedRequester::Complete(const SendWork& work, Status status) {

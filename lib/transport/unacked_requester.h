@@ -43,8 +43,15 @@ class UnackedRequester {
   // Whether a packet may go. When `draining`, only of a message that was begun.
   bool CanSend(bool draining) const {
     if (current_ == queue_->tail() || (draining && packet_ == 0)) return false;
-    return !NextIsTooLong();
+    return !NextIsTooLong() && !NextIsLocal();
   }
+  // A local operation is next (UC): RunLocal.
+  bool NextIsLocal() const {
+    return current_ != queue_->tail() && IsLocal(queue_->At(current_).op);
+  }
+  // Executes it for a queue pair of `pd`; false: it failed, FailNext was called, and the queue pair
+  // must go to the error state.
+  bool RunLocal(Context& ctx, uint32_t pd);
   // A datagram longer than the MTU is next: it cannot be sent (FailNext).
   bool NextIsTooLong() const {
     return type_ == QpType::kUd && current_ != queue_->tail() && queue_->At(current_).length > mtu_;

@@ -29,6 +29,7 @@ enum class Op : uint8_t {
   kCompareSwap,
   kSendInvalidate,
   kLocalInvalidate,
+  kBindWindow,
 };
 
 constexpr bool IsSend(Op op) {
@@ -38,6 +39,8 @@ constexpr bool IsWrite(Op op) { return op == Op::kWrite || op == Op::kWriteImm; 
 constexpr bool HasImm(Op op) { return op == Op::kSendImm || op == Op::kWriteImm; }
 // Whether the message takes a work request from the peer's receive queue, and so a credit.
 constexpr bool TakesReceive(Op op) { return IsSend(op) || op == Op::kWriteImm; }
+// Whether it takes no packet at all.
+constexpr bool IsLocal(Op op) { return op == Op::kLocalInvalidate || op == Op::kBindWindow; }
 constexpr bool IsAtomic(Op op) { return op == Op::kFetchAdd || op == Op::kCompareSwap; }
 // Whether only a response with data completes it.
 constexpr bool WantsData(Op op) { return op == Op::kRead || IsAtomic(op); }
@@ -55,6 +58,8 @@ enum class Status : uint8_t {
   kRemoteOperation,
   kRetryExceeded,
   kRnrRetryExceeded,
+  kWindowBind,     // a memory window could not be bound
+  kPathTooNarrow,  // as kRetryExceeded, and a router reported that such packets do not fit
 };
 
 // Operands of an atomic; they lie in the room for inline data of the request's slot.
@@ -81,9 +86,12 @@ struct SendWork {
   bool fence = false;  // waits for the READs and atomics before it
 
   Psn first_psn;
-  uint32_t packets = 0;       // PSNs that it takes; 0: none, a local operation
-  uint64_t stream_start = 0;  // payload bytes of all messages before this one
-  uint32_t ssn = 0;           // send sequence number, for credits (IBTA 1.4, 9.7.7.2)
+  uint32_t packets = 0;  // PSNs that it takes; 0: none, a local operation
+  // Payload bytes of all messages before this one; with selective repeat its message number.
+  uint64_t stream_start = 0;
+  // Send sequence number, for credits (IBTA 1.4, 9.7.7.2); with selective repeat the number of the
+  // receive that it takes, or of the READ or atomic that it is.
+  uint32_t ssn = 0;
 };
 
 // One posted receive request.

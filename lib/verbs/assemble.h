@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/key_permutation.h"
 #include "engine/engine.h"
 #include "memory/region_table.h"
+#include "net/routes.h"
 #include "port/port.h"
 #include "runtime/worker.h"
 #include "verbs/verbs.h"
@@ -25,9 +27,19 @@ struct DeviceParts {
   std::shared_ptr<void> keep;  // destroyed after the engine
   wire::MacAddress mac;
   wire::IpAddress address;
+  net::RouteTable routes;       // empty: every address is on the link
   engine::EngineConfig engine;  // its seed also draws keys and PSNs
   size_t max_regions = 1024;
 };
+
+// A device's address and how to reach others, as people write it.
+struct Addressing {
+  std::string address;              // "198.51.100.1", or with the link's prefix "198.51.100.1/24"
+  std::string gateway;              // "198.51.100.254", or nothing
+  std::vector<std::string> routes;  // "10.0.0.0/8 via 198.51.100.253"
+};
+// Sets address and routes; InvalidArgument names the text that is wrong, and changes nothing.
+absl::Status SetAddressing(const Addressing& addressing, DeviceParts* parts);
 
 class CmHub;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "verbs/agreement.h"
 #include "verbs/cm_hub.h"
 
 namespace sluice::verbs {
@@ -118,6 +119,7 @@ std::unique_ptr<Connection> Listener::Poll() {
   impl->peer_port = e.peer_port;
   impl->parameters = e.parameters;
   impl->received.assign(e.private_data().begin(), e.private_data().end());
+  impl->hello = TakeHello(&impl->received);
   l.hub->Add(e.id, impl.get());
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));
 }

@@ -79,13 +79,19 @@ SLUICE_PUBLIC const char* NameOf(CmState state);
 struct CmOptions {
   // How our queue pair is to be connected. QPNs, PSNs, addresses, RNR retry count and, on the
   // accepting side, MTU and retry count come from the handshake; the MTU is at most what the port
-  // carries, what the peer accepts, and what a router on the way has reported to fit (ICMP).
+  // carries, what the peer accepts, and what a router on the way has reported to fit (ICMP). Two
+  // ends of Sluice also try the path before they are established; if less passes, the acceptor sees
+  // a rejected connection and a new request (docs/decisions/0022-path-mtu.md).
   ConnectOptions connect;
   // READs and atomics that we serve at a time, and that we may have outstanding; what is agreed is
   // the lesser of what one offers and the other wants.
   uint8_t responder_resources = 16;
   uint8_t initiator_depth = 16;
-  // Told to the peer: at most 56 bytes by Connect, 196 by Accept.
+  // Told to the peer: at most 56 bytes by Connect, 196 by Accept. Of either the last 16 bytes are
+  // where two ends of Sluice agree on the extension (docs/wire-formats.md): with
+  // connect.reliability kAuto, the default, they use it if both can and base RC otherwise, as they
+  // do when private data takes that room. kBase: nothing of ours is sent; kExtended: nothing else
+  // will do. The window is the lesser of the two ends'.
   std::span<const uint8_t> private_data;
 };
 
@@ -112,7 +118,8 @@ class SLUICE_PUBLIC Connection {
   // What the peer sent with its last message: request, acceptance or rejection. The handshake has
   // fixed lengths (56, 196 or 148 bytes): what the peer left out is zero.
   std::span<const uint8_t> private_data() const;
-  uint32_t mtu() const;  // agreed, bytes; 0 before
+  uint32_t mtu() const;   // agreed, bytes; 0 before
+  bool extended() const;  // agreed on selective repeat
   // Agreed: what a queue pair may use (initiator_depth) and has to serve.
   uint8_t initiator_depth() const;
   uint8_t responder_resources() const;

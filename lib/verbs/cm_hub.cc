@@ -23,7 +23,11 @@ absl::StatusOr<CmHub*> CmHub::Of(Device* device) {
     engine::ControlConfig config;
     config.mac = d->parts.mac;
     config.ip = d->parts.address;
+    config.routes = d->parts.routes;
     config.seed = Mix64(d->parts.engine.seed ^ kControlPurpose);
+    const uint32_t most = d->parts.engine.peers.queue_pairs;
+    uint32_t& begun = config.connections.max_connections_per_peer;
+    if (most > 0) begun = std::min(begun, most);
     if (d->engine.control() == nullptr) status = d->engine.EnableControl(config);
   });
   if (!status.ok()) return status;

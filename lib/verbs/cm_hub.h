@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "cm/manager.h"
 #include "verbs/cm.h"
 #include "verbs/internal.h"
+#include "wire/peer_hello.h"
 
 namespace sluice::verbs {
 
@@ -67,8 +69,11 @@ struct Connection::Impl {
   uint16_t peer_port = 0;    // the client's
   uint16_t source_port = 0;  // ours
   uint8_t mtu_code = 0;
+  uint64_t probe = 0;      // of the path, between reply and confirmation; 0: none is under way
+  bool mtu_tried = false;  // the path is known to carry mtu_code
   CmOptions options;
-  std::vector<uint8_t> offered;  // private data of the request
+  std::vector<uint8_t> offered;          // private data of the request
+  std::optional<wire::PeerHello> hello;  // the peer's, if it is one of ours
   std::vector<uint8_t> received;
   cm::Parameters parameters;
   absl::Status error;
@@ -77,7 +82,13 @@ struct Connection::Impl {
   void Resolve();
   void Request();
   void OnReply(const cm::Event& e);
-  absl::Status ConnectQueuePair(const cm::Parameters& p, bool passive);
+  // Whether what was agreed on has to be tried first; the rest of OnReply then follows.
+  bool TryPath();
+  void PollProbe();
+  void Confirm();
+  // `answer`: what was agreed on beside the parameters.
+  absl::Status ConnectQueuePair(const cm::Parameters& p,
+                                const std::optional<wire::PeerHello>& answer, bool passive);
   void End(CmState s, absl::Status why);
   bool live() const { return id != 0; }
 };

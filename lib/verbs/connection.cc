@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "verbs/agreement.h"
 #include "verbs/cm.h"
 #include "verbs/cm_hub.h"
 
@@ -14,6 +15,17 @@ constexpr size_t kRequestData = 56;
 constexpr size_t kReplyData = 196;
 
 uint32_t MtuBytes(uint8_t code) { return code == 0 ? 0 : 128u << code; }
+
+// Why an address has no MAC address.
+std::string Unresolved(const Device::Impl* device, const wire::IpAddress& ip) {
+  const std::optional<wire::IpAddress> hop = device->parts.routes.NextHop(ip);
+  if (!hop) {
+    return absl::StrCat("no route to ", ip.ToString(), ": give the device a gateway or a route");
+  }
+  if (*hop == ip) return absl::StrCat(ip.ToString(), " does not answer on this link");
+  return absl::StrCat("the router ", hop->ToString(), " to ", ip.ToString(),
+                      " does not answer on this link");
+}
 
 absl::Status TooMuch(size_t given, size_t room) {
   return absl::InvalidArgumentError(
@@ -43,7 +55,8 @@ Connection::~Connection() {
   if (!c.live()) return;
   c.hub->Remove(c.id);
   const cm::Id id = c.id;
-  c.hub->Call([id](engine::ControlPlane& control, Time now) {
+  c.hub->Call([id, probe = c.probe](engine::ControlPlane& control, Time now) {
+    control.prober().Forget(probe);
     (void)control.manager().Disconnect(now, id, {});
   });
   if (c.qp != nullptr && c.state != CmState::kRequested) c.qp->Fail();
@@ -55,6 +68,7 @@ std::string Connection::peer_address() const { return impl_->peer.ip.ToString();
 uint16_t Connection::peer_port() const { return impl_->peer_port; }
 std::span<const uint8_t> Connection::private_data() const { return impl_->received; }
 uint32_t Connection::mtu() const { return MtuBytes(impl_->parameters.mtu); }
+bool Connection::extended() const { return impl_->qp != nullptr && impl_->qp->extended(); }
 uint8_t Connection::initiator_depth() const { return impl_->parameters.initiator_depth; }
 uint8_t Connection::responder_resources() const { return impl_->parameters.responder_resources; }
 
@@ -94,12 +108,17 @@ CmState Connection::Poll() {
     c.Resolve();
   } else if (c.live()) {
     c.hub->Pump();
+    if (c.probe != 0) c.PollProbe();
   }
   return c.state;
 }
 
 void Connection::Impl::End(CmState s, absl::Status why) {
   if (id != 0) hub->Remove(id);
+  if (probe != 0) {
+    hub->Call([&](engine::ControlPlane& control, Time) { control.prober().Forget(probe); });
+  }
+  probe = 0;
   id = 0;
   const bool connected = state == CmState::kAccepting || state == CmState::kEstablished ||
                          state == CmState::kDisconnecting;
@@ -113,8 +132,7 @@ void Connection::Impl::Resolve() {
   hub->Call(
       [&](engine::ControlPlane& control, Time now) { n = control.stack().Resolve(now, peer.ip); });
   if (n.state == net::NeighbourState::kFailed) {
-    return End(CmState::kUnreachable, absl::UnavailableError(absl::StrCat(
-                                          peer.ip.ToString(), " does not answer on this link")));
+    return End(CmState::kUnreachable, absl::UnavailableError(Unresolved(hub->device(), peer.ip)));
   }
   if (!n.usable()) return;
   peer.mac = n.mac;
@@ -137,7 +155,12 @@ void Connection::Impl::Request() {
   r.traffic_class = static_cast<uint8_t>(options.connect.dscp << 2);
   r.flow_label = options.connect.flow_label;
   r.pkey = options.connect.pkey;
-  r.private_data = offered;
+  std::vector<uint8_t> data = offered;
+  if (options.connect.reliability != Reliability::kBase) {
+    const bool can = CanExtend(qp->impl(), options, MtuBytes(mtu_code));
+    (void)PutHello(HelloOf(options, can), kRequestData, &data);
+  }
+  r.private_data = data;
   absl::StatusOr<cm::Id> made = absl::UnknownError("");
   hub->Call(
       [&](engine::ControlPlane& control, Time now) { made = control.manager().Connect(now, r); });
@@ -147,7 +170,9 @@ void Connection::Impl::Request() {
   state = CmState::kConnecting;
 }
 
-absl::Status Connection::Impl::ConnectQueuePair(const cm::Parameters& p, bool passive) {
+absl::Status Connection::Impl::ConnectQueuePair(const cm::Parameters& p,
+                                                const std::optional<wire::PeerHello>& answer,
+                                                bool passive) {
   ConnectOptions o = options.connect;
   o.peer_qpn = p.peer_qpn;
   o.peer_mac = peer.mac.ToString();
@@ -159,6 +184,7 @@ absl::Status Connection::Impl::ConnectQueuePair(const cm::Parameters& p, bool pa
   o.rnr_retry = p.rnr_retry;
   o.pkey = p.pkey;
   SetReadDepth(p, &o);
+  if (absl::Status s = Agree(answer, &o); !s.ok()) return s;
   if (passive) {
     o.retry_count = p.retry_count;
     o.flow_label = p.flow_label;
@@ -169,7 +195,40 @@ absl::Status Connection::Impl::ConnectQueuePair(const cm::Parameters& p, bool pa
 
 void Connection::Impl::OnReply(const cm::Event& e) {
   parameters = e.parameters;
-  absl::Status status = ConnectQueuePair(parameters, /*passive=*/false);
+  if (!TryPath()) Confirm();
+}
+
+// docs/decisions/0022-path-mtu.md.
+bool Connection::Impl::TryPath() {
+  const bool asks = hello && hello->Has(wire::PeerHello::kProbes) && !mtu_tried;
+  if (!asks || parameters.mtu <= engine::PathProber::kSafeMtu) return false;
+  hub->Call([&](engine::ControlPlane& control, Time now) {
+    probe = control.prober().Start(now, peer, parameters.mtu);
+  });
+  return probe != 0;
+}
+
+void Connection::Impl::PollProbe() {
+  std::optional<uint8_t> passed;
+  hub->Call([&](engine::ControlPlane& control, Time now) {
+    passed = control.prober().TakeResult(probe);
+    if (passed && *passed < parameters.mtu) {
+      control.Remember(now, peer.ip, *passed);
+      (void)control.manager().Reject(now, id, wire::CmReason::kInvalidMtu, {});
+    }
+  });
+  if (!passed) return;
+  probe = 0;
+  mtu_tried = true;
+  if (*passed == parameters.mtu) return Confirm();
+  hub->Remove(id);
+  id = 0;
+  mtu_code = *passed;
+  Request();
+}
+
+void Connection::Impl::Confirm() {
+  absl::Status status = ConnectQueuePair(parameters, hello, /*passive=*/false);
   hub->Call([&](engine::ControlPlane& control, Time now) {
     if (status.ok()) {
       status = control.manager().Confirm(now, id, {});
@@ -187,6 +246,7 @@ void Connection::Impl::OnEvent(const cm::Event& e) {
   }
   switch (e.kind) {
     case cm::EventKind::kReply:
+      hello = TakeHello(&received);
       return OnReply(e);
     case cm::EventKind::kEstablished:
       state = CmState::kEstablished;
@@ -230,14 +290,20 @@ absl::Status Connection::Accept(QueuePair* qp, const CmOptions& options) {
   cm::Parameters agreed = c.parameters;
   agreed.responder_resources = std::min(agreed.responder_resources, options.responder_resources);
   agreed.initiator_depth = std::min(agreed.initiator_depth, options.initiator_depth);
-  if (absl::Status s = c.ConnectQueuePair(agreed, /*passive=*/true); !s.ok()) return s;
+  std::vector<uint8_t> data(options.private_data.begin(), options.private_data.end());
+  std::optional<wire::PeerHello> answer;
+  if (c.hello && options.connect.reliability != Reliability::kBase) {
+    answer = AnswerTo(*c.hello, options, CanExtend(qp->impl(), options, MtuBytes(agreed.mtu)));
+    if (!PutHello(*answer, kReplyData, &data)) answer.reset();
+  }
+  if (absl::Status s = c.ConnectQueuePair(agreed, answer, /*passive=*/true); !s.ok()) return s;
   cm::AcceptRequest r;
   r.qpn = qp->qpn();
   r.receive_psn = qp->initial_psn();
   r.rnr_retry = options.connect.rnr_retry;
   r.responder_resources = options.responder_resources;
   r.initiator_depth = options.initiator_depth;
-  r.private_data = options.private_data;
+  r.private_data = data;
   absl::Status status;
   c.hub->Call([&](engine::ControlPlane& control, Time now) {
     status = control.manager().Accept(now, c.id, r);

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/rng.h"
+#include "memory/window_table.h"
 #include "verbs/internal.h"
 
 namespace sluice::verbs {
@@ -40,6 +41,14 @@ Device::Impl::Impl(const DeviceParts& p)
       engine(p.engine, p.port, &regions),
       worker(p.clock) {
   worker.Add(&engine);
+}
+
+absl::Status SetAddressing(const Addressing& a, DeviceParts* parts) {
+  absl::StatusOr<net::RouteTable> routes = net::RouteTable::Parse(a.address, a.gateway, a.routes);
+  if (!routes.ok()) return routes.status();
+  parts->address = net::ParseAddress(a.address)->address;
+  parts->routes = *std::move(routes);
+  return absl::OkStatus();
 }
 
 std::unique_ptr<Device> MakeDevice(const DeviceParts& parts) {
@@ -84,7 +93,10 @@ MemoryRegion::~MemoryRegion() {
   if (!impl_->registered) return;
   Device::Impl* d = impl_->device;
   // On the worker's thread, so that no poll is in the middle of using it.
-  d->worker.Execute([this, d] { (void)d->regions.Deregister(impl_->keys.lkey); });
+  d->worker.Execute([this, d] {
+    d->regions.windows().CloseRegion(impl_->keys.lkey);
+    (void)d->regions.Deregister(impl_->keys.lkey);
+  });
   (void)d->parts.port->Unmap({impl_->base, impl_->length});
 }
 
@@ -96,6 +108,7 @@ absl::Status MemoryRegion::Deregister() {
     return absl::FailedPreconditionError("the region is deregistered already");
   Device::Impl* d = impl_->device;
   size_t naming = 0;
+  absl::Status status;
   d->worker.Execute([&] {
     for (QueuePair::Impl* q : d->queue_pairs) {
       if (q->pd != impl_->pd) continue;
@@ -105,15 +118,35 @@ absl::Status MemoryRegion::Deregister() {
     for (SharedReceiveQueue::Impl* s : d->shared_receives) {
       if (s->pd == impl_->pd) naming += CountNaming(s->shared.queue(), impl_->base, impl_->length);
     }
-    if (naming == 0) (void)d->regions.Deregister(impl_->keys.lkey);
+    if (naming == 0) status = d->regions.Deregister(impl_->keys.lkey);
   });
   if (naming > 0) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%d posted requests still name the region: poll their completions first", naming));
   }
+  if (!status.ok()) return status;
   impl_->registered = false;
   return d->parts.port->Unmap({impl_->base, impl_->length});
 }
+
+absl::StatusOr<std::unique_ptr<MemoryWindow>> Device::AllocateMemoryWindow(ProtectionDomain* pd) {
+  absl::StatusOr<uint32_t> key = absl::UnknownError("");
+  impl_->worker.Execute([&] { key = impl_->regions.windows().Allocate(pd->id_); });
+  if (!key.ok()) return key.status();
+  auto impl = std::make_unique<MemoryWindow::Impl>();
+  impl->device = impl_.get();
+  impl->rkey.store(*key, std::memory_order_relaxed);
+  return std::unique_ptr<MemoryWindow>(new MemoryWindow(std::move(impl)));
+}
+
+MemoryWindow::MemoryWindow(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+MemoryWindow::~MemoryWindow() {
+  Device::Impl* d = impl_->device;
+  d->worker.Execute([this, d] { (void)d->regions.windows().Free(rkey()); });
+}
+
+uint32_t MemoryWindow::rkey() const { return impl_->rkey.load(std::memory_order_relaxed); }
 
 absl::StatusOr<std::unique_ptr<CompletionQueue>> Device::CreateCompletionQueue(size_t capacity) {
   if (capacity == 0 || capacity > kMaxCompletions) {

@@ -24,6 +24,11 @@ struct MemoryRegion::Impl {
   bool registered = true;
 };
 
+struct MemoryWindow::Impl {
+  Device::Impl* device = nullptr;
+  std::atomic<uint32_t> rkey{0};
+};
+
 struct CompletionQueue::Impl {
   explicit Impl(size_t capacity) : ring(capacity) {}
   transport::CompletionRing ring;

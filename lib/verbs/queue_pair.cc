@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "transport/local_operation.h"
 #include "verbs/internal.h"
 #include "wire/source_port.h"
 
@@ -70,6 +71,10 @@ bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
   if (sends || r.opcode == Opcode::kSendWithInvalidate) return true;
   if (r.inlined) return false;
   if (r.opcode == Opcode::kLocalInvalidate) return r.segments.empty();
+  if (r.opcode == Opcode::kBindMemoryWindow) {
+    return r.segments.empty() && r.bind != nullptr && r.bind->window != nullptr &&
+           r.bind->region != nullptr;
+  }
   if (q.qp->max_rd_atomic() == 0) return false;
   if (!IsAtomic(r.opcode)) return r.opcode == Opcode::kRdmaRead;
   uint64_t total = 0;
@@ -77,12 +82,32 @@ bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
   return total == sizeof(uint64_t) && r.remote_address % sizeof(uint64_t) == 0;
 }
 
+// See transport/local_operation.h.
+PostResult FillBinding(const SendRequest& r, transport::SendQueue* queue,
+                       transport::SendWork* work) {
+  const BindRequest& bind = *r.bind;
+  std::atomic<uint32_t>* key = &bind.window->impl().rkey;
+  // The upper bits say which window it is; a right beyond the byte is none that a window has.
+  const bool same = (r.rkey ^ key->load(std::memory_order_relaxed)) >> 8 == 0;
+  if (!same || bind.access < 0 || bind.access > 0xff) return PostResult::kInvalidRequest;
+  const transport::WindowOperands operands{bind.length, bind.region->lkey(),
+                                           static_cast<uint8_t>(bind.access)};
+  std::memcpy(queue->InlineRoom(work), &operands, sizeof(operands));
+  transport::Segment* room = queue->Room(work);
+  room[0] = {static_cast<const uint8_t*>(bind.address), 0};
+  work->segments = room;
+  work->segment_count = 1;
+  work->length = 0;
+  key->store(r.rkey, std::memory_order_relaxed);
+  return PostResult::kOk;
+}
+
 // The rest of a post that is no plain SEND or WRITE from registered memory.
 [[gnu::noinline]] PostResult FillSpecial(QueuePair::Impl& q, const SendRequest& r,
                                          transport::SendQueue* queue, transport::SendWork* work) {
-  if (q.qp->extended() && r.opcode > Opcode::kRdmaWriteWithImm) return PostResult::kNotExtended;
   if (!Consistent(q, r)) return PostResult::kInvalidRequest;
   if (r.inlined) return FillInline(q, r.segments, queue, work);
+  if (r.opcode == Opcode::kBindMemoryWindow) return FillBinding(r, queue, work);
   if (IsAtomic(r.opcode)) {
     const bool adds = r.opcode == Opcode::kAtomicFetchAdd;
     const transport::AtomicOperands operands{adds ? r.add : r.swap, adds ? 0 : r.compare};
@@ -95,7 +120,10 @@ bool Consistent(const QueuePair::Impl& q, const SendRequest& r) {
 
 // What UC and UD cannot do (IBTA 1.4, table 36).
 bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
-  if (q.qp->type() == transport::QpType::kUc) return r.opcode <= Opcode::kRdmaWriteWithImm;
+  if (q.qp->type() == transport::QpType::kUc) {
+    return r.opcode <= Opcode::kRdmaWriteWithImm || r.opcode == Opcode::kLocalInvalidate ||
+           r.opcode == Opcode::kBindMemoryWindow;
+  }
   return r.opcode <= Opcode::kSendWithImm && r.address_handle != nullptr &&
          r.remote_qpn <= 0xffffff;
 }
@@ -158,6 +186,8 @@ uint32_t QueuePair::qpn() const { return impl_->qp->qpn(); }
 uint32_t QueuePair::initial_psn() const { return impl_->initial_psn; }
 bool QueuePair::in_error() const { return impl_->qp->state() == transport::QpState::kError; }
 
+bool QueuePair::extended() const { return impl_->qp->extended(); }
+
 absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (absl::Status s = CheckOptions(o); !s.ok()) return s;
   Device::Impl* d = impl_->device;
@@ -189,11 +219,11 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   c.flow_label = o.flow_label;
   c.max_rd_atomic = o.max_rd_atomic;
   const bool extended = o.reliability == Reliability::kExtended;
-  if (!extended) {
-    c.responder_resources = o.responder_resources;
-  } else if (o.tracking_window == 0) {
+  c.responder_resources = o.responder_resources;
+  if (extended && o.tracking_window == 0) {
     return absl::InvalidArgumentError("tracking window of 0 packets: choose a power of two");
-  } else {
+  }
+  if (extended) {
     c.tracking_window = o.tracking_window;
     c.telemetry = o.telemetry;
   }

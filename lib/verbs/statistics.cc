@@ -43,6 +43,10 @@ const char* NameOf(CompletionStatus status) {
       return "transport retries exceeded";
     case CompletionStatus::kRnrRetryExceeded:
       return "receiver-not-ready retries exceeded";
+    case CompletionStatus::kMemoryWindowBindError:
+      return "memory window bind error";
+    case CompletionStatus::kPathMtuExceeded:
+      return "transport retries exceeded: packets do not fit the path";
   }
   return "unknown";
 }
@@ -63,8 +67,6 @@ const char* NameOf(PostResult result) {
       return "queue pair not connected";
     case PostResult::kInvalidRequest:
       return "fields that contradict the opcode";
-    case PostResult::kNotExtended:
-      return "opcode not served with selective repeat";
   }
   return "unknown";
 }

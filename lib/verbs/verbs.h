@@ -42,6 +42,8 @@ enum Access : uint8_t {
   kRemoteWrite = 2,
   kRemoteRead = 4,
   kRemoteAtomic = 8,
+  kMemoryWindowBind = 16,  // memory windows may be bound to the region
+  kZeroBased = 32,         // of a window: the peer counts addresses from its start
   kRemoteInvalidate = 64,  // a peer's SEND with invalidate may name the region's key
 };
 
@@ -66,6 +68,10 @@ enum class Opcode : uint8_t {
   // No packet: makes our own key `rkey` unknown, once everything posted before has completed. The
   // MemoryRegion still has to be destroyed. An unknown key fails the queue pair.
   kLocalInvalidate,
+  // No packet: opens a free window (SendRequest::bind) under the new key `rkey`, once everything
+  // posted before has completed. RC and UC. A binding that the rules of MemoryWindow forbid fails
+  // the queue pair (kMemoryWindowBindError).
+  kBindMemoryWindow,
 };
 
 // Services (IBTA 1.4, 3.2.2): reliable connection; unreliable connection (SEND and WRITE, nothing
@@ -93,6 +99,17 @@ struct Segment {
 };
 
 class AddressHandle;
+class MemoryRegion;
+class MemoryWindow;
+
+// What kBindMemoryWindow binds; copied by the post.
+struct BindRequest {
+  MemoryWindow* window = nullptr;  // its rkey() becomes SendRequest::rkey
+  const MemoryRegion* region = nullptr;
+  void* address = nullptr;  // inside the region
+  uint64_t length = 0;      // at least 1
+  int access = 0;           // of kRemoteWrite, kRemoteRead, kRemoteAtomic and kZeroBased
+};
 
 struct SendRequest {
   uint64_t wr_id = 0;
@@ -117,6 +134,7 @@ struct SendRequest {
   const AddressHandle* address_handle = nullptr;
   uint32_t remote_qpn = 0;
   uint32_t remote_qkey = 0;
+  const BindRequest* bind = nullptr;  // kBindMemoryWindow
 };
 
 // Of a datagram the first 40 bytes are the header area: the IPv6 header, or 20 zero bytes and the
@@ -136,6 +154,10 @@ enum class CompletionStatus : uint8_t {
   kRemoteOperationError,
   kRetryExceeded,
   kRnrRetryExceeded,
+  kMemoryWindowBindError,
+  // As kRetryExceeded, and a router reported that packets of this size do not fit the path. A
+  // connection made anew by verbs/cm.h takes the smaller MTU.
+  kPathMtuExceeded,
 };
 SLUICE_PUBLIC const char* NameOf(CompletionStatus status);
 
@@ -165,7 +187,6 @@ enum class PostResult : uint8_t {
   kTooManySegments,
   kNotConnected,
   kInvalidRequest,  // fields that contradict the opcode, or an opcode without the depth for it
-  kNotExtended,     // an opcode that the extension does not have, on a queue pair that uses it
 };
 SLUICE_PUBLIC const char* NameOf(PostResult result);
 
@@ -178,7 +199,8 @@ class SLUICE_PUBLIC MemoryRegion {
   uint32_t lkey() const;
   uint32_t rkey() const;
   // Forgets the region. FailedPrecondition while posted requests still name it: poll their
-  // completions first. The destructor forgets it whatever is posted.
+  // completions first; or while memory windows are bound to it: invalidate or destroy them. The
+  // destructor forgets it whatever is posted, and closes such windows.
   absl::Status Deregister();
 
  private:
@@ -187,6 +209,33 @@ class SLUICE_PUBLIC MemoryRegion {
   explicit MemoryRegion(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// A key that opens a part of a region to the peer of one queue pair, for as long as it is wanted:
+// a memory window of type 2B (IBTA 1.4, 10.6.7.2), as ibv_alloc_mw(IBV_MW_TYPE_2) gives. It is free
+// until a request of kBindMemoryWindow opens it, and again after kLocalInvalidate on the same queue
+// pair, a SEND with invalidate from its peer, or the end of that queue pair; only a free one can be
+// bound. Region, window and queue pair are of one protection domain, the region was registered with
+// kMemoryWindowBind, and with kLocalWrite if the window is to be written; it need not grant a
+// remote right itself. The destructor closes the window.
+class SLUICE_PUBLIC MemoryWindow {
+ public:
+  struct Impl;
+  ~MemoryWindow();
+  // The key of the last binding that was posted; its low byte is the application's to choose. Use
+  // NextKey(rkey()) for the next one, so that the old key is stale.
+  uint32_t rkey() const;
+
+  // For the rooms of Sluice itself.
+  Impl& impl() { return *impl_; }
+
+ private:
+  friend class Device;
+  explicit MemoryWindow(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The same window's next key, as ibv_inc_rkey: the low byte counts on.
+constexpr uint32_t NextKey(uint32_t rkey) { return (rkey & ~0xffu) | ((rkey + 1) & 0xffu); }
 
 class SLUICE_PUBLIC CompletionQueue {
  public:
@@ -267,9 +316,9 @@ struct QueuePairOptions {
 
 // How a queue pair repeats what the network lost. kBase is RoCEv2 as everybody speaks it:
 // go-back-N. kExtended is selective repeat on opcodes of our own (docs/wire-formats.md): for peers
-// that said that they do the same, with the same tracking window. It serves SEND and WRITE, with or
-// without immediate; posts of anything else are refused (PostResult::kNotExtended).
-enum class Reliability : uint8_t { kBase, kExtended };
+// that said that they do the same, with the same tracking window. kAuto: what the handshake of
+// verbs/cm.h agrees on; without one, kBase.
+enum class Reliability : uint8_t { kBase, kExtended, kAuto };
 
 // How to reach the peer, and how to treat what is lost. Codes as in the specification. Of a
 // datagram queue pair only send_psn, mtu (its longest message, at most the port's), pkey, qkey and
@@ -295,7 +344,7 @@ struct ConnectOptions {
   uint8_t max_rd_atomic = 16;
   uint8_t responder_resources = 16;
   // Extended needs a peer that agreed to it and to the same tracking window.
-  Reliability reliability = Reliability::kBase;
+  Reliability reliability = Reliability::kAuto;
   // Packets that may be outstanding on an extended queue pair, the same at both ends: a power of
   // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
   uint32_t tracking_window = 16384;
@@ -362,6 +411,7 @@ class SLUICE_PUBLIC QueuePair {
   // In SQD: everything that was begun is finished.
   bool send_queue_drained() const;
   bool in_error() const;
+  bool extended() const;  // is connected, and uses selective repeat
 
   // Copies the request; nothing is changed unless kOk. Doorbell tells the engine of everything
   // posted since the last one; PostSend rings it by itself unless `more` follows.
@@ -373,6 +423,8 @@ class SLUICE_PUBLIC QueuePair {
   void Fail();
 
   struct Impl;
+  // For the rooms of Sluice itself.
+  Impl& impl() { return *impl_; }
 
  private:
   friend class Device;
@@ -411,6 +463,8 @@ class SLUICE_PUBLIC Device {
   std::unique_ptr<ProtectionDomain> AllocateProtectionDomain();
   absl::StatusOr<std::unique_ptr<MemoryRegion>> Register(ProtectionDomain* pd, void* base,
                                                          size_t length, int access);
+  // ResourceExhausted: 16,384 are in use.
+  absl::StatusOr<std::unique_ptr<MemoryWindow>> AllocateMemoryWindow(ProtectionDomain* pd);
   absl::StatusOr<std::unique_ptr<CompletionQueue>> CreateCompletionQueue(size_t capacity);
   absl::StatusOr<std::unique_ptr<SharedReceiveQueue>> CreateSharedReceiveQueue(
       ProtectionDomain* pd, const SharedReceiveQueueOptions& options);

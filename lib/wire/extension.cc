@@ -14,7 +14,7 @@ ExtendedData ExtendedData::Read(const uint8_t* p) {
   h.receive = LoadBe32(p + 12);
   h.sent = Stamp(LoadBe32(p + 16));
   h.attempt = p[20];
-  h.reserved24 = LoadBe24(p + 21);
+  h.backlog = LoadBe24(p + 21);
   return h;
 }
 
@@ -25,7 +25,7 @@ void ExtendedData::Write(uint8_t* p) const {
   StoreBe32(p + 12, receive);
   StoreBe32(p + 16, sent.value());
   p[20] = attempt;
-  StoreBe24(p + 21, reserved24);
+  StoreBe24(p + 21, backlog);
 }
 
 ExtendedTarget ExtendedTarget::Read(const uint8_t* p) {
@@ -38,6 +38,17 @@ ExtendedTarget ExtendedTarget::Read(const uint8_t* p) {
 void ExtendedTarget::Write(uint8_t* p) const {
   StoreBe64(p, va);
   StoreBe32(p + 8, rkey);
+}
+
+ExtendedRequest ExtendedRequest::Read(const uint8_t* p) { return {LoadBe32(p)}; }
+
+void ExtendedRequest::Write(uint8_t* p) const { StoreBe32(p, completed); }
+
+ExtendedOperands ExtendedOperands::Read(const uint8_t* p) { return {LoadBe64(p), LoadBe64(p + 8)}; }
+
+void ExtendedOperands::Write(uint8_t* p) const {
+  StoreBe64(p, swap_or_add);
+  StoreBe64(p + 8, compare);
 }
 
 ExtendedAck ExtendedAck::Read(const uint8_t* p) {

@@ -1,6 +1,6 @@
-// The packets of the negotiated extension, on opcodes 0xC0-0xD1: data packets that can each be
-// placed alone, and acknowledgements that say which of them arrived. docs/wire-formats.md specifies
-// every byte; a test holds its tables against this file.
+// The packets of the negotiated extension, on opcodes 0xC0-0xD3: requests and responses that can
+// each be taken alone, and acknowledgements that say which of them arrived. docs/wire-formats.md
+// specifies every byte; a test holds its tables against this file.
 //
 // Every integer is big endian. Plain values: Read and Write touch kSize bytes. Reserved bits are
 // kept, so that what was read is written again; a sender leaves them zero, a receiver ignores them.
@@ -36,23 +36,28 @@ class Stamp {
   uint32_t v_ = 0;
 };
 
-// Behind the BTH of every data packet.
+// Behind the BTH of every packet that is acknowledged.
 struct ExtendedData {
   static constexpr size_t kSize = 24;
-  uint32_t message = 0;  // of the queue pair, from 0, modulo 2^32
-  uint32_t offset = 0;   // of the payload in the message; a multiple of the path MTU
-  uint32_t length = 0;   // of the whole message, at most 2^31
-  uint32_t receive = 0;  // messages before this one that take a receive, modulo 2^32
+  static constexpr uint32_t kBacklogUnit = 256;
+  static constexpr uint32_t kMostBacklog = 0xffffff;
+  uint32_t message =
+      0;  // of the queue pair, from 0, modulo 2^32; of a response its request's receive
+  uint32_t offset = 0;  // of the payload in the message; a multiple of the path MTU
+  uint32_t length = 0;  // of the whole message, or what a READ asks for; at most 2^31
+  // Messages before this one that take a receive; of a READ or an atomic, how many of those are
+  // before it. Modulo 2^32.
+  uint32_t receive = 0;
   Stamp sent;            // t1
   uint8_t attempt = 0;   // 0: sent for the first time; stays at 255
-  uint32_t reserved24 = 0;
+  uint32_t backlog = 0;  // 24 bits: what waits to be sent behind it, in kBacklogUnit bytes
 
   static ExtendedData Read(const uint8_t* p);
   void Write(uint8_t* p) const;
   bool operator==(const ExtendedData&) const = default;
 };
 
-// Behind ExtendedData in the packets of a WRITE.
+// Behind ExtendedData in the packets of a WRITE, a READ and an atomic.
 struct ExtendedTarget {
   static constexpr size_t kSize = 12;
   uint64_t va = 0;  // where the message begins; the payload goes to va + offset
@@ -63,10 +68,32 @@ struct ExtendedTarget {
   bool operator==(const ExtendedTarget&) const = default;
 };
 
+// Behind ExtendedTarget in a READ and an atomic.
+struct ExtendedRequest {
+  static constexpr size_t kSize = 4;
+  uint32_t completed = 0;  // READs and atomics whose responses have arrived in full, modulo 2^32
+
+  static ExtendedRequest Read(const uint8_t* p);
+  void Write(uint8_t* p) const;
+  bool operator==(const ExtendedRequest&) const = default;
+};
+
+// Behind ExtendedRequest in an atomic.
+struct ExtendedOperands {
+  static constexpr size_t kSize = 16;
+  uint64_t swap_or_add = 0;
+  uint64_t compare = 0;
+
+  static ExtendedOperands Read(const uint8_t* p);
+  void Write(uint8_t* p) const;
+  bool operator==(const ExtendedOperands&) const = default;
+};
+
 // Behind the BTH of XT_ACK and XT_SACK, whose PSN is the last one received in order.
 struct ExtendedAck {
   static constexpr size_t kSize = 40;
   static constexpr uint16_t kEchoes = 0x8000;  // of flags: sent, arrived, psn and attempt are valid
+  static constexpr uint16_t kShared = 0x4000;  // of flags: receives are shared and not counted
 
   uint8_t syndrome = 0;         // as in an AETH: ACK, RNR NAK or NAK
   uint32_t msn = 0;             // 24 bits: messages completed
@@ -82,6 +109,7 @@ struct ExtendedAck {
   uint8_t attempt = 0;  // of the echoed packet
   Psn psn;              // of the echoed packet
 
+  bool shares() const { return (flags & kShared) != 0; }
   bool echoes() const { return (flags & kEchoes) != 0; }
   static ExtendedAck Read(const uint8_t* p);
   void Write(uint8_t* p) const;

@@ -98,6 +98,17 @@ struct FrameView {
   ExtendedTarget extended_target() const {
     return ExtendedTarget::Read(extension + ExtendedData::kSize);
   }
+  ExtendedRequest extended_request() const {
+    return ExtendedRequest::Read(extension + ExtendedData::kSize + ExtendedTarget::kSize);
+  }
+  ExtendedOperands extended_operands() const {
+    return ExtendedOperands::Read(extension + ExtendedData::kSize + ExtendedTarget::kSize +
+                                  ExtendedRequest::kSize);
+  }
+  AtomicAckEth extended_original() const {
+    return AtomicAckEth::Read(extension + ExtendedData::kSize);
+  }
+  Ieth extended_key() const { return Ieth::Read(extension + ExtendedData::kSize); }
   ExtendedAck extended_ack() const { return ExtendedAck::Read(extension); }
   SackBlock sack_block() const { return SackBlock::Read(extension + ExtendedAck::kSize); }
   uint32_t imm() const {

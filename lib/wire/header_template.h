@@ -49,6 +49,8 @@ class HeaderTemplate {
   // and whether it goes to the path's source.
   bool ComesBack(const uint8_t* l3, bool ipv6) const;
   bool ComesHome(const uint8_t* l3, bool ipv6) const;
+  // Whether this is where it leads.
+  bool LeadsTo(const IpAddress& ip) const;
 
   // The same path under another DSCP (6 bits).
   HeaderTemplate WithDscp(uint8_t dscp) const;
@@ -79,6 +81,12 @@ inline bool HeaderTemplate::ComesHome(const uint8_t* l3, bool ipv6) const {
   const uint8_t* ours = bytes_.data() + l3_offset_;
   if (ipv6 != ipv6_) return false;
   return ipv6 ? std::memcmp(l3 + 24, ours + 8, 16) == 0 : std::memcmp(l3 + 16, ours + 12, 4) == 0;
+}
+
+inline bool HeaderTemplate::LeadsTo(const IpAddress& ip) const {
+  if (size_ == 0 || ip.is_v4() == ipv6_) return false;
+  const uint8_t* ours = bytes_.data() + l3_offset_;
+  return ip == (ipv6_ ? IpAddress::Read(ours + 24) : IpAddress::ReadV4(ours + 16));
 }
 
 }  // namespace sluice::wire

@@ -28,17 +28,19 @@ enum Trait : uint32_t {
   kAtomicAckEth = 1 << 15,
   kIeth = 1 << 16,
   kImm = 1 << 17,
-  kXtData = 1 << 18,
-  kXtTarget = 1 << 19,
-  kXtAnswer = 1 << 20,
-  kXtBlock = 1 << 21,
+  // The headers of the extension lie above: ExtendedHeader, shifted.
 };
+
+constexpr uint32_t kXtShift = 18;
+constexpr uint32_t Xt(uint32_t headers) { return headers << kXtShift; }
 
 struct Row {
   Opcode opcode;
   const char* name;
   uint32_t traits;
 };
+
+constexpr uint32_t kPayload = 1 << 26;
 
 // IBTA 1.4, table 38, and annex A17.9.3.
 constexpr Row kRows[] = {
@@ -80,12 +82,20 @@ constexpr Row kRows[] = {
     {Opcode::kUdSendOnly, "UD_SEND_ONLY", kSend | kOnly | kDeth},
     {Opcode::kUdSendOnlyImm, "UD_SEND_ONLY_IMM", kSend | kOnly | kDeth | kImm},
     {Opcode::kCnp, "CNP", kNotification},
-    {Opcode::kXtSend, "XT_SEND", kXtData},
-    {Opcode::kXtSendImm, "XT_SEND_IMM", kXtData | kImm},
-    {Opcode::kXtWrite, "XT_WRITE", kXtData | kXtTarget},
-    {Opcode::kXtWriteImm, "XT_WRITE_IMM", kXtData | kXtTarget | kImm},
-    {Opcode::kXtAck, "XT_ACK", kXtAnswer},
-    {Opcode::kXtSack, "XT_SACK", kXtAnswer | kXtBlock},
+    {Opcode::kXtSend, "XT_SEND", Xt(kXtData) | kPayload},
+    {Opcode::kXtSendImm, "XT_SEND_IMM", Xt(kXtData) | kPayload | kImm},
+    {Opcode::kXtWrite, "XT_WRITE", Xt(kXtData | kXtTarget) | kPayload},
+    {Opcode::kXtWriteImm, "XT_WRITE_IMM", Xt(kXtData | kXtTarget) | kPayload | kImm},
+    {Opcode::kXtSendInvalidate, "XT_SEND_INVALIDATE", Xt(kXtData | kXtKey) | kPayload},
+    {Opcode::kXtRead, "XT_READ", Xt(kXtData | kXtTarget | kXtRequest)},
+    {Opcode::kXtFetchAdd, "XT_FETCH_ADD", Xt(kXtData | kXtTarget | kXtRequest | kXtOperands)},
+    {Opcode::kXtCompareSwap, "XT_COMPARE_SWAP", Xt(kXtData | kXtTarget | kXtRequest | kXtOperands)},
+    {Opcode::kXtReadResponse, "XT_READ_RESPONSE", Xt(kXtData) | kPayload},
+    {Opcode::kXtAtomicResponse, "XT_ATOMIC_RESPONSE", Xt(kXtData | kXtOriginal)},
+    {Opcode::kXtAck, "XT_ACK", Xt(kXtAnswer)},
+    {Opcode::kXtSack, "XT_SACK", Xt(kXtAnswer | kXtBlock)},
+    {Opcode::kXtResponseAck, "XT_RESPONSE_ACK", Xt(kXtAnswer)},
+    {Opcode::kXtResponseSack, "XT_RESPONSE_SACK", Xt(kXtAnswer | kXtBlock)},
 };
 
 // With a telemetry shim behind the headers.
@@ -108,10 +118,11 @@ constexpr const char* kUnknownNames[8] = {"RESERVED", "RESERVED", "RD",         
 
 constexpr OpcodeTraits Expand(const Row& row) {
   const auto is = [&row](uint32_t any) { return (row.traits & any) != 0; };
-  const int extension = 8 * is(kDeth) + 16 * is(kReth) + 28 * is(kAtomicEth) + 4 * is(kAeth) +
-                        8 * is(kAtomicAckEth) + 4 * is(kIeth) + 4 * is(kImm) +
-                        16 * is(kNotification) + 24 * is(kXtData) + 12 * is(kXtTarget) +
-                        40 * is(kXtAnswer) + 36 * is(kXtBlock);
+  const int extension =
+      8 * is(kDeth) + 16 * is(kReth) + 28 * is(kAtomicEth) + 4 * is(kAeth) + 8 * is(kAtomicAckEth) +
+      4 * is(kIeth) + 4 * is(kImm) + 16 * is(kNotification) + 24 * is(Xt(kXtData)) +
+      12 * is(Xt(kXtTarget)) + 4 * is(Xt(kXtRequest)) + 16 * is(Xt(kXtOperands)) +
+      8 * is(Xt(kXtOriginal)) + 40 * is(Xt(kXtAnswer)) + 36 * is(Xt(kXtBlock)) + 4 * is(Xt(kXtKey));
   return {.known = true,
           .service = kServices[static_cast<uint8_t>(row.opcode) >> 5],
           .first = is(kFirst),
@@ -132,8 +143,9 @@ constexpr OpcodeTraits Expand(const Row& row) {
           .atomic_ack_eth = is(kAtomicAckEth),
           .ieth = is(kIeth),
           .imm = is(kImm),
-          .payload_allowed = is(kSend | kWrite | kResponse | kXtData),
-          .extended = is(kXtData | kXtAnswer),
+          .payload_allowed = is(kSend | kWrite | kResponse | kPayload),
+          .extended = is(Xt(kXtData | kXtAnswer)),
+          .extended_headers = static_cast<uint8_t>(row.traits >> kXtShift),
           .extension_bytes = static_cast<uint8_t>(extension),
           .name = row.name};
 }

@@ -61,13 +61,33 @@ enum class Opcode : uint8_t {
   kXtSendImm = 0xc1,
   kXtWrite = 0xc2,
   kXtWriteImm = 0xc3,
+  kXtSendInvalidate = 0xc4,
+  kXtRead = 0xc5,
+  kXtFetchAdd = 0xc6,
+  kXtCompareSwap = 0xc7,
+  kXtReadResponse = 0xc8,
+  kXtAtomicResponse = 0xc9,
   kXtAck = 0xd0,
   kXtSack = 0xd1,
+  kXtResponseAck = 0xd2,
+  kXtResponseSack = 0xd3,
   // Bit 5 more: the same with a telemetry shim (wire/telemetry_shim.h).
 };
 
 // The service that the upper bits of an opcode name (IBTA 1.4, table 38), known opcode or not.
 enum class Service : uint8_t { kRc, kUc, kRd, kUd, kCnp, kXrc, kManufacturer, kReserved };
+
+// Headers of the extension (wire/extension.h), a mask.
+enum ExtendedHeader : uint8_t {
+  kXtData = 1 << 0,
+  kXtTarget = 1 << 1,
+  kXtRequest = 1 << 2,
+  kXtOperands = 1 << 3,
+  kXtOriginal = 1 << 4,  // AtomicAckEth
+  kXtAnswer = 1 << 5,
+  kXtBlock = 1 << 6,
+  kXtKey = 1 << 7,  // Ieth
+};
 
 struct alignas(32) OpcodeTraits {
   bool known = false;  // false: everything below but `service` and `name` is empty
@@ -101,8 +121,9 @@ struct alignas(32) OpcodeTraits {
   // Of the extension: none of the flags of place and purpose above is set, since its header says
   // both, and of the headers only `imm` can be.
   bool extended = false;
-  uint8_t extension_bytes = 0;  // all extension headers; of a CNP its 16 reserved bytes
-  const char* name = "";        // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
+  uint8_t extended_headers = 0;  // mask of ExtendedHeader
+  uint8_t extension_bytes = 0;   // all extension headers; of a CNP its 16 reserved bytes
+  const char* name = "";         // upper case, e.g. "RC_SEND_ONLY"; "RESERVED" etc. when unknown
 
   constexpr bool starts() const { return first || only; }
   constexpr bool ends() const { return last || only; }

@@ -69,12 +69,15 @@ const uint8_t* ReadExtension(const uint8_t* p, DecodedFrame* f) {
   take(t.aeth, &f->aeth);
   take(t.atomic_ack_eth, &f->atomic_ack_eth);
   take(t.ieth, &f->ieth);
-  const Opcode op = WithoutShim(f->bth.opcode);
-  const bool target = op == Opcode::kXtWrite || op == Opcode::kXtWriteImm;
-  take(t.extended && t.payload_allowed, &f->extended_data);
-  take(target, &f->extended_target);
-  take(t.extended && !t.payload_allowed, &f->extended_ack);
-  take(op == Opcode::kXtSack, &f->sack_block);
+  const uint8_t headers = t.extended_headers;
+  take((headers & kXtData) != 0, &f->extended_data);
+  take((headers & kXtTarget) != 0, &f->extended_target);
+  take((headers & kXtRequest) != 0, &f->extended_request);
+  take((headers & kXtOperands) != 0, &f->extended_operands);
+  take((headers & kXtOriginal) != 0, &f->extended_original);
+  take((headers & kXtKey) != 0, &f->extended_key);
+  take((headers & kXtAnswer) != 0, &f->extended_ack);
+  take((headers & kXtBlock) != 0, &f->sack_block);
   take(t.imm, &f->imm);
   take(HasShim(f->bth.opcode), &f->shim);
   if (f->bth.opcode == Opcode::kCnp) {
@@ -127,6 +130,10 @@ std::vector<uint8_t> EncodeCovered(const DecodedFrame& f) {
   Append(f.ieth, &out);
   Append(f.extended_data, &out);
   Append(f.extended_target, &out);
+  Append(f.extended_request, &out);
+  Append(f.extended_operands, &out);
+  Append(f.extended_original, &out);
+  Append(f.extended_key, &out);
   Append(f.extended_ack, &out);
   Append(f.sack_block, &out);
   Append(f.imm, &out);

@@ -44,6 +44,10 @@ struct DecodedFrame {
   // Of the extension, in the order of the wire; `imm` comes behind them.
   std::optional<ExtendedData> extended_data;
   std::optional<ExtendedTarget> extended_target;
+  std::optional<ExtendedRequest> extended_request;
+  std::optional<ExtendedOperands> extended_operands;
+  std::optional<AtomicAckEth> extended_original;
+  std::optional<Ieth> extended_key;
   std::optional<ExtendedAck> extended_ack;
   std::optional<SackBlock> sack_block;
   std::optional<TelemetryShim> shim;  // behind `imm`

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <type_traits>
 
 #include "base/be.h"
 #include "wire/header_template.h"
@@ -128,6 +129,59 @@ void FrameMaker::FillExtensions(const Instruction& i, const OpcodeTraits& t, siz
   if (t.imm) StoreBe32(to, 0xcafe0000u | i.f);
 }
 
+// The headers of the extension: those of the next message that the peer would send, or of one that
+// is as far ahead as the PSN.
+void FrameMaker::FillExtended(const Instruction& i, const wire::Bth& bth, size_t payload,
+                              uint8_t* to) {
+  const uint8_t headers = wire::TraitsOf(bth.opcode).extended_headers;
+  Peer& p = world_.peer(i.qp & 0x7f);
+  const auto put = [&to](const auto& header) {
+    header.Write(to);
+    to += std::remove_reference_t<decltype(header)>::kSize;
+  };
+  const wire::Reth reth = RethOf(i, payload);
+  const bool request = bth.opcode < wire::Opcode::kXtReadResponse;
+  const bool fetches = (headers & wire::kXtRequest) != 0;
+  if ((headers & wire::kXtData) != 0) {
+    const auto ahead = static_cast<uint32_t>(request ? bth.psn - p.request : Signed(i.b));
+    wire::ExtendedData d;
+    d.message = request ? p.message + ahead : ahead;
+    d.offset = p.offset;
+    d.length = p.offset > 0 ? p.length : reth.length;
+    if ((headers & wire::kXtOperands) != 0 || (headers & wire::kXtOriginal) != 0) d.length = 8;
+    d.receive = (fetches ? p.fetch : p.receive) + ahead;
+    d.sent = wire::Stamp(i.f * 100u);
+    d.attempt = i.f & 3;
+    d.backlog = i.f;
+    put(d);
+  }
+  const bool atomic = (headers & wire::kXtOperands) != 0;
+  if ((headers & wire::kXtTarget) != 0) {
+    put(wire::ExtendedTarget{atomic ? reth.va & ~uint64_t{7} : reth.va, reth.rkey});
+  }
+  if (fetches) put(wire::ExtendedRequest{p.fetch - (i.f & 3u)});
+  if (atomic) put(wire::ExtendedOperands{i.f + 1u, i.f});
+  if ((headers & wire::kXtOriginal) != 0) put(wire::AtomicAckEth{i.f * 0x0101010101010101u});
+  if ((headers & wire::kXtKey) != 0) put(wire::Ieth{reth.rkey});
+  if ((headers & wire::kXtAnswer) != 0) {
+    wire::ExtendedAck a;
+    a.syndrome = i.a;
+    a.msn = i.c;
+    a.receives = i.c;
+    a.ce_packets = i.f;
+    a.ce_bytes = i.f * 100u;
+    a.flags = static_cast<uint16_t>(i.f << 12);
+    a.psn = bth.psn + (i.f & 7);
+    put(a);
+  }
+  if ((headers & wire::kXtBlock) != 0) {
+    wire::SackBlock b;
+    b.first = bth.psn + 1;
+    b.words = {i.f * 0x0101u, 0, i.c, ~uint64_t{0}};
+    put(b);
+  }
+}
+
 test::FakeFrame FrameMaker::Build(const Instruction& i, Bth bth, size_t payload) {
   const Peer& p = world_.peer(i.qp & 0x7f);
   wire::PathHeader path;
@@ -153,7 +207,8 @@ test::FakeFrame FrameMaker::Build(const Instruction& i, Bth bth, size_t payload)
   head.Write(frame.data(), static_cast<uint32_t>(transport));
   bth.Write(frame.data() + head.size());
   uint8_t* const extension = frame.data() + head.size() + Bth::kSize;
-  FillExtensions(i, t, payload, extension);
+  if (t.extended) FillExtended(i, bth, payload, extension);
+  FillExtensions(i, t, payload, t.extended ? extension + t.extension_bytes - 4 * t.imm : extension);
   uint8_t* const body = extension + t.extension_bytes;
   std::memset(body, 0x80 + i.f, payload);
   if (payload > 0) body[payload - 1] = static_cast<uint8_t>(~i.f);
@@ -171,7 +226,18 @@ test::FakeFrame FrameMaker::Request(const Instruction& i) {
                                      : p.mtu + static_cast<size_t>(i.c - 240) * (i.c & 1 ? 1 : 4);
   const bool good = i.b == 0 && (i.d & (kBadPkey | kBadSource | kBadIcrc)) == 0 && !alter_;
   test::FakeFrame f = Build(i, bth, payload);
-  if (good) ++p.request;
+  if (!good) return f;
+  ++p.request;
+  const OpcodeTraits& t = wire::TraitsOf(i.a);
+  if (!t.extended || (t.extended_headers & wire::kXtData) == 0) return f;
+  const bool fetches = (t.extended_headers & wire::kXtRequest) != 0;
+  if (p.offset == 0) p.length = fetches ? 0 : RethOf(i, payload).length;
+  p.offset += static_cast<uint32_t>(payload);
+  if (t.payload_allowed && p.offset < p.length) return f;
+  p.offset = 0;
+  ++p.message;
+  if (fetches) ++p.fetch;
+  if (t.imm || (t.extended_headers & (wire::kXtTarget)) == 0) ++p.receive;
   return f;
 }
 
@@ -182,10 +248,23 @@ test::FakeFrame FrameMaker::Response(const Instruction& i) {
                                        wire::Opcode::kCnp,
                                        wire::Opcode::kRcAtomicAcknowledge,
                                        wire::Opcode::kRcReadResponseOnly,
-                                       wire::Opcode::kRcReadResponseFirst};
+                                       wire::Opcode::kRcReadResponseFirst,
+                                       wire::Opcode::kXtAck,
+                                       wire::Opcode::kXtSack,
+                                       wire::Opcode::kXtResponseAck,
+                                       wire::Opcode::kXtResponseSack,
+                                       wire::Opcode::kXtReadResponse,
+                                       wire::Opcode::kXtAtomicResponse};
   Bth bth;
   bth.opcode = kOpcodes[i.e % std::size(kOpcodes)];
   bth.psn = p.newest + Signed(i.b);
+  if (bth.opcode == wire::Opcode::kXtResponseAck || bth.opcode == wire::Opcode::kXtResponseSack) {
+    bth.psn = p.response + Signed(i.b);
+  }
+  // Responses begin where requests did.
+  if ((wire::TraitsOf(bth.opcode).extended_headers & wire::kXtData) != 0) {
+    bth.psn = world_.first_send_psn() + Signed(i.b);
+  }
   return Build(i, bth, i.f);
 }
 

@@ -27,6 +27,7 @@ class FrameMaker {
 
  private:
   test::FakeFrame Build(const Instruction& i, wire::Bth bth, size_t payload);
+  void FillExtended(const Instruction& i, const wire::Bth& bth, size_t payload, uint8_t* to);
   void FillExtensions(const Instruction& i, const wire::OpcodeTraits& t, size_t payload,
                       uint8_t* to);
   wire::Reth RethOf(const Instruction& i, size_t payload);

@@ -105,7 +105,8 @@ std::vector<size_t> Starts(std::span<const uint8_t> input) {
 }
 
 Instruction Random(Rng* rng) {
-  constexpr uint8_t kOpcodes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  constexpr uint8_t kOpcodes[] = {0,  1,  2,    3,    4,    5,    6,    7,    8,    9,
+                                  10, 11, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7};
   constexpr uint8_t kSyndromes[] = {0, 3, 31, 0x20, 0x21, 0x60, 0x61, 0x62, 0x63, 0x64, 0x40};
   const auto byte = [rng] { return static_cast<uint8_t>(rng->Next()); };
   const auto rarely = [&] { return byte() < 200 ? uint8_t{0} : byte(); };

@@ -143,6 +143,45 @@ void AddAnswers(Corpus* corpus, uint8_t world, uint8_t choice) {
   }
 }
 
+// Selective repeat: messages in order and out of it, requests whose responses nobody or everybody
+// acknowledges, responses to what was asked for, and answers that fit nothing.
+void AddExtended(Corpus* corpus, uint8_t world, uint8_t choice) {
+  using enum wire::Opcode;
+  ProgramWriter p({static_cast<uint8_t>(world | kWorldExtended), choice, 5, 40});
+  for (const wire::Opcode o : {kXtSend, kXtSendImm, kXtSendInvalidate}) p.Add(Request(0, o, 37));
+  p.Add(Request(0, kXtWrite, kMtu, kThreeMtu | kPlace));
+  p.Add(Request(0, kXtWrite, kMtu));
+  p.Add(Request(0, kXtWriteImm, kMtu));
+  // One that is missing, those behind it, and it.
+  for (const uint8_t ahead : {1, 3, 2, 2, 0, 0, 0, 0}) {
+    p.Add(Request(5 | kBurst, kXtSend, 20, 0, 0, ahead));
+  }
+  p.Add({Do::kPoll});
+  p.Add({Do::kTime, 0, 0});
+  corpus->Add(p);
+  ProgramWriter q({static_cast<uint8_t>(world | kWorldExtended), choice, 0, 0});
+  for (const wire::Opcode o : {kXtRead, kXtFetchAdd, kXtCompareSwap, kXtRead}) {
+    q.Add(Request(0, o, 0, kThreeMtu | kPlace));
+    q.Add(Response(0, 0, 0, 8));  // XT_RESPONSE_ACK
+  }
+  for (const uint8_t ahead : {2, 1, 0}) q.Add(Request(1, kXtRead, 0, kPlace, 0, ahead));
+  for (int n = 0; n < 4; ++n) q.Add({Do::kTime, 0, 0});
+  q.Add({Do::kControl, 0, static_cast<uint8_t>(Control::kDeregister)});
+  q.Add(Request(0, kXtRead, 0, kPlace));
+  q.Add({Do::kPoll, 0, 3});
+  corpus->Add(q);
+  ProgramWriter r({static_cast<uint8_t>(world | kWorldExtended), choice, 1, 1});
+  r.Add({Do::kPostSend, 0, 4, 100, 8, 0, 2});
+  r.Add({Do::kPostSend, 0, 5, 8, 0, 0, 1});
+  for (const uint8_t kind : {6, 7, 8, 9, 10, 11}) {
+    for (const uint8_t psn : {0, 1, 2, 0xff}) r.Add(Response(0, 0, psn, kind));
+    r.Add(Response(0, Aeth::NakSyndrome(NakCode::kRemoteAccessError), 0, kind));
+    r.Add(Response(5, Aeth::RnrSyndrome(1), 0xff, kind));
+    r.Add({Do::kTime, 0, 0});
+  }
+  corpus->Add(r);
+}
+
 void AddStates(Corpus* corpus, uint8_t world) {
   using enum wire::Opcode;
   ProgramWriter p({world, 0, 0, 0});
@@ -220,6 +259,7 @@ int main(int argc, char** argv) {
       const auto world = static_cast<uint8_t>(cut | kind);
       for (const uint8_t choice : {0, 1, 2, 3, 0x17, 0x2d, 0xc9}) {
         AddMessages(&corpus, world, choice);
+        AddExtended(&corpus, world, choice);
         if (cut == 0) AddAnswers(&corpus, world, choice);
       }
       AddStates(&corpus, world);

@@ -28,6 +28,8 @@ void EngineWorld::WatchSent(const test::FakeFrame& frame) {
   Require(index < kPeers, "a sent frame is for a peer");
   Peer& p = peers_[index];
   if (v.traits->service == wire::Service::kCnp) return;
+  Require(v.traits->extended == p.extended, "a packet of the kind that was agreed");
+  if (p.extended) return WatchExtended(v, p);
   if (v.traits->acknowledge) {
     const wire::Aeth a = v.aeth();
     Require(a.IsAck() || a.IsRnr() || a.IsNak(), "a sent syndrome");
@@ -39,6 +41,25 @@ void EngineWorld::WatchSent(const test::FakeFrame& frame) {
   if (v.traits->read_response) return;
   Require(v.traits->request, "a sent request");
   p.newest = v.psn;
+}
+
+void EngineWorld::WatchExtended(const wire::FrameView& v, Peer& p) {
+  Require(v.payload_length <= p.mtu, "a sent packet is no longer than the MTU");
+  if ((v.traits->extended_headers & wire::kXtAnswer) != 0) {
+    const wire::Aeth a{v.extended_ack().syndrome, 0};
+    Require(a.IsAck() || a.IsRnr() || a.IsNak(), "a sent syndrome");
+    const bool of_requests = v.opcode == wire::Opcode::kXtAck || v.opcode == wire::Opcode::kXtSack;
+    Require(of_requests || a.IsAck(), "responses are not refused");
+    if (of_requests) p.request = v.psn + 1;
+    return;
+  }
+  const wire::ExtendedData data = v.extended_data();
+  Require(data.offset <= data.length, "a packet lies within its message");
+  if (v.opcode == wire::Opcode::kXtReadResponse || v.opcode == wire::Opcode::kXtAtomicResponse) {
+    p.response = v.psn;
+  } else {
+    p.newest = v.psn;
+  }
 }
 
 void EngineWorld::WatchCounters() {
@@ -60,6 +81,8 @@ void EngineWorld::WatchCounters() {
   Require(count(Count::kGhostAcks) == e.drops().value(RxDrop::kPsn), "ghosts");
   // Those of READs and atomics are answered.
   Require(count(Count::kDuplicateRequests) >= e.drops().value(RxDrop::kDuplicate), "duplicates");
+  // Selective repeat keeps them.
+  if ((options_[0] & kWorldExtended) != 0) return;
   Require(count(Count::kOutOfSequence) == e.drops().value(RxDrop::kOutOfSequence), "gaps");
 }
 

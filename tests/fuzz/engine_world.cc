@@ -17,6 +17,7 @@ constexpr size_t kLastFrames = 4;
 constexpr int kOpen =
     verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic;
 constexpr size_t kFailed = 3, kReset = 4, kTight = 5, kStranger = 2;
+constexpr uint32_t kTrackingWindow = 64;
 
 const char* AddressText(bool ipv6, bool peer) {
   if (ipv6) return peer ? "2001:db8::2" : "2001:db8::1";
@@ -38,6 +39,7 @@ EngineWorld::EngineWorld(std::span<const uint8_t, kWorldBytes> options) {
   parts.engine.start = clock_.Now();
   parts.engine.max_queue_pairs = 8;
   parts.engine.record_blocks = 2;
+  parts.engine.scoreboard_blocks = 3;
   parts.engine.icrc = checks_icrc();
   parts.max_regions = 8;
   device_ = verbs::MakeDevice(parts);
@@ -122,6 +124,11 @@ void EngineWorld::Connect(Peer& p) {
   o.min_rnr_timer = 1;
   o.algorithm = algorithms[(options_[1] + i) & 3];
   o.base_rtt_ns = 4000;
+  p.extended = (options_[0] & kWorldExtended) != 0 && i != kFailed && i != kReset;
+  if (p.extended) {
+    o.reliability = verbs::Reliability::kExtended;
+    o.tracking_window = kTrackingWindow;
+  }
   if ((options_[1] & 0x10) != 0) o.retry_count = 1;
   if ((options_[1] & 0x20) != 0) o.rnr_retry = 1;
   if ((options_[1] & 0x80) != 0) o.pkey = 0x7fff;
@@ -131,6 +138,8 @@ void EngineWorld::Connect(Peer& p) {
   p.connected = true;
   p.request = Psn(o.receive_psn);
   p.newest = Psn(o.send_psn - 1);
+  p.message = p.offset = p.length = p.receive = p.fetch = 0;
+  p.response = p.request - 1;
 }
 
 void EngineWorld::Register(RegionIndex r, int domain, int access) {
@@ -174,7 +183,9 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
                               ? frame.frame_length
                               : static_cast<uint32_t>(frame.bytes.size()) + frame.elided_length;
   if (wire::ParseFrame(frame.bytes, length, &v) != wire::DropCause::kNone) return;
-  if (!(v.traits->reth && v.traits->write) && !v.traits->atomic) return;
+  const bool target = (v.traits->extended_headers & wire::kXtTarget) != 0;
+  if (!(v.traits->reth && v.traits->write) && !v.traits->atomic && !target) return;
+  if (v.opcode == wire::Opcode::kXtRead) return;
   const Peer* p = Find(v.dest_qpn);
   if (p == nullptr) return;
   if (frame.rx.icrc == port::IcrcState::kBad) return;
@@ -183,7 +194,10 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
   }
   const RegionIndex r = p->domain == 0 ? kShared : kForeign;
   wire::Reth reth;
-  if (v.traits->atomic) {
+  if (target) {
+    const wire::ExtendedTarget t = v.extended_target();
+    reth = {t.va, t.rkey, v.extended_data().length};
+  } else if (v.traits->atomic) {
     const wire::AtomicEth eth = v.atomic_eth();
     reth = {eth.va, eth.rkey, 8};
   } else {

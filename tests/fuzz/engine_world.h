@@ -54,6 +54,10 @@ struct Peer {
   Psn request;  // of the peer's next request
   Psn newest;   // of the last request that the device sent
   uint32_t msn = 0;
+  // Of the extension: what the peer's next packet says, and the last response that came.
+  bool extended = false;
+  uint32_t message = 0, offset = 0, length = 0, receive = 0, fetch = 0;
+  Psn response;
   std::deque<Posted> sends;
   std::deque<Posted> receives;
 };
@@ -77,6 +81,7 @@ class EngineWorld {
   size_t size(RegionIndex r) const { return memory_[r]->size(); }
   uint32_t rkey(RegionIndex r) const { return rkeys_[r]; }
   wire::IpAddress address(bool peer) const;
+  Psn first_send_psn() const { return Psn(0xffffff - options_[2]); }
 
   // Hands the frame to the device at its next poll, after noting what it may write.
   void Deliver(test::FakeFrame frame);
@@ -103,6 +108,7 @@ class EngineWorld {
   void Register(RegionIndex r, int domain, int access);
   void Forget(RegionIndex r, bool ask);
   void NoteWrite(const test::FakeFrame& frame);
+  void WatchExtended(const wire::FrameView& v, Peer& p);
   void Watch();
   void WatchSent(const test::FakeFrame& frame);
   void WatchCounters();

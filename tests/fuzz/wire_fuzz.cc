@@ -117,6 +117,10 @@ void CompareViewWithValue(const FrameView& v, const DecodedFrame& f) {
   Require(!f.extended_data || v.extended_data() == *f.extended_data, "extended data");
   Require(!f.extended_target || v.extended_target() == *f.extended_target, "extended target");
   Require(!f.extended_ack || v.extended_ack() == *f.extended_ack, "extended acknowledgement");
+  Require(!f.extended_request || v.extended_request() == *f.extended_request, "extended request");
+  Require(!f.extended_operands || v.extended_operands() == *f.extended_operands, "operands");
+  Require(!f.extended_original || v.extended_original() == *f.extended_original, "original");
+  Require(!f.extended_key || v.extended_key() == *f.extended_key, "extended key");
   Require(!f.sack_block || v.sack_block() == *f.sack_block, "SACK block");
   Require(!f.atomic_eth || v.atomic_eth() == *f.atomic_eth, "AtomicETH");
   Require(!f.atomic_ack_eth || v.atomic_ack_eth() == *f.atomic_ack_eth, "AtomicAckETH");

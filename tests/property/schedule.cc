@@ -140,7 +140,7 @@ void Schedule::PlanMessages(int side) {
   }
   for (size_t k = 0; k < n; ++k) {
     Message m;
-    m.op = static_cast<Opcode>(rng_.Below(extended_ ? 4 : 7));
+    m.op = static_cast<Opcode>(rng_.Below(7));
     const uint32_t edge = static_cast<uint32_t>(rng_.Below(7)) * connect_.mtu;
     m.length = Chance(0.5) ? static_cast<uint32_t>(rng_.Below(max_length_ + 1))
                            : std::min(max_length_, edge + static_cast<uint32_t>(rng_.Below(2)));

@@ -44,7 +44,8 @@ bool SameWords(const DecodedFrame& a, const DecodedFrame& b) {
   return a.bth.opcode == b.bth.opcode && a.bth.psn == b.bth.psn &&
          a.bth.solicited == b.bth.solicited && a.payload == b.payload && a.reth == b.reth &&
          a.atomic_eth == b.atomic_eth && a.atomic_ack_eth == b.atomic_ack_eth && a.ieth == b.ieth &&
-         a.imm == b.imm && a.aeth.has_value() == b.aeth.has_value() &&
+         a.imm == b.imm && a.deth.has_value() == b.deth.has_value() &&
+         (!a.deth || a.deth->qkey == b.deth->qkey) && a.aeth.has_value() == b.aeth.has_value() &&
          (!a.aeth || a.aeth->msn == b.aeth->msn);
 }
 

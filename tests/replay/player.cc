@@ -29,6 +29,14 @@ verbs::Opcode VerbOf(const std::string& op) {
   return verbs::Opcode::kSend;
 }
 
+verbs::QueuePairType TypeOf(const std::string& service) {
+  if (service == "uc") return verbs::QueuePairType::kUc;
+  return service == "ud" ? verbs::QueuePairType::kUd : verbs::QueuePairType::kRc;
+}
+
+// What stands in front of a datagram in its receive.
+constexpr size_t kGrhBytes = 40;
+
 // The bytes of rxv's client: byte i is i * 3 + 5.
 uint8_t ClientByte(size_t i) { return static_cast<uint8_t>(i * 3 + 5); }
 uint8_t ServerByte(size_t i) { return static_cast<uint8_t>(i * 7 + 1); }
@@ -159,7 +167,9 @@ void Player::Connect() {
   qo.receive_completions = receives_.get();
   qo.send_depth = 256;
   qo.receive_depth = 512;
+  qo.type = TypeOf(row_.service);
   qp_ = *device_->CreateQueuePair(pd_.get(), qo);
+  if (qo.type == verbs::QueuePairType::kUd) return ConnectDatagrams(s, reversed);
   verbs::ConnectOptions o;
   o.peer_qpn = recording_.qpn[1 - us];
   o.peer_mac = (reversed ? s.destination : s.source).ToString();
@@ -175,6 +185,22 @@ void Player::Connect() {
   o.algorithm = row_.algorithm;
   const absl::Status connected = qp_->Connect(o);
   EXPECT_TRUE(connected.ok()) << connected;
+}
+
+// `sample` is a frame of the peer or, reversed, one of ours.
+void Player::ConnectDatagrams(const wire::DecodedFrame& sample, bool reversed) {
+  verbs::AddressOptions to;
+  to.peer_mac = (reversed ? sample.destination : sample.source).ToString();
+  to.peer_address = (reversed ? sample.destination_ip() : sample.source_ip()).ToString();
+  peer_ = *device_->CreateAddressHandle(to);
+  verbs::QueuePairAttributes init, receive, send;
+  init.pkey = 0xffff;
+  init.qkey = row_.qkey;
+  receive.algorithm = row_.algorithm;
+  send.send_psn = FirstPsn(true).value_or(Psn(0)).value();
+  EXPECT_TRUE(qp_->Modify(verbs::QueuePairState::kInit, init).ok());
+  EXPECT_TRUE(qp_->Modify(verbs::QueuePairState::kReadyToReceive, receive).ok());
+  EXPECT_TRUE(qp_->Modify(verbs::QueuePairState::kReadyToSend, send).ok());
 }
 
 wire::DecodedFrame Player::Rewrite(wire::DecodedFrame f) const {
@@ -219,6 +245,7 @@ void Player::Poll() {
     const size_t did = device_->Poll();
     for (size_t n; (n = receives_->Poll(out)) > 0;) {
       receives_left_ -= static_cast<uint32_t>(n);
+      completed_ += static_cast<int>(n);
     }
     Collect();
     if (did == 0) return;
@@ -293,6 +320,14 @@ void Player::PostNext(const RecordedFrame& first) {
     r.remote_address = first.frame.reth->va;
     r.rkey = first.frame.reth->rkey;
   }
+  if (first.frame.deth) {
+    r.address_handle = peer_.get();
+    r.remote_qpn = recording_.qpn[1 - Recording::Index(row_.plays)];
+    r.remote_qkey = first.frame.deth->qkey;
+    if (first.frame.imm && !recording_.said[Recording::Index(row_.plays)].given) {
+      r.imm = first.frame.imm->value;
+    }
+  }
   if (first.frame.atomic_eth) SetAtomic(*first.frame.atomic_eth, &r);
   ++posted_;
   EXPECT_EQ(qp_->PostSend(r), verbs::PostResult::kOk);
@@ -359,8 +394,9 @@ std::vector<wire::DecodedFrame> Player::recorded() const {
 bool Player::DataArrived() const {
   const std::vector<uint8_t>& memory =
       row_.writes_region ? regions_.front().memory : receive_memory_;
+  const size_t begin = row_.service == "ud" ? kGrhBytes : 0;
   for (size_t i = 0; i < row_.data; ++i) {
-    if (memory[i] != ClientByte(i)) return false;
+    if (memory[begin + i] != ClientByte(i)) return false;
   }
   return true;
 }

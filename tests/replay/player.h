@@ -29,7 +29,9 @@ class Player {
   const std::vector<wire::DecodedFrame>& sent() const { return sent_; }
   // What the recorded end said.
   std::vector<wire::DecodedFrame> recorded() const;
-  // Whether the client's pattern fills the first row.data bytes of our region.
+  // Receives that completed.
+  int completed() const { return completed_; }
+  // Whether the client's pattern fills the first row.data bytes of our region, or of the receives.
   bool DataArrived() const;
   // Receives posted and not yet taken when sent()[i] was sent.
   const std::vector<uint32_t>& credits() const { return credits_; }
@@ -38,6 +40,7 @@ class Player {
   bool Ours(const RecordedFrame& f) const { return f.from == row_.plays; }
   std::optional<Psn> FirstPsn(bool ours) const;
   void Connect();
+  void ConnectDatagrams(const wire::DecodedFrame& sample, bool reversed);
   void FindRemote();
   void MakeRegions();
   void FillAtomics();
@@ -72,12 +75,14 @@ class Player {
   std::vector<Region> regions_;
   std::unique_ptr<verbs::MemoryRegion> send_region_;
   std::unique_ptr<verbs::MemoryRegion> receive_region_;
+  std::unique_ptr<verbs::AddressHandle> peer_;  // of datagrams
   std::unique_ptr<verbs::QueuePair> qp_;
   Introduction theirs_;  // the region that our requests name
 
   std::vector<Posts> to_post_;  // one entry per verb
   size_t posted_ = 0;
   uint32_t receives_left_ = 0;
+  int completed_ = 0;
   std::vector<wire::DecodedFrame> sent_;
   std::vector<uint32_t> credits_;
 };

@@ -35,9 +35,11 @@ void ReadIntroduction(std::span<const uint8_t> bytes, Recording* out) {
   out->said[IsA(bytes) ? 0 : 1] = in;
 }
 
-bool IsConnected(const wire::DecodedFrame& f) {
-  const wire::OpcodeTraits& t = wire::TraitsOf(f.bth.opcode);
-  return t.service == wire::Service::kRc || t.service == wire::Service::kUc;
+bool IsOf(const std::string& service, const wire::DecodedFrame& f) {
+  const wire::Service s = wire::TraitsOf(f.bth.opcode).service;
+  return s == (service == "ud"   ? wire::Service::kUd
+               : service == "uc" ? wire::Service::kUc
+                                 : wire::Service::kRc);
 }
 
 }  // namespace
@@ -65,6 +67,7 @@ Recording Read(const std::string& path, const Row& row) {
                     Duration::Nanoseconds(raw.time_ns - start));
     f.from = IsA(raw.bytes) ? 'a' : 'b';
     f.frame = *std::move(d);
+    out.of_applications += f.frame.bth.dest_qpn != 1 ? 1 : 0;
     all.push_back(std::move(f));
   }
   if (row.qpns.size() == 2) {
@@ -75,7 +78,7 @@ Recording Read(const std::string& path, const Row& row) {
       const char other = i == 0 ? 'b' : 'a';
       if (out.said[i].given) out.qpn[i] = out.said[i].qpn;
       for (const RecordedFrame& f : all) {
-        if (out.qpn[i] == 0 && f.from == other && IsConnected(f.frame)) {
+        if (out.qpn[i] == 0 && f.from == other && IsOf(row.service, f.frame)) {
           out.qpn[i] = f.frame.bth.dest_qpn;
         }
       }

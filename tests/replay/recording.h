@@ -3,6 +3,7 @@
 #ifndef SLUICE_TESTS_REPLAY_RECORDING_H_
 #define SLUICE_TESTS_REPLAY_RECORDING_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -33,6 +34,7 @@ struct Recording {
   std::vector<RecordedFrame> frames;  // between the two queue pairs, also those to wrong numbers
   uint32_t qpn[2] = {0, 0};           // of a, of b
   Introduction said[2];
+  size_t of_applications = 0;  // all frames but those between queue pairs 1
 
   static int Index(char end) { return end == 'a' ? 0 : 1; }
 };

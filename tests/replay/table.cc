@@ -54,8 +54,15 @@ std::set<std::string> ReadWords(const std::string& value) {
 }
 
 bool Set(const std::string& key, const std::string& value, Row* row) {
-  if (key == "not-built") {
-    row->not_built = value;
+  if (key == "left-to") {
+    row->left_to = value;
+  } else if (key == "service") {
+    EXPECT_TRUE(value == "rc" || value == "uc" || value == "ud") << value;
+    row->service = value;
+  } else if (key == "qkey") {
+    row->qkey = static_cast<uint32_t>(std::stoul(value, nullptr, 0));
+  } else if (key == "completed") {
+    row->completed = std::stoi(value);
   } else if (key == "mtu") {
     row->mtu = static_cast<uint32_t>(std::stoul(value));
   } else if (key == "posts") {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <string>
@@ -23,8 +24,11 @@ struct Posts {
 
 struct Row {
   std::string capture;
-  char plays = '-';       // 'a', 'b', or '-': the capture is of a service that is not built
-  std::string not_built;  // that service
+  char plays = '-';     // 'a', 'b', or '-': no queue pair of the application speaks in it
+  std::string left_to;  // who plays it then
+  std::string service = "rc";
+  uint32_t qkey = 0x11111111;    // of our datagram queue pair
+  std::optional<int> completed;  // receives that complete
   uint32_t mtu = 1024;
   std::vector<Posts> posts;
   std::vector<Posts> receives;

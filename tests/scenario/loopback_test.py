@@ -191,7 +191,6 @@ class BadInput(unittest.TestCase):
                 ('given twice', '--seed', 1, '--seed', 2),
                 ('an atomic has 8 bytes', '--op', 'fadd', '--size', 16),
                 ("did you mean 'write'", '--op', 'wriet'),
-                ('send and write only', '--op', 'read', '--reliability', 'extended'),
                 ('probability', '--loss', 2),
                 ('probability', '--loss', '-1%'),
                 ('probability', '--reorder', 'nan'),

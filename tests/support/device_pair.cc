@@ -26,11 +26,16 @@ DevicePair::DevicePair(const DevicePairOptions& options) {
     e.device = verbs::MakeDevice(parts);
     e.pd = e.device->AllocateProtectionDomain();
   }
+  if (options.shared_receives == 0) return;
+  verbs::SharedReceiveQueueOptions so;
+  so.depth = options.shared_receives;
+  b().srq = *b().device->CreateSharedReceiveQueue(b().pd.get(), so);
 }
 
 DevicePair::~DevicePair() {
   for (End& e : ends_) {
     e.qp.reset();
+    e.srq.reset();
     e.region.reset();
     e.cq.reset();
     e.device.reset();
@@ -41,14 +46,16 @@ void DevicePair::ConnectAll(const verbs::ConnectOptions& options, uint32_t depth
   for (End& e : ends_) {
     e.cq = *e.device->CreateCompletionQueue(4 * depth);
     e.memory.resize(memory);
-    auto region = e.device->Register(e.pd.get(), e.memory.data(), memory,
-                                     verbs::kLocalWrite | verbs::kRemoteWrite);
+    auto region = e.device->Register(
+        e.pd.get(), e.memory.data(), memory,
+        verbs::kLocalWrite | verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic);
     ASSERT_TRUE(region.ok()) << region.status();
     e.region = std::move(*region);
     verbs::QueuePairOptions qo;
     qo.send_completions = qo.receive_completions = e.cq.get();
     qo.send_depth = qo.receive_depth = depth;
     qo.max_segments = 4;
+    qo.shared_receives = e.srq.get();
     auto qp = e.device->CreateQueuePair(e.pd.get(), qo);
     ASSERT_TRUE(qp.ok()) << qp.status();
     e.qp = std::move(*qp);

@@ -29,8 +29,9 @@ class VirtualClock : public Clock {
 struct DevicePairOptions {
   uint64_t seed = 1;
   Time start;
-  FakePortOptions port;         // of both
-  engine::EngineConfig engine;  // seed and start are overwritten
+  FakePortOptions port;          // of both
+  engine::EngineConfig engine;   // seed and start are overwritten
+  uint32_t shared_receives = 0;  // depth of end b's shared receive queue; 0: it has none
   // Wraps the port of end 0 or 1 before its device is made (fault decorators); may be empty.
   std::function<std::unique_ptr<port::Port>(int end, port::Port* inner)> decorate;
 };
@@ -42,6 +43,7 @@ struct End {
   std::unique_ptr<verbs::Device> device;
   std::unique_ptr<verbs::ProtectionDomain> pd;
   std::unique_ptr<verbs::CompletionQueue> cq;
+  std::unique_ptr<verbs::SharedReceiveQueue> srq;
   std::unique_ptr<verbs::QueuePair> qp;
   std::vector<uint8_t> memory;
   std::unique_ptr<verbs::MemoryRegion> region;

@@ -5,16 +5,19 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/be.h"
 #include "base/rng.h"
 #include "support/device_pair.h"
 #include "support/fake_port.h"
 #include "verbs/assemble.h"
 #include "verbs/cm.h"
+#include "wire/ip_headers.h"
 
 namespace sluice::test {
 
@@ -23,6 +26,9 @@ struct TwoHostsOptions {
   uint64_t seed = 1;
   double loss = 0;  // of frames that are no data: all of them until the first byte is posted
   uint32_t frame_b = 9216;  // longest frame of host 1's port
+  // IPv4: host 1 is in another subnet (Address says which), and a router stands between the two: it
+  // answers for .254 of either link, and hands on what is addressed to it.
+  bool routed = false;
 };
 
 class TwoHosts {
@@ -43,7 +49,10 @@ class TwoHosts {
       port.latency = Duration::Microseconds(5);
       if (i == 1) port.max_frame = o.frame_b;
       hosts_[i].port = std::make_unique<FakePort>(port);
-      hosts_[i].port->SetTap([this](FakeFrame&, size_t) { return !rng_.Bernoulli(loss_); });
+      hosts_[i].port->SetTap([this, i, o](FakeFrame& f, size_t) {
+        if (o.routed && !Route(i, &f)) return false;
+        return !rng_.Bernoulli(loss_);
+      });
     }
     FakePort::Connect(*hosts_[0].port, *hosts_[1].port);
     for (int i = 0; i < 2; ++i) {
@@ -52,7 +61,10 @@ class TwoHosts {
       parts.port = h.port.get();
       parts.clock = &clock_;
       parts.mac = *wire::MacAddress::Parse(i == 0 ? "52:54:00:00:00:0a" : "52:54:00:00:00:0b");
-      parts.address = *wire::IpAddress::Parse(Address(i, o.ipv6));
+      parts.address = *wire::IpAddress::Parse(Address(i, o.ipv6, o.routed));
+      if (o.routed) {
+        parts.routes = *net::RouteTable::Parse(Address(i, o.ipv6, true) + "/24", Router(i), {});
+      }
       parts.engine.seed = o.seed * 2 + static_cast<uint64_t>(i);
       parts.engine.pacing_credit = Bytes(0);
       h.device = verbs::MakeDevice(parts);
@@ -71,7 +83,9 @@ class TwoHosts {
     }
   }
 
-  static std::string Address(int host, bool ipv6 = false) {
+  static std::string Router(int host) { return host == 0 ? "198.51.100.254" : "203.0.113.254"; }
+  static std::string Address(int host, bool ipv6 = false, bool routed = false) {
+    if (routed && host == 1) return "203.0.113.2";
     if (ipv6) return host == 0 ? "fd00:51::1" : "fd00:51::2";
     return host == 0 ? "198.51.100.1" : "198.51.100.2";
   }
@@ -122,8 +136,39 @@ class TwoHosts {
     return done();
   }
 
+  // Frames that the router passed on.
+  size_t routed() const { return routed_; }
+
  private:
+  // The router, for a frame of host `from`; false: it goes no further.
+  bool Route(int from, FakeFrame* f) {
+    static constexpr wire::MacAddress kRouter{{0x52, 0x54, 0, 0, 0, 0xfe}};
+    uint8_t* p = f->bytes.data();
+    if (LoadBe16(p + 12) == 0x0806) {
+      // A question for the router is answered, any other is not ours to pass on.
+      std::vector<uint8_t> reply = f->bytes;
+      EXPECT_EQ(wire::IpAddress::ReadV4(p + 38).ToString(), Router(from));
+      std::memcpy(reply.data(), p + 6, 6);
+      kRouter.Write(reply.data() + 6);
+      reply[21] = 2;
+      std::memcpy(reply.data() + 32, p + 22, 10);
+      kRouter.Write(reply.data() + 22);
+      std::memcpy(reply.data() + 28, p + 38, 4);
+      hosts_[from].port->Inject(reply);
+      return false;
+    }
+    EXPECT_EQ(wire::MacAddress::Read(p), kRouter) << "what goes beyond the link goes to the router";
+    wire::MacAddress::Parse(from == 0 ? "52:54:00:00:00:0b" : "52:54:00:00:00:0a")->Write(p);
+    kRouter.Write(p + 6);
+    --p[22];  // time to live
+    StoreBe16(p + 24, 0);
+    StoreBe16(p + 24, wire::InternetChecksum(p + 14, 20));
+    ++routed_;
+    return true;
+  }
+
   VirtualClock clock_;
+  size_t routed_ = 0;
   Rng rng_;
   double loss_;
   Host hosts_[2];

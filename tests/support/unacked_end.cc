@@ -207,12 +207,15 @@ wire::DecodedFrame UnackedEnd::Frame(uint8_t opcode, uint32_t psn,
   if (t.atomic_ack_eth) f.atomic_ack_eth = wire::AtomicAckEth{};
   if (t.ieth) f.ieth = wire::Ieth{1};
   if (t.imm) f.imm = wire::ImmDt{0x01020304};
-  if (t.extended && t.payload_allowed) f.extended_data = wire::ExtendedData{};
-  if (f.bth.opcode == wire::Opcode::kXtWrite || f.bth.opcode == wire::Opcode::kXtWriteImm) {
-    f.extended_target = wire::ExtendedTarget{};
-  }
-  if (t.extended && !t.payload_allowed) f.extended_ack = wire::ExtendedAck{};
-  if (f.bth.opcode == wire::Opcode::kXtSack) f.sack_block = wire::SackBlock{};
+  const auto has = [&t](uint8_t header) { return (t.extended_headers & header) != 0; };
+  if (has(wire::kXtData)) f.extended_data = wire::ExtendedData{};
+  if (has(wire::kXtTarget)) f.extended_target = wire::ExtendedTarget{};
+  if (has(wire::kXtRequest)) f.extended_request = wire::ExtendedRequest{};
+  if (has(wire::kXtOperands)) f.extended_operands = wire::ExtendedOperands{};
+  if (has(wire::kXtOriginal)) f.extended_original = wire::AtomicAckEth{};
+  if (has(wire::kXtKey)) f.extended_key = wire::Ieth{};
+  if (has(wire::kXtAnswer)) f.extended_ack = wire::ExtendedAck{};
+  if (has(wire::kXtBlock)) f.sack_block = wire::SackBlock{};
   f.payload = std::move(payload);
   return f;
 }

@@ -54,6 +54,36 @@ TEST(CmLimits, AFloodLeavesRoomForAnHonestPeer) {
   EXPECT_TRUE(s->manager.Accept(s->now, events.back().id, {}).ok());
 }
 
+// A peer that goes through with every handshake fills its own share and no more.
+TEST(CmLimits, OnePeerBeginsSoManyConnections) {
+  Config config = OurConfig();
+  config.max_connections_per_peer = 20;
+  auto s = Listening(config);
+  size_t established = 0;
+  for (uint32_t i = 0; i < 30; ++i) {
+    s->Deliver(PeerReq(1000 + i, 5000 + i));
+    const auto events = s->Events();
+    if (events.empty()) {
+      EXPECT_EQ(ReasonOf(s->Sent().at(0)), CmReason::kNoResources);
+      continue;
+    }
+    ASSERT_TRUE(s->manager.Accept(s->now, events[0].id, {}).ok());
+    wire::CmRtu rtu;
+    rtu.local_comm_id = 1000 + i;
+    rtu.remote_comm_id = events[0].id;
+    s->Deliver(rtu);
+    established += s->manager.state(events[0].id) == State::kEstablished ? 1 : 0;
+    (void)s->Sent();
+    (void)s->Events();
+  }
+  EXPECT_EQ(established, 20u);
+  EXPECT_EQ(s->manager.half_open(), 0u);
+  EXPECT_EQ(s->manager.count(CmCount::kPeerFull), 10u);
+  const auto honest = wire::IpAddress::FromV4(0x0a000001);
+  s->Deliver(PeerReq(7, 7, honest), honest);
+  EXPECT_EQ(s->Events().size(), 1u);
+}
+
 TEST(CmLimits, StatelessAnswersAreLimitedInRate) {
   auto s = std::make_unique<Script>();
   for (int i = 0; i < 10000; ++i) s->Deliver(PeerReq(static_cast<uint32_t>(i + 1)));

@@ -130,7 +130,7 @@ TEST(RegionTable, RefusesWhatIsNoRegion) {
     uint8_t access;
   };
   for (const Case& c : {Case{0, 8, 0}, Case{4096, 0, 0}, Case{4096, -1, 0}, Case{top, 2, 0},
-                        Case{top - 4095, 4097, 0}, Case{4096, 8, 16}, Case{4096, 8, 0xff}}) {
+                        Case{top - 4095, 4097, 0}, Case{4096, 8, 32}, Case{4096, 8, 0xff}}) {
     const auto r = t.Register(kPd, Pointer(c.va), Bytes(c.length), static_cast<Access>(c.access));
     EXPECT_EQ(r.status().code(), absl::StatusCode::kInvalidArgument)
         << c.va << " " << c.length << " " << int{c.access};

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -335,6 +336,7 @@ Bytes8 TooBigV4(size_t kept, uint16_t mtu) {
   ip.Write(f.data() + 42);
   if (kept >= 4) StoreBe16(f.data() + 64, 4791);
   if (kept >= 16) StoreBe24(f.data() + 62 + 13, 0x12345);
+  if (kept >= 20) StoreBe24(f.data() + 62 + 17, 0xabcdef);
   StoreBe16(f.data() + 36, wire::InternetChecksum(f.data() + 34, f.size() - 34));
   return f;
 }
@@ -349,6 +351,7 @@ TEST(Icmp, TooBigIsReportedWhenItCanBeOurs) {
     EXPECT_EQ(report.peer, Ip("198.51.100.2"));
     EXPECT_EQ(report.ip_mtu, 1400u);
     EXPECT_EQ(report.dest_qpn, kept >= 16 ? 0x12345u : 0u);
+    EXPECT_EQ(report.psn, kept >= 20 ? std::optional<uint32_t>(0xabcdef) : std::nullopt);
     EXPECT_FALSE(a.TakeTooBig(&report));
   }
   Stack foreign = Make("198.51.100.1", kMacA);

@@ -26,10 +26,12 @@ constexpr int32_t kWindow = transport::Responder::kPsnWindow;
 // A queue pair without a port: packets are views, and only their PSN changes from one to the next.
 class BareQueuePair {
  public:
-  BareQueuePair()
+  // With a window: of the extension.
+  explicit BareQueuePair(transport::QpType type = transport::QpType::kRc, uint32_t window = 0)
       : regions_(1, 16), framer_(port::Capabilities{}, true), ring_(64), algorithm_(Fixed()) {
     transport::QueuePairConfig config;
     config.send_completions = config.receive_completions = &ring_;
+    config.type = type;
     qp_ = std::make_unique<transport::QueuePair>(0x4321, config);
     transport::Connection c;
     c.path.source_ip = *wire::IpAddress::Parse("198.51.100.1");
@@ -37,6 +39,10 @@ class BareQueuePair {
     c.peer_qpn = LoneEnd::kPeerQpn;
     c.send_psn = Psn(kOurs);
     c.receive_psn = Psn(kTheirs);
+    c.tracking_window = window;
+    c.scoreboards = &scoreboards_;
+    scoreboards_.send.Reserve(4);
+    scoreboards_.receive.Reserve(4);
     cc::FlowContext flow;
     flow.line_rate = Bandwidth::GigabitsPerSecond(400);
     flow.mtu = Bytes(1024);
@@ -97,6 +103,7 @@ class BareQueuePair {
   transport::Framer framer_;
   transport::CompletionRing ring_;
   std::shared_ptr<const cc::Algorithm> algorithm_;
+  transport::ScoreboardPools scoreboards_;
   std::unique_ptr<transport::QueuePair> qp_;
   std::vector<uint8_t> bytes_;
   wire::FrameView view_;
@@ -155,6 +162,78 @@ TEST(Exhaustive, EveryPsnOfAnAck) {
   EXPECT_EQ(bare.drops(RxDrop::kPsn), kPsns - 4);
   EXPECT_EQ(bare.count(Count::kMessagesSent), 0u);
   bare.Deliver(Psn(999));  // an old acknowledgement says nothing new
+  EXPECT_EQ(bare.count(Count::kMessagesSent), 0u);
+  bare.Deliver(Psn(1002));
+  EXPECT_EQ(bare.count(Count::kMessagesSent), 1u);
+}
+
+// On an unreliable connection every PSN but the expected one is a gap, and becomes the expected
+// one.
+TEST(Exhaustive, EveryPsnOfAnUnreliableRequest) {
+  LoneEnd model;
+  BareQueuePair bare(transport::QpType::kUc);
+  wire::DecodedFrame middle = model.Frame(Wire::kUcSendMiddle, 0);
+  middle.payload = Pattern(1024);
+  LoneEnd::Finish(&middle);
+  ASSERT_NO_FATAL_FAILURE(bare.SetFrame(middle));
+  // Downwards, so that none is what the one before it made the expected one.
+  for (uint32_t n = 1; n < kPsns; ++n) {
+    const Psn psn = Psn(BareQueuePair::kTheirs) - static_cast<int32_t>(n);
+    bare.Deliver(psn);
+    if (bare.count(Count::kUcSequenceGaps) != n || bare.drops(RxDrop::kOutOfSequence) != n) {
+      FAIL() << "PSN " << psn.value();
+    }
+  }
+  EXPECT_EQ(bare.count(Count::kPlacedBytes), 0u);
+  EXPECT_EQ(bare.qp().state(), transport::QpState::kReadyToSend);
+}
+
+// With the extension: ahead of the window, within a window behind, and nothing at all.
+TEST(Exhaustive, EveryPsnOfAnExtendedPacket) {
+  constexpr int32_t kTracked = 256;
+  LoneEnd model;
+  BareQueuePair bare(transport::QpType::kRc, kTracked);
+  wire::DecodedFrame write = model.Frame(Wire::kXtWrite, 0);
+  write.extended_data.emplace().length = 8;
+  write.extended_target.emplace();
+  write.payload = Pattern(8);
+  LoneEnd::Finish(&write);
+  ASSERT_NO_FATAL_FAILURE(bare.SetFrame(write));
+  const Psn expected(BareQueuePair::kTheirs);
+  uint64_t ahead = 0, behind = 0, far = 0;
+  for (uint32_t offset = kTracked; offset < kPsns; ++offset) {
+    const Psn psn = expected + static_cast<int32_t>(offset);
+    bare.Deliver(psn);
+    const int32_t distance = psn - expected;
+    (distance > 0 ? ahead : distance >= -kTracked ? behind : far) += 1;
+    if (bare.drops(RxDrop::kOutOfSequence) != ahead || bare.drops(RxDrop::kDuplicate) != behind ||
+        bare.drops(RxDrop::kPsnWindow) != far) {
+      FAIL() << "PSN " << psn.value() << ", distance " << distance;
+    }
+  }
+  EXPECT_EQ(behind, uint64_t{kTracked});
+  EXPECT_EQ(ahead + behind + far, kPsns - kTracked);
+  EXPECT_EQ(bare.count(Count::kPlacedBytes), 0u);
+}
+
+TEST(Exhaustive, EveryPsnOfAnExtendedAck) {
+  constexpr uint32_t kTracked = 256;
+  LoneEnd model;
+  BareQueuePair bare(transport::QpType::kRc, kTracked);
+  bare.SendThree();
+  wire::DecodedFrame ack = model.Frame(Wire::kXtAck, 0);
+  ack.extended_ack.emplace();
+  LoneEnd::Finish(&ack);
+  ASSERT_NO_FATAL_FAILURE(bare.SetFrame(ack));
+  uint64_t ghosts = 0;
+  for (uint32_t psn = 0; psn < kPsns; ++psn) {
+    if (psn >= BareQueuePair::kOurs && psn <= BareQueuePair::kOurs + 2) continue;
+    // What is at most a window old was said before.
+    const bool old = psn < BareQueuePair::kOurs && psn >= BareQueuePair::kOurs - kTracked;
+    ghosts += old ? 0 : 1;
+    bare.Deliver(Psn(psn));
+    if (bare.count(Count::kGhostAcks) != ghosts) FAIL() << "PSN " << psn;
+  }
   EXPECT_EQ(bare.count(Count::kMessagesSent), 0u);
   bare.Deliver(Psn(1002));
   EXPECT_EQ(bare.count(Count::kMessagesSent), 1u);

@@ -72,5 +72,30 @@ TEST_F(OldStream, ATimeoutDoesNotForgetHowFarItHasRun) {
   EXPECT_EQ(Requests(), 0u);
 }
 
+// A peer that streams responses behind the gap for ever, each in time, and never sends the one that
+// is missing: 64 timers after each rewind the timer runs out all the same, and the retries with it.
+TEST_F(OldStream, WithoutEndItSpendsTheRetries) {
+  // 4.096 us * 2^8 = 1.049 ms; seven retries, of which the implied NAK has spent one.
+  constexpr int64_t kTimeoutNs = 4096 << 8;
+  const Time begin = end_.now();
+  uint32_t packet = 5;
+  while (!end_.qp->in_error() && end_.now() - begin < Duration::Seconds(10)) {
+    end_.Wait(Duration::Microseconds(500));
+    Arrives(packet);
+    // Up again from the middle, which is no new stream.
+    if (++packet == kPackets) packet = 40;
+  }
+  ASSERT_TRUE(end_.qp->in_error());
+  EXPECT_EQ(Timeouts(), 7u);
+  EXPECT_EQ(end_.Count("retries_exhausted_total"), 1u);
+  // Seven times 64 timers and one more, and up to two packets each.
+  const Duration taken = end_.now() - begin;
+  EXPECT_GE(taken, Duration::Nanoseconds(7 * 64 * kTimeoutNs));
+  EXPECT_LE(taken, Duration::Nanoseconds(7 * (65 * kTimeoutNs + 1'000'000)));
+  const auto done = end_.Completions();
+  ASSERT_EQ(done.size(), 1u);
+  EXPECT_EQ(done[0].status, verbs::CompletionStatus::kRetryExceeded);
+}
+
 }  // namespace
 }  // namespace sluice::test

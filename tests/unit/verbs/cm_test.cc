@@ -97,7 +97,8 @@ TEST(CmConnection, AnEndNamesThePsnThatItReceivesFirst) {
   for (const int i : {0, 1}) {
     hosts[i].port->SetTap([&first](FakeFrame& f, size_t) {
       const auto frame = wire::Decode(f.bytes);
-      if (frame.ok() && wire::TraitsOf(frame->bth.opcode).send && !frame->deth) {
+      const wire::OpcodeTraits* t = frame.ok() ? &wire::TraitsOf(frame->bth.opcode) : nullptr;
+      if (t != nullptr && (t->send || (t->extended && t->payload_allowed)) && !frame->deth) {
         first.emplace(frame->bth.dest_qpn, frame->bth.psn.value());
       }
       return true;
@@ -108,6 +109,36 @@ TEST(CmConnection, AnEndNamesThePsnThatItReceivesFirst) {
   Talk(&hosts);
   EXPECT_EQ(first.at(hosts[0].qps[0]->qpn()), hosts[0].qps[0]->initial_psn());
   EXPECT_EQ(first.at(hosts[1].qps[0]->qpn()), hosts[1].qps[0]->initial_psn());
+}
+
+// Two subnets and a router: connection management and data go through it, to hosts that no ARP
+// question on the link finds.
+TEST(CmRouted, HostsInOtherSubnetsAreReachedByTheGateway) {
+  TwoHostsOptions o;
+  o.routed = true;
+  TwoHosts hosts(o);
+  auto listener = *Listener::Create(hosts[1].device.get(), kPort);
+  auto client =
+      *Connection::Connect(hosts[0].device.get(), hosts.MakeQp(0), "203.0.113.2", kPort, {});
+  std::unique_ptr<Connection> server;
+  ASSERT_TRUE(hosts.Run([&] {
+    client->Poll();
+    server = listener->Poll();
+    return server != nullptr;
+  }));
+  EXPECT_EQ(server->peer_address(), "198.51.100.1");
+  Pair p{std::move(listener), std::move(client), std::move(server)};
+  Establish(&hosts, &p);
+  Talk(&hosts);
+  EXPECT_GT(hosts.routed(), 10u);
+}
+
+TEST(CmRouted, WithoutARouteTheErrorSaysSo) {
+  TwoHosts hosts;
+  hosts[0].device->impl().parts.routes = *net::RouteTable::Parse("198.51.100.1/24", "", {});
+  auto c = *Connection::Connect(hosts[0].device.get(), hosts.MakeQp(0), "203.0.113.2", kPort, {});
+  EXPECT_EQ(c->Poll(), CmState::kUnreachable);
+  EXPECT_NE(c->error().message().find("no route to 203.0.113.2"), absl::string_view::npos);
 }
 
 class CmBothFamilies : public testing::TestWithParam<bool> {};

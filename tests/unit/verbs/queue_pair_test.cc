@@ -181,7 +181,7 @@ TEST(VerbsConnect, TheAlgorithmLivesAsLongAsItsQueuePair) {
 
 TEST(VerbsDevice, NamesOfStatusesAndResultsDiffer) {
   std::vector<std::string> names;
-  for (int i = 0; i <= static_cast<int>(CompletionStatus::kRnrRetryExceeded); ++i) {
+  for (int i = 0; i <= static_cast<int>(CompletionStatus::kPathMtuExceeded); ++i) {
     names.push_back(verbs::NameOf(static_cast<CompletionStatus>(i)));
   }
   for (int i = 0; i <= static_cast<int>(PostResult::kNotConnected); ++i) {

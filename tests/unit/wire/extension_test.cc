@@ -13,6 +13,8 @@
 #include "wire/headers.h"
 #include "wire/icrc.h"
 #include "wire/packet_value.h"
+#include "wire/path_probe.h"
+#include "wire/peer_hello.h"
 
 namespace sluice::wire {
 namespace {
@@ -76,19 +78,29 @@ void CheckTable(const std::string& heading, const Setters<Header>& setters) {
 }
 
 TEST(ExtensionTest, DataHeaderIsAsTheDocumentSays) {
-  CheckTable<ExtendedData>("Header `data`",
-                           {{"message", [](auto* h) { h->message = kOnes; }},
-                            {"offset", [](auto* h) { h->offset = kOnes; }},
-                            {"length", [](auto* h) { h->length = kOnes; }},
-                            {"receive", [](auto* h) { h->receive = kOnes; }},
-                            {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
-                            {"attempt", [](auto* h) { h->attempt = 0xff; }},
-                            {"reserved24", [](auto* h) { h->reserved24 = 0xffffff; }}});
+  CheckTable<ExtendedData>("Header `data`", {{"message", [](auto* h) { h->message = kOnes; }},
+                                             {"offset", [](auto* h) { h->offset = kOnes; }},
+                                             {"length", [](auto* h) { h->length = kOnes; }},
+                                             {"receive", [](auto* h) { h->receive = kOnes; }},
+                                             {"sent", [](auto* h) { h->sent = Stamp(kOnes); }},
+                                             {"attempt", [](auto* h) { h->attempt = 0xff; }},
+                                             {"backlog", [](auto* h) { h->backlog = 0xffffff; }}});
 }
 
 TEST(ExtensionTest, TargetHeaderIsAsTheDocumentSays) {
   CheckTable<ExtendedTarget>("Header `target`", {{"va", [](auto* h) { h->va = ~uint64_t{0}; }},
                                                  {"rkey", [](auto* h) { h->rkey = kOnes; }}});
+}
+
+TEST(ExtensionTest, RequestHeaderIsAsTheDocumentSays) {
+  CheckTable<ExtendedRequest>("Header `request`",
+                              {{"completed", [](auto* h) { h->completed = kOnes; }}});
+}
+
+TEST(ExtensionTest, OperandsHeaderIsAsTheDocumentSays) {
+  CheckTable<ExtendedOperands>("Header `operands`",
+                               {{"swap_or_add", [](auto* h) { h->swap_or_add = ~uint64_t{0}; }},
+                                {"compare", [](auto* h) { h->compare = ~uint64_t{0}; }}});
 }
 
 TEST(ExtensionTest, AckHeaderIsAsTheDocumentSays) {
@@ -109,7 +121,50 @@ TEST(ExtensionTest, AckHeaderIsAsTheDocumentSays) {
   ExtendedAck ack;
   EXPECT_FALSE(ack.echoes());
   ack.flags = 1u << 15;
-  EXPECT_TRUE(ack.echoes());
+  EXPECT_TRUE(ack.echoes() && !ack.shares());
+  ack.flags = 1u << 14;
+  EXPECT_TRUE(ack.shares() && !ack.echoes());
+}
+
+TEST(ExtensionTest, PeerHelloIsAsTheDocumentSays) {
+  CheckTable<PeerHello>("Block `hello`", {{"magic", [](auto* h) { h->magic = ~uint64_t{0}; }},
+                                          {"version", [](auto* h) { h->version = 0xff; }},
+                                          {"flags", [](auto* h) { h->flags = 0xff; }},
+                                          {"window", [](auto* h) { h->window = 0xff; }},
+                                          {"reserved8", [](auto* h) { h->reserved8 = 0xff; }},
+                                          {"reserved32", [](auto* h) { h->reserved32 = kOnes; }}});
+}
+
+TEST(ExtensionTest, PathProbeIsAsTheDocumentSays) {
+  CheckTable<PathProbe>("Block `probe`", {{"magic", [](auto* h) { h->magic = ~uint64_t{0}; }},
+                                          {"version", [](auto* h) { h->version = 0xff; }},
+                                          {"kind", [](auto* h) { h->kind = 0xff; }},
+                                          {"mtu", [](auto* h) { h->mtu = 0xff; }},
+                                          {"reserved8", [](auto* h) { h->reserved8 = 0xff; }},
+                                          {"reserved32", [](auto* h) { h->reserved32 = kOnes; }},
+                                          {"nonce", [](auto* h) { h->nonce = ~uint64_t{0}; }}});
+  EXPECT_EQ(ProbePayload(5), 4096u + 32);
+  EXPECT_EQ(ProbePayload(5) + Deth::kSize, 4096u + kMaxExtendedDataBytes);
+}
+
+TEST(ExtensionTest, AHelloIsFoundAtTheEndOnlyAndOnlyOfOurVersion) {
+  std::vector<uint8_t> data(56, 0);
+  PeerHello found;
+  EXPECT_FALSE(PeerHello::Find(data, &found));
+  const PeerHello hello{PeerHello::kMagic, PeerHello::kVersion, PeerHello::kExtension, 14};
+  hello.Write(data.data() + 40);
+  ASSERT_TRUE(PeerHello::Find(data, &found));
+  EXPECT_EQ(found, hello);
+  // As the document has it: 53 4c 55 49 43 45 0d 0a.
+  EXPECT_EQ(std::string(data.begin() + 40, data.begin() + 48), "SLUICE\r\n");
+  for (int bit = 0; bit < 72; ++bit) {
+    std::vector<uint8_t> other = data;
+    other[40 + static_cast<size_t>(bit / 8)] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_FALSE(PeerHello::Find(other, &found)) << bit;
+  }
+  data.push_back(0);
+  EXPECT_FALSE(PeerHello::Find(data, &found));
+  EXPECT_FALSE(PeerHello::Find(std::span(data).first(15), &found));
 }
 
 TEST(ExtensionTest, SackHeaderIsAsTheDocumentSays) {
@@ -192,9 +247,11 @@ TEST(TelemetryShimTest, TheShimIsMaskedInTheIcrc) {
 
 TEST(ExtensionTest, OpcodesAreAsTheDocumentSays) {
   const std::map<std::string, size_t> sizes = {
-      {"data", ExtendedData::kSize}, {"target", ExtendedTarget::kSize},
-      {"immediate", ImmDt::kSize},   {"ack", ExtendedAck::kSize},
-      {"sack", SackBlock::kSize},    {"telemetry", TelemetryShim::kSize}};
+      {"data", ExtendedData::kSize},       {"target", ExtendedTarget::kSize},
+      {"request", ExtendedRequest::kSize}, {"operands", ExtendedOperands::kSize},
+      {"original", AtomicAckEth::kSize},   {"key", Ieth::kSize},
+      {"immediate", ImmDt::kSize},         {"ack", ExtendedAck::kSize},
+      {"sack", SackBlock::kSize},          {"telemetry", TelemetryShim::kSize}};
   std::map<int, Cells> rows;
   for (const Cells& row : TableAfter("Packets")) rows[std::stoi(row[0], nullptr, 16)] = row;
   for (int op = 0xc0; op <= 0xff; ++op) {
@@ -233,14 +290,33 @@ TEST(ExtensionTest, FramesAreDecodedAndRebuilt) {
     ASSERT_TRUE(value.ok());
     EXPECT_TRUE(value->IcrcOk());
     EXPECT_EQ(value->Encode(), bytes);
-    EXPECT_EQ(value->extended_data.has_value(), t.payload_allowed);
-    EXPECT_EQ(value->extended_ack.has_value(), !t.payload_allowed);
-    EXPECT_EQ(value->extended_target.has_value(), row[2].find("target") != std::string::npos);
-    EXPECT_EQ(value->sack_block.has_value(), row[2].find("sack") != std::string::npos);
-    EXPECT_EQ(value->shim.has_value(), row[2].find("telemetry") != std::string::npos);
+    const auto names = [&row](const char* header) {
+      return (" " + row[2] + ",").find(" " + std::string(header) + ",") != std::string::npos;
+    };
+    EXPECT_EQ(value->extended_data.has_value(), names("data"));
+    EXPECT_EQ(value->extended_ack.has_value(), names("ack"));
+    EXPECT_EQ(value->extended_target.has_value(), names("target"));
+    EXPECT_EQ(value->extended_request.has_value(), names("request"));
+    EXPECT_EQ(value->extended_operands.has_value(), names("operands"));
+    EXPECT_EQ(value->extended_original.has_value(), names("original"));
+    EXPECT_EQ(value->extended_key.has_value(), names("key"));
+    EXPECT_EQ(value->sack_block.has_value(), names("sack"));
+    EXPECT_EQ(value->shim.has_value(), names("telemetry"));
     ASSERT_EQ(view.shim() != nullptr, value->shim.has_value());
     if (value->shim) {
       EXPECT_EQ(TelemetryShim::Read(view.shim()), *value->shim);
+    }
+    if (value->extended_request) {
+      EXPECT_EQ(view.extended_request(), *value->extended_request);
+    }
+    if (value->extended_operands) {
+      EXPECT_EQ(view.extended_operands(), *value->extended_operands);
+    }
+    if (value->extended_original) {
+      EXPECT_EQ(view.extended_original(), *value->extended_original);
+    }
+    if (value->extended_key) {
+      EXPECT_EQ(view.extended_key(), *value->extended_key);
     }
     if (value->extended_data) {
       EXPECT_EQ(view.extended_data(), *value->extended_data);

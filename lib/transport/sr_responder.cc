@@ -1,0 +1,111 @@
+#include "transport/sr_responder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "transport/atomic_operation.h"
+#include "wire/opcode.h"
+
+namespace sluice::transport {
+namespace {
+
+constexpr uint32_t kMostFetch = uint32_t{1} << 31;
+// As many PSNs as half of their circle cannot be told from a step back.
+constexpr uint32_t kMostResponsePsns = uint32_t{1} << 23;
+
+}  // namespace
+
+SrVerdict SrResponder::Judge(const Context& ctx, const FetchRequest& r, uint8_t** address) const {
+  const SrVerdict invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+  if (config_.resources == 0) return invalid;
+  const bool atomic = IsAtomic(r.op);
+  if (atomic && (r.length != kAtomicBytes || !AtomicallyAligned(r.va))) return invalid;
+  if (r.length > kMostFetch || r.length / config_.sender.base.mtu >= kMostResponsePsns)
+    return invalid;
+  // What the requester says to have must be something that was sent to it.
+  const uint32_t done = static_cast<uint32_t>(sender_.done_works());
+  const uint32_t sent = static_cast<uint32_t>(sender_.sent_works());
+  const auto completed = static_cast<int32_t>(r.completed - done);
+  if (completed > static_cast<int32_t>(sent - done)) return invalid;
+  const uint32_t owed = executed() - done - static_cast<uint32_t>(std::max(completed, 0));
+  if (owed >= config_.resources) return invalid;
+  const memory::Resolution m =
+      ctx.regions.Resolve(r.rkey, config_.pd, r.va, Bytes(r.length),
+                          atomic ? memory::kRemoteAtomic : memory::kRemoteRead);
+  if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  *address = m.address;
+  return {};
+}
+
+SrVerdict SrResponder::Execute(Context& ctx, const FetchRequest& r) {
+  uint8_t* address = nullptr;
+  const SrVerdict verdict = Judge(ctx, r, &address);
+  if (verdict.drop != RxDrop::kNone) return verdict;
+  if (!reads_->Borrow(ctx)) return {RxDrop::kNotReady, {}};
+  sender_.SetFlow(reads_->flow());
+  const uint32_t done = static_cast<uint32_t>(sender_.done_works());
+  const auto completed = static_cast<int32_t>(r.completed - done);
+  if (completed > 0) {
+    sender_.OnWorksDelivered(ctx, sender_.done_works() + static_cast<uint32_t>(completed));
+  }
+  SendWork* work = queue_.Claim();
+  if (work == nullptr) return {RxDrop::kNotReady, {}};
+  work->op = r.op;
+  work->remote_address = r.va;
+  work->rkey = r.rkey;
+  work->length = r.length;
+  work->segments = nullptr;
+  work->segment_count = 0;
+  work->signalled = work->solicited = work->fence = false;
+  if (IsAtomic(r.op)) {
+    const wire::AtomicEth eth{r.va, r.rkey, r.operands.swap_or_add, r.operands.compare};
+    const wire::Opcode opcode =
+        r.op == Op::kFetchAdd ? wire::Opcode::kRcFetchAdd : wire::Opcode::kRcCompareSwap;
+    const uint64_t original = ExecuteAtomic(opcode, eth, address);
+    std::memcpy(queue_.InlineRoom(work), &original, sizeof original);
+    ctx.counters.Add(Count::kAtomicRequests);
+  } else {
+    ctx.counters.Add(Count::kReadRequests);
+  }
+  queue_.Publish();
+  return {};
+}
+
+bool SrResponder::HasPacket() {
+  if (!sender_.started() || sender_.Gate() != SendGate::kOpen) return false;
+  return !gone_ || sender_.oldest() == *gone_ || sender_.Peek().sequence < *gone_;
+}
+
+SrResponder::Packet SrResponder::Next(Context& ctx, OutgoingPacket* out, Segment* run) {
+  const SrSender::Upcoming next = sender_.Peek();
+  const SendWork& work = queue_.At(next.position);
+  memory::Resolution m;
+  if (work.op == Op::kRead) {
+    m = ctx.regions.Resolve(work.rkey, config_.pd, work.remote_address + next.begin,
+                            Bytes(next.length), memory::kRemoteRead);
+    if (m.fault != memory::Fault::kNone) {
+      gone_ = next.sequence;
+      return next.sequence == sender_.oldest() ? Packet::kGone : Packet::kNone;
+    }
+  }
+  sender_.Next(ctx, out);
+  *run = {m.address, next.length};
+  out->payload = next.length > 0 ? PayloadSpan{{run, 1}, 0, next.length} : PayloadSpan{};
+  return Packet::kResponse;
+}
+
+void SrResponder::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
+  const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
+  if (!aeth.IsAck()) {
+    ctx.drops.Add(RxDrop::kUnsupported);
+    return;
+  }
+  if (!sender_.started()) {
+    ctx.counters.Add(Count::kGhostAcks);
+    ctx.drops.Add(RxDrop::kPsn);
+    return;
+  }
+  sender_.OnAcknowledge(ctx, answer);
+}
+
+}  // namespace sluice::transport
