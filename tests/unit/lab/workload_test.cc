@@ -112,7 +112,7 @@ TEST(AllReduce, ARingTakesItsSteps) {
   ASSERT_TRUE(scenario.ok());
   RunOptions options;
   options.algorithm = "fixed";
-  const auto run = Run(*scenario, options);
+  const auto run = lab::Run(*scenario, options);
   ASSERT_TRUE(run.ok()) << run.status();
   ASSERT_EQ(run->finished.size(), 24u);
   // Steps begin at equal distances, in all ranks at once.
@@ -139,7 +139,7 @@ TEST(Workloads, EveryOneRunsToItsEnd) {
     const Scenario s = Build(text, 1);
     RunOptions options;
     options.algorithm = "tita";
-    const auto run = Run(s, options);
+    const auto run = lab::Run(s, options);
     ASSERT_TRUE(run.ok()) << text << ": " << run.status();
     const Metrics m = Measure(*run);
     EXPECT_GT(m.flows, 0u) << text;

@@ -380,7 +380,7 @@ TEST(ParseFrameTest, EachCauseByName) {
        }},
       {DropCause::kOpcode, "reserved opcode", 0, set(42, 0x1f)},
       {DropCause::kOpcode, "RD", 0, set(42, 0x44)},
-      {DropCause::kOpcode, "manufacturer", 0, set(42, 0xe0)},
+      {DropCause::kOpcode, "manufacturer", 0, set(42, 0xef)},
       {DropCause::kLength, "headers longer than the packet", 0, set(42, 0x0b)},
       {DropCause::kPayload, "payload on a READ request", 1, set(62, 0x0c)},
       {DropCause::kNone, "P_Key is not judged", 0, set(44, 0x12)},

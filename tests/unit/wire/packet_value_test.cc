@@ -130,7 +130,7 @@ TEST(DecodeTest, UndecodedFramesKeepTheirBytes) {
     uint8_t value;
   };
   for (const Case& c :
-       {Case{DropCause::kOpcode, 42, 0x1f}, Case{DropCause::kOpcode, 42, 0xe0},
+       {Case{DropCause::kOpcode, 42, 0x1f}, Case{DropCause::kOpcode, 42, 0xef},
         Case{DropCause::kTransportVersion, 43, 0x31}, Case{DropCause::kLength, 42, 0x0b},
         Case{DropCause::kPayload, 42, 0x11}, Case{DropCause::kIpChecksum, 24, 0}}) {
     auto bytes = kGoldenFrames[0].bytes();
