@@ -49,7 +49,7 @@ TEST(Cdf, DamageNamesTheLine) {
       {"0 0\n10 50\n20 40\n", "line 3: percents must not fall"},
       {"0 5\n10 100\n", "line 1: the first percent must be 0"},
       {"0 0\n10 x\n", "line 2: 'x' is no percentage"},
-      {"0 0\n10\n", "line 2: the file ends"},
+      {"0 0\n10\n", "line 3: the file ends"},
       {"0 0\n1.5 100\n", "line 2: '1.5' is not a size"},
       {"0 0\n9999999999 100\n", "line 2"},
       {"0 0\n0 100\n", "all sizes are 0"},

@@ -131,7 +131,7 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
       {R"({"flows": null, "workloads": [{"kind": "poisson", "lod": 1}]})", "did you mean 'load'?"},
       {R"({"random": ["marks"]})", "random: no factor 'marks'"},
       {R"({"arms": {"a": {"c": "dcqcn"}}})", "arms.a"},
-      {R"({"profile": "hpcc"})", "did you mean 'hpcc-ns3'?"},
+      {R"({"profile": "hpcc-ns"})", "did you mean 'hpcc-ns3'?"},
       {R"({"profile_options": {}})", "only the profile hpcc-ns3"},
       {R"({"cdfs": {"a": [[0, 0], [10, 90]]}})", "cdfs.a"},
       {R"({"watch": {"node": 0, "port": 0}})", "no port of a switch"},

@@ -126,16 +126,16 @@ TEST(ImportHpcc, DamageNamesFileLineAndCause) {
       {&Files::config, "KMAX_MAP 1 100000000000 1600", "KMAX_MAP 1 100000000000 300",
        "do not go together"},
       {&Files::config, "HAS_WIN 0", "HAS_WIN 1", "HAS_WIN and VAR_WIN differ"},
-      {&Files::config, "L2_ACK_INTERVAL 1", "L2_ACK_INTERVAL 4", "c.txt: line 26"},
-      {&Files::topology, "9 1 8", "9 1 7", "t.txt: line 10: more than the 7 links"},
-      {&Files::topology, "9 1 8", "9 1 9", "t.txt: line 11: the file ends"},
-      {&Files::topology, "0 8 100Gbps", "0 9 100Gbps", "t.txt: line 3: '9' is not a node"},
-      {&Files::topology, "0 8 100Gbps", "0 0 100Gbps", "from node 0 to itself"},
+      {&Files::config, "L2_ACK_INTERVAL 1", "L2_ACK_INTERVAL 4", "c.txt: line 25"},
+      {&Files::topology, "10 1 9", "10 1 8", "t.txt: line 11: more than the 8 links"},
+      {&Files::topology, "10 1 9", "10 1 10", "t.txt: line 12: the file ends"},
+      {&Files::topology, "0 9 100Gbps", "0 10 100Gbps", "t.txt: line 3: '10' is not a node"},
+      {&Files::topology, "0 9 100Gbps", "0 0 100Gbps", "from node 0 to itself"},
       {&Files::topology, "100Gbps 1000ns", "100Gbit 1000ns", "t.txt: line 3: '100Gbit'"},
       {&Files::topology, "100Gbps 1000ns", "100Gbps 1000", "t.txt: line 3: '1000'"},
       {&Files::flows, "8\n", "7\n", "f.txt: line 9: more than the 7 flows"},
       {&Files::flows, "8\n", "9\n", "f.txt: line 10: the file ends"},
-      {&Files::flows, "1 8 3", "8 1 3", "node 8 is a switch"},
+      {&Files::flows, "1 8 3", "9 8 3", "node 9 is a switch"},
       {&Files::flows, "1 8 3", "1 8 4", "f.txt: line 3: priority 4 after 3"},
       {&Files::flows, "2.000000000\n1", "2.000000001\n1", "f.txt: line 3: starts before"},
       {&Files::flows, "1000000 2.0", "1000000 2.x", "f.txt: line 2: '2.x00000000'"},
@@ -153,7 +153,7 @@ TEST(ImportHpcc, DamageNamesFileLineAndCause) {
 
 TEST(ImportHpcc, KeysThatNobodyKnowsAreTold) {
   Files files;
-  files.config += "MY_PATCH 1 2 3\nLINK_DOWN 50 0 8\n";
+  files.config += "MY_PATCH 1 2 3\nLINK_DOWN 50 0 9\n";
   const auto j = files.Import();
   ASSERT_TRUE(j.ok()) << j.status();
   ASSERT_EQ(files.notes.size(), 1u);
