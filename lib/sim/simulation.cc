@@ -233,8 +233,7 @@ void Simulation::Handle(Source source, Time now) {
   const bool pause = record->pause;
   context_.pool.Put(record);
   if (pfc_observer_) {
-    const PortIndex port = transmitter.end_port();
-    pfc_observer_(now, ports_[target.node][transmitter.port()].peer, port, priority, pause);
+    pfc_observer_(now, target.node, transmitter.end_port(), priority, pause);
   }
   transmitter.end().OnPfc(now, transmitter.end_port(), priority, pause);
 }
