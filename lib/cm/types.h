@@ -34,7 +34,7 @@ struct Config {
   uint32_t max_half_open = 512;     // that peers began and that are not established
   uint32_t max_half_open_per_peer = 16;
   uint32_t max_connections_per_peer = 512;  // that one peer began, in any state
-  uint8_t response_timeout = 18;  // time code: how soon an answer is missed; 1.07 s
+  uint8_t response_timeout = 18;            // time code: how soon an answer is missed; 1.07 s
   uint8_t max_retries = 15;
   uint8_t max_mtu = 5;            // MTU code: what our port can carry
   uint8_t target_ack_delay = 10;  // time code, told to peers: 4.2 ms

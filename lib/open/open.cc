@@ -11,7 +11,6 @@
 #include "dpdk/eal.h"
 #include "dpdk/ring_pair.h"
 #include "dpdk/tsc_clock.h"
-#include "engine/qp_table.h"
 #include "open/device.h"
 #include "verbs/assemble.h"
 #include "verbs/cm.h"
@@ -49,10 +48,9 @@ absl::Status Check(const OpenOptions& o) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_mtu ", o.max_mtu, ": a path MTU lies between 256 and 4096"));
   }
-  if (o.max_queue_pairs < 1 || o.max_queue_pairs > engine::QpTable::kMaxCapacity) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("max_queue_pairs ", o.max_queue_pairs, ": choose 1 to ",
-                     engine::QpTable::kMaxCapacity));
+  if (o.max_queue_pairs < 1 || o.max_queue_pairs > verbs::kMaxQueuePairs) {
+    return absl::InvalidArgumentError(absl::StrCat("max_queue_pairs ", o.max_queue_pairs,
+                                                   ": choose 1 to ", verbs::kMaxQueuePairs));
   }
   if (o.line_rate_bps > uint64_t{1} << 62) {
     return absl::InvalidArgumentError(

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/key_permutation.h"
 #include "engine/engine.h"
+#include "engine/qp_table.h"
 #include "memory/region_table.h"
 #include "net/routes.h"
 #include "port/port.h"
@@ -20,6 +21,9 @@
 #include "wire/address.h"
 
 namespace sluice::verbs {
+
+// Of one device.
+inline constexpr uint32_t kMaxQueuePairs = engine::QpTable::kMaxCapacity;
 
 struct DeviceParts {
   port::Port* port = nullptr;  // outlives the device unless `keep` owns it

@@ -81,7 +81,7 @@ struct QueuePair::Impl {
   uint32_t max_segments;
   uint32_t max_inline = 0;
   uint32_t initial_psn = 0;
-  size_t index = 0;  // in the device's list
+  size_t index = 0;     // in the device's list
   bool shared = false;  // receives are not posted here
   // What the steps of Modify brought so far.
   transport::Connection connection;

@@ -23,8 +23,8 @@ uint32_t CreditCount(uint8_t code) {
   return code == Aeth::kCreditUnlimited ? kUnlimitedCredits : kCredits[code];
 }
 
-// From 2 on the counts are 2^e and 1.5 * 2^e in turn: the exponent and the bit below the leading one
-// give the code.
+// From 2 on the counts are 2^e and 1.5 * 2^e in turn: the exponent and the bit below the leading
+// one give the code.
 uint8_t CreditCode(uint32_t count) {
   if (count < 2) return static_cast<uint8_t>(count);
   if (count >= kCredits[30]) return 30;

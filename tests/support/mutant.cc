@@ -15,8 +15,8 @@ void Disable(std::string_view name) {
     disabled_checks[i] = true;
     return;
   }
-  std::fprintf(stderr, "SLUICE_MUTANTS: no check is called '%.*s'\n",
-               static_cast<int>(name.size()), name.data());
+  std::fprintf(stderr, "SLUICE_MUTANTS: no check is called '%.*s'\n", static_cast<int>(name.size()),
+               name.data());
   std::exit(2);
 }
 
