@@ -1,5 +1,8 @@
 #include "perf/options.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/strings/str_format.h"
 #include "cc/registry.h"
 
@@ -9,6 +12,8 @@ namespace {
 constexpr int64_t kMaxSize = int64_t{1} << 31;
 // Slots of all queue pairs of one end.
 constexpr int64_t kMaxMemory = int64_t{8} << 30;
+// What one completion queue of verbs holds.
+constexpr uint64_t kMaxRequests = uint64_t{1} << 22;
 // Of an atomic.
 constexpr uint32_t kWord = 8;
 
@@ -41,6 +46,11 @@ absl::Status CheckOptions(const Options& o) {
         "--size %d with --depth %d and --qps %d needs more than 8 GiB of buffers: lower one of "
         "them",
         o.size, o.depth, o.qps));
+  }
+  if (uint64_t{3} * std::max<uint32_t>(o.depth, 8) * o.qps > kMaxRequests) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--depth %d with --qps %d: more than %d requests in all; lower one of them",
+                        o.depth, o.qps, kMaxRequests));
   }
   absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = cc::MakeAlgorithm(o.algorithm);
   if (!algorithm.ok()) {

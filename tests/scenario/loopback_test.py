@@ -119,7 +119,9 @@ class Loopback(unittest.TestCase):
                 messages = 100 if 'MiB' in str(words) else 1000
                 found = self.verified('--messages', messages, *words, *loss)
                 self.assertEqual(found['messages'], messages)
-                self.assertEqual(found['retransmissions'] > 0, bool(loss), words)
+                # Without loss a probe may be wrong when the loop is kept waiting, loss is always mended.
+                if loss:
+                    self.assertGreater(found['retransmissions'], 0, words)
         found = self.verified('--messages', 500, '--test', 'lat', '--op', 'read')
         self.assertGreater(found['rtt_ns']['min'], 0)
 
@@ -195,7 +197,7 @@ class BadInput(unittest.TestCase):
                 ('probability', '--loss', '-1%'),
                 ('probability', '--reorder', 'nan'),
                 ('too small', '--qps', 0),
-                ('too large', '--qps', 65001),
+                ('too large', '--qps', 130001),
                 ('too large', '--timeout', 32),
                 ('--cores', '--cores', 3),
                 ('exclude each other', '--messages', 5, '--seconds', 1),

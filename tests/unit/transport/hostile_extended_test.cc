@@ -52,7 +52,8 @@ class XtEnd : public LoneEnd {
     f.extended_data->offset = p.offset;
     f.extended_data->length = p.length;
     f.extended_data->receive = p.receive;
-    if (p.opcode == Wire::kXtWrite || p.opcode == Wire::kXtWriteImm) {
+    const Wire plain = wire::WithoutShim(p.opcode);
+    if (plain == Wire::kXtWrite || plain == Wire::kXtWriteImm) {
       f.extended_target = {reinterpret_cast<uintptr_t>(memory.data()) + p.at, region->rkey()};
     }
     if (wire::TraitsOf(p.opcode).imm) f.imm = wire::ImmDt{7};
@@ -285,7 +286,8 @@ void AddExtendedHeaders(const wire::OpcodeTraits& t, DecodedFrame* f) {
 
 // Whether it is delivered, or acknowledges a request, without an earlier packet or a key of its
 // own.
-bool StandsAlone(Wire opcode) {
+bool StandsAlone(Wire code) {
+  const Wire opcode = wire::WithoutShim(code);
   return opcode == Wire::kXtSend || opcode == Wire::kXtSendImm || opcode == Wire::kXtWrite ||
          opcode == Wire::kXtWriteImm || opcode == Wire::kXtAck || opcode == Wire::kXtSack;
 }
@@ -315,6 +317,7 @@ TEST(HostileXtData, EveryOpcode) {
       if (t.ieth) f.ieth.emplace();
       if (t.imm && !t.extended) f.imm.emplace();
       if (t.extended) AddExtendedHeaders(t, &f);
+      if (wire::HasShim(code)) f.shim.emplace();
       if (t.payload_allowed && !t.extended) f.payload = Pattern(8);
       LoneEnd::Finish(&f);
       end.Inject(f);
@@ -339,7 +342,8 @@ TEST(HostileXtData, EveryOpcode) {
       if (cause != nullptr) {
         EXPECT_EQ(end.Count(cause), 1u) << t.name << " " << cause;
       }
-      const bool takes = cause == nullptr && t.extended && code != Wire::kXtWrite;
+      const bool takes =
+          cause == nullptr && t.extended && wire::WithoutShim(code) != Wire::kXtWrite;
       EXPECT_EQ(end.Completions().size(), takes ? 1u : 0u) << t.name;
       EXPECT_EQ(end.qp->in_error(), failed) << t.name;
     }

@@ -59,6 +59,10 @@ wire::DecodedFrame InOrder(const UnackedEnd& end, uint8_t opcode) {
   wire::DecodedFrame f = end.Frame(opcode, 5000, payload);
   if (t.reth && t.first) f.reth->length = 2 * UnackedEnd::kMtu;
   if (t.read_request) f.reth->length = 8;
+  if (wire::HasShim(f.bth.opcode)) {
+    f.shim.emplace();
+    LoneEnd::Finish(&f);
+  }
   return f;
 }
 
