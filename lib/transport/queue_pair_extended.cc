@@ -32,7 +32,7 @@ void QueuePair::StartExtendedSending(const Connection& c) {
                      &sr_->pools->receive);
   RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
   base.pd = pd_;
-  sr_->sender.Start({base, sr_->window, c.model.on(), &sr_->fetches}, &sr_->pools->send);
+  sr_->sender.Start({base, sr_->window, sr_->model.on(), &sr_->fetches}, &sr_->pools->send);
   sr_->sender.SetFlow(&flow_);
 }
 

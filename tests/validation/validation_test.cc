@@ -106,7 +106,6 @@ TEST(HpccNs3ReferenceTest, AWindowedIncastIsExact) {
           << variant << " " << i;
     }
     EXPECT_EQ(run.drops + run.retransmissions + run.timeouts, 0u);
-    EXPECT_EQ(run.ecn_marks, 0u) << variant;
   }
 }
 
