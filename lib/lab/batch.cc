@@ -119,7 +119,7 @@ absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& opti
   label.version = options.version;
   label.commit = options.commit;
   RunRecord record{ResultJson(label, *run, metrics), run->cpu_seconds, run->packet_hops, {}};
-  if (order.bound) {
+  if (order.bound && CheckBound(*scenario).ok()) {
     absl::StatusOr<cli::Json> bound = BoundResult(order);
     if (!bound.ok()) return bound.status();
     record.bound = *std::move(bound);

@@ -24,14 +24,14 @@ struct RunOrder {
   Redraw redraw;
   Duration jitter;
   std::string directory;  // empty: nowhere
-  bool bound = false;     // the fluid bound, too
+  bool bound = false;     // the fluid bound, too, where there is one (CheckBound)
 };
 
 struct RunRecord {
   cli::Json result;  // result.json
   double cpu_seconds = 0;
   uint64_t packet_hops = 0;
-  cli::Json bound;  // as result.json, where the order asks for it (lab/bound.h)
+  cli::Json bound;  // as result.json, where the order asks for it (lab/bound.h); or null
 };
 
 struct BatchOptions {

@@ -179,9 +179,23 @@ std::vector<double> MaxMinRates(std::span<const double> capacity,
   return rates;
 }
 
+absl::Status CheckBound(const Scenario& scenario) {
+  if (scenario.profile == WireProfile::kHpccNs3) {
+    return absl::InvalidArgumentError(
+        "the paths of the wire profile hpcc-ns3 are not known to the bound; leave the profile out");
+  }
+  if (!scenario.triggers.empty()) {
+    return absl::InvalidArgumentError(
+        "flows of this experiment start when others end; the bound is for flows whose starts are "
+        "given");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RunResult> FluidRun(const RunOrder& order) {
   absl::StatusOr<Scenario> scenario = order.experiment->Build(order.seed);
   if (!scenario.ok()) return scenario.status();
+  if (absl::Status s = CheckBound(*scenario); !s.ok()) return s;
   RunOptions options;
   options.algorithm = "fixed";  // the packets' ways are those of any algorithm
   options.seed = order.seed;

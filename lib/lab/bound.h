@@ -17,11 +17,13 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/json.h"
 #include "lab/batch.h"
 #include "lab/judge.h"
 #include "lab/runner.h"
+#include "lab/scenario.h"
 
 namespace sluice::lab {
 
@@ -29,6 +31,10 @@ namespace sluice::lab {
 // of `capacity`.
 std::vector<double> MaxMinRates(std::span<const double> capacity,
                                 std::span<const std::vector<size_t>* const> links);
+
+// Whether the fluid knows all that an experiment does. Invalid argument with the reason if not: the
+// wire profile hpcc-ns3 has another hash, and flows with triggers start when others end.
+absl::Status CheckBound(const Scenario& scenario);
 
 // The flows with the times of the fluid, in the shape of a run: flows and finished are filled in,
 // counters are zero. The order's algorithm does not matter.

@@ -147,7 +147,7 @@ Json RivalJson(const std::string& b, const Judgement& judgement) {
 // The gap of the primary metric to the fluid bound: mean of the seeds over mean of the bounds.
 std::string GapText(const ComparisonPlan& plan, const ComparisonResult& result) {
   const MetricKind& kind = MetricKinds()[plan.primary];
-  if (!kind.bounded) return "";
+  if (!kind.bounded || result.bounds.empty()) return "";
   // Of the seeds that have a bound; the arms' means are those of all.
   double bound = 0;
   for (const RunValues& run : result.bounds) bound += run.values[plan.primary];

@@ -39,7 +39,7 @@ struct ComparisonResult {
   int seeds = 0;
   bool piloted = false;
   std::vector<Judgement> rivals;  // as in the plan
-  std::vector<RunValues> bounds;  // of the first seeds: the fluid bound (lab/bound.h)
+  std::vector<RunValues> bounds;  // of the first seeds: the fluid bound, if any (lab/bound.h)
   double cpu_seconds = 0;         // of all runs
   uint64_t packet_hops = 0;
 };

@@ -331,10 +331,6 @@ uint32_t FlowKey(const FlowSpec& flow, uint16_t source_port) {
 }
 
 absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
-  if (scenario_.profile == WireProfile::kHpccNs3) {
-    return absl::InvalidArgumentError(
-        "the paths of the wire profile hpcc-ns3 are not known to the bound; leave the profile out");
-  }
   if (absl::Status s = Build(); !s.ok()) return s;
   const auto ports = sim::PortsOf(scenario_.topology);
   sim::Routes routes(scenario_.topology, ports,
@@ -453,7 +449,7 @@ Scenario WithJitter(const Scenario& scenario, const RunOptions& options) {
   const auto most = static_cast<uint64_t>(options.jitter.ps());
   const uint64_t second = options.redraw.jitter ? uint64_t{1} << 63 : 0;
   for (size_t i = 0; i < jittered.flows.size(); ++i) {
-    Rng rng(options.seed, i | second, kJitterPurpose);
+    Rng rng(scenario.random.Seed(&RandomFactors::jitter, options.seed), i | second, kJitterPurpose);
     jittered.flows[i].start =
         jittered.flows[i].start + Duration::Picoseconds(static_cast<int64_t>(rng.Below(most + 1)));
   }

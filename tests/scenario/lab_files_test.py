@@ -156,6 +156,18 @@ class Imported(Folder):
             self.assertAlmostEqual(result['slowdown'][f'p{p}'], value, places=2)
         self.assertEqual(read(out, 'experiment.json'), read(self.file('e.json')))
 
+    def test_is_compared_without_a_bound_and_reported(self):
+        path = self.import_hpcc('config_incast8_dctcp.txt')
+        r = run('bound', path)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn('hpcc-ns3', r.stderr)
+        out = self.file('run')
+        r = self.ok('run', path, '-a', 'imported', '-b', 'fixed', '--seeds', '1', '-o', out)
+        self.assertNotIn('fluid bound', r.stdout)
+        self.ok('report', out, '-o', self.file('page.html'))
+        # The stored run and its arm are those of the file.
+        self.ok('replay', os.path.join(out, 'a', '1'))
+
     def test_damage_names_file_line_and_cause(self):
         text = read(HPCC, 'flow_incast8.txt').replace('3 8 3', '3 x 3')
         with open(self.file('bad.txt'), 'w', encoding='utf-8') as f:

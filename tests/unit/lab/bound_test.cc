@@ -103,6 +103,32 @@ TEST(FluidRun, IsALowerBoundOfTheLastFinish) {
   }
 }
 
+// Flows that wait for others, and the ways of another simulator's hash, are none of the fluid's: a
+// comparison then goes without a bound.
+TEST(CheckBound, RefusesWhatTheFluidDoesNotKnow) {
+  const auto ring = Choose("allreduce");
+  const auto refused = BoundJson(OrderFor(*ring));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
+  EXPECT_NE(refused.status().ToString().find("start when others end"), std::string::npos);
+  RunOrder order = OrderFor(*ring);
+  order.bound = true;
+  const auto run = RunOne(order, {}, {});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_TRUE(run->bound.is_null());
+
+  const auto incast = Choose("incast:senders=2,size=3KB");
+  auto scenario = incast->Build(1);
+  ASSERT_TRUE(scenario.ok());
+  EXPECT_TRUE(CheckBound(*scenario).ok());
+  scenario->profile = WireProfile::kHpccNs3;
+  EXPECT_NE(CheckBound(*scenario).ToString().find("hpcc-ns3"), std::string::npos);
+  order = OrderFor(*incast);
+  order.bound = true;
+  const auto bounded = RunOne(order, {}, {});
+  ASSERT_TRUE(bounded.ok()) << bounded.status();
+  EXPECT_TRUE(bounded->bound.is_object());
+}
+
 // The ways are those that the packets of a run take: what each port of a switch has sent is what
 // the flows that cross it have, and acknowledgements, fewer than a flow's bytes.
 TEST(CrossingsOf, AreTheWaysOfThePackets) {
