@@ -233,7 +233,7 @@ class Engine final : public Pollable {
 
   // The burst that is being received. A member, as a local would be cleared in every poll.
   std::array<port::Packet, port::kMaxBurst> in_;
-  transport::QueuePair* run_ = nullptr;  // whose frames of it are being handled
+  transport::QueuePair* run_ = nullptr;  // that the last frames of it were for
   // Written frames that wait for the port, oldest first; and packets allocated for the next ones.
   std::array<port::Packet, port::kMaxBurst> out_;
   std::array<port::Packet, port::kMaxBurst> spare_;

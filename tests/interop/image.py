@@ -142,7 +142,7 @@ class Tree:
     def copy(self, source, to):
         shutil.copy(os.path.realpath(source), os.path.join(self.root, to))
 
-    def library(self, name):
+    def shared_library(self, name):
         if name.startswith("ld-linux"):
             return self.copy(self.find(name, "lib64", "lib/x86_64-linux-gnu"), "lib64/" + name)
         if not os.path.exists(os.path.join(self.root, self.LIBRARIES, name)):
@@ -153,7 +153,7 @@ class Tree:
 
     def needed(self, binary):
         for name in re.findall(r"\(NEEDED\).*\[(.*)\]", run(["readelf", "-d", binary])):
-            self.library(name)
+            self.shared_library(name)
 
     def program(self, source, name):
         self.copy(source, "bin/" + name)
@@ -258,7 +258,7 @@ def build(cache, kernel, debs, folder):
     for name in PROGRAMS:
         tree.program(tree.find(name, "bin", "sbin", "usr/bin", "usr/sbin"), name)
     for name in EXTRA_LIBRARIES:
-        tree.library(name)
+        tree.shared_library(name)
     provider = tree.find(PROVIDER, "usr/lib/x86_64-linux-gnu/libibverbs")
     tree.copy(provider, os.path.join(Tree.LIBRARIES, "libibverbs", PROVIDER))
     tree.needed(provider)

@@ -303,90 +303,96 @@ TEST(ParseFrameTest, ExactlyTheRightChecksumPasses) {
   }
 }
 
+// What one change does to a golden frame.
+struct Damage {
+  DropCause want;
+  const char* what;
+  int frame;  // index of the golden frame: 0 IPv4, 1 IPv6
+  std::function<void(std::vector<uint8_t>*)> damage;
+};
+
+std::function<void(std::vector<uint8_t>*)> Set(size_t at, uint8_t v) {
+  return [at, v](std::vector<uint8_t>* b) { (*b)[at] = v; };
+}
+
+// In the IPv4 header, whose checksum is made right again.
+std::function<void(std::vector<uint8_t>*)> SetIp(size_t at, uint8_t v) {
+  return [at, v](std::vector<uint8_t>* b) {
+    (*b)[14 + at] = v;
+    FixIpv4Checksum(b->data() + 14);
+  };
+}
+
+const Damage kDamages[] = {
+    {DropCause::kRunt, "empty", 0, [](auto* b) { b->clear(); }},
+    {DropCause::kEtherType, "ARP", 0, Set(13, 6)},
+    {DropCause::kEtherType, "two tags", 0,
+     [](auto* b) {
+       const uint8_t tags[8] = {0x81, 0, 0, 1, 0x81, 0, 0, 2};
+       b->insert(b->begin() + 12, tags, tags + 8);
+     }},
+    {DropCause::kEtherType, "service tag (802.1ad)", 0,
+     [](auto* b) {
+       const uint8_t tag[4] = {0x88, 0xa8, 0, 1};
+       b->insert(b->begin() + 12, tag, tag + 4);
+     }},
+    {DropCause::kIpHeader, "version 6 in an IPv4 frame", 0, Set(14, 0x65)},
+    {DropCause::kIpHeader, "IPv4 options", 0, Set(14, 0x46)},
+    {DropCause::kIpHeader, "short IPv4 header", 0, Set(14, 0x44)},
+    {DropCause::kIpHeader, "version 4 in an IPv6 frame", 1, Set(14, 0x40)},
+    {DropCause::kFragment, "MF", 0, SetIp(6, 0x20)},
+    {DropCause::kFragment, "offset, high part", 0, SetIp(6, 0x10)},
+    {DropCause::kFragment, "offset, low part", 0, SetIp(7, 1)},
+    {DropCause::kNone, "DF clear", 0, SetIp(6, 0)},
+    {DropCause::kNone, "reserved flag", 0, SetIp(6, 0x80)},
+    {DropCause::kFragment, "IPv6 fragment header", 1, Set(20, 44)},
+    {DropCause::kNotUdp, "TCP", 0, SetIp(9, 6)},
+    {DropCause::kNotUdp, "TCP in IPv6", 1, Set(20, 6)},
+    {DropCause::kNotUdp, "IPv6 hop-by-hop options", 1, Set(20, 0)},
+    {DropCause::kNotRoce, "port", 0, Set(37, 0)},
+    {DropCause::kNotRoce, "port in IPv6", 1, Set(56, 0)},
+    {DropCause::kIpChecksum, "checksum", 0, Set(24, 0)},
+    {DropCause::kLength, "IPv4 length beyond the frame", 0,
+     [](auto* b) {
+       StoreBe16(b->data() + 16, LoadBe16(b->data() + 16) + 4);
+       StoreBe16(b->data() + 38, LoadBe16(b->data() + 38) + 4);
+       FixIpv4Checksum(b->data() + 14);
+     }},
+    {DropCause::kLength, "UDP length differs", 0, Set(39, 0x18)},
+    {DropCause::kLength, "UDP length differs in IPv6", 1, Set(59, 0x28)},
+    {DropCause::kLength, "IPv4 length zero", 0,
+     [](auto* b) {
+       StoreBe16(b->data() + 16, 0);
+       FixIpv4Checksum(b->data() + 14);
+     }},
+    {DropCause::kLength, "UDP shorter than its header", 0,
+     [](auto* b) {
+       StoreBe16(b->data() + 16, 24);
+       StoreBe16(b->data() + 38, 4);
+       FixIpv4Checksum(b->data() + 14);
+     }},
+    {DropCause::kLength, "IPv6 length beyond the frame", 1,
+     [](auto* b) {
+       StoreBe16(b->data() + 18, LoadBe16(b->data() + 18) + 4);
+       StoreBe16(b->data() + 58, LoadBe16(b->data() + 58) + 4);
+     }},
+    {DropCause::kTransportVersion, "TVer 1", 0, Set(43, 0x31)},
+    {DropCause::kTransportVersion, "TVer comes before the opcode", 0,
+     [](auto* b) {
+       (*b)[42] = 0x1f;
+       (*b)[43] = 1;
+     }},
+    {DropCause::kOpcode, "reserved opcode", 0, Set(42, 0x1f)},
+    {DropCause::kOpcode, "RD", 0, Set(42, 0x44)},
+    {DropCause::kOpcode, "manufacturer", 0, Set(42, 0xef)},
+    {DropCause::kLength, "headers longer than the packet", 0, Set(42, 0x0b)},
+    {DropCause::kPayload, "payload on a READ request", 1, Set(62, 0x0c)},
+    {DropCause::kNone, "P_Key is not judged", 0, Set(44, 0x12)},
+    {DropCause::kNone, "Ethernet padding", 0, [](auto* b) { b->resize(b->size() + 9); }},
+};
+
 TEST(ParseFrameTest, EachCauseByName) {
-  struct Case {
-    DropCause want;
-    const char* what;
-    int frame;  // index of the golden frame: 0 IPv4, 1 IPv6
-    std::function<void(std::vector<uint8_t>*)> damage;
-  };
-  const auto set = [](size_t at, uint8_t v) {
-    return [at, v](std::vector<uint8_t>* b) { (*b)[at] = v; };
-  };
-  const auto set_ip = [](size_t at, uint8_t v) {
-    return [at, v](std::vector<uint8_t>* b) {
-      (*b)[14 + at] = v;
-      FixIpv4Checksum(b->data() + 14);
-    };
-  };
-  const Case cases[] = {
-      {DropCause::kRunt, "empty", 0, [](auto* b) { b->clear(); }},
-      {DropCause::kEtherType, "ARP", 0, set(13, 6)},
-      {DropCause::kEtherType, "two tags", 0,
-       [](auto* b) {
-         const uint8_t tags[8] = {0x81, 0, 0, 1, 0x81, 0, 0, 2};
-         b->insert(b->begin() + 12, tags, tags + 8);
-       }},
-      {DropCause::kEtherType, "service tag (802.1ad)", 0,
-       [](auto* b) {
-         const uint8_t tag[4] = {0x88, 0xa8, 0, 1};
-         b->insert(b->begin() + 12, tag, tag + 4);
-       }},
-      {DropCause::kIpHeader, "version 6 in an IPv4 frame", 0, set(14, 0x65)},
-      {DropCause::kIpHeader, "IPv4 options", 0, set(14, 0x46)},
-      {DropCause::kIpHeader, "short IPv4 header", 0, set(14, 0x44)},
-      {DropCause::kIpHeader, "version 4 in an IPv6 frame", 1, set(14, 0x40)},
-      {DropCause::kFragment, "MF", 0, set_ip(6, 0x20)},
-      {DropCause::kFragment, "offset, high part", 0, set_ip(6, 0x10)},
-      {DropCause::kFragment, "offset, low part", 0, set_ip(7, 1)},
-      {DropCause::kNone, "DF clear", 0, set_ip(6, 0)},
-      {DropCause::kNone, "reserved flag", 0, set_ip(6, 0x80)},
-      {DropCause::kFragment, "IPv6 fragment header", 1, set(20, 44)},
-      {DropCause::kNotUdp, "TCP", 0, set_ip(9, 6)},
-      {DropCause::kNotUdp, "TCP in IPv6", 1, set(20, 6)},
-      {DropCause::kNotUdp, "IPv6 hop-by-hop options", 1, set(20, 0)},
-      {DropCause::kNotRoce, "port", 0, set(37, 0)},
-      {DropCause::kNotRoce, "port in IPv6", 1, set(56, 0)},
-      {DropCause::kIpChecksum, "checksum", 0, set(24, 0)},
-      {DropCause::kLength, "IPv4 length beyond the frame", 0,
-       [](auto* b) {
-         StoreBe16(b->data() + 16, LoadBe16(b->data() + 16) + 4);
-         StoreBe16(b->data() + 38, LoadBe16(b->data() + 38) + 4);
-         FixIpv4Checksum(b->data() + 14);
-       }},
-      {DropCause::kLength, "UDP length differs", 0, set(39, 0x18)},
-      {DropCause::kLength, "UDP length differs in IPv6", 1, set(59, 0x28)},
-      {DropCause::kLength, "IPv4 length zero", 0,
-       [](auto* b) {
-         StoreBe16(b->data() + 16, 0);
-         FixIpv4Checksum(b->data() + 14);
-       }},
-      {DropCause::kLength, "UDP shorter than its header", 0,
-       [](auto* b) {
-         StoreBe16(b->data() + 16, 24);
-         StoreBe16(b->data() + 38, 4);
-         FixIpv4Checksum(b->data() + 14);
-       }},
-      {DropCause::kLength, "IPv6 length beyond the frame", 1,
-       [](auto* b) {
-         StoreBe16(b->data() + 18, LoadBe16(b->data() + 18) + 4);
-         StoreBe16(b->data() + 58, LoadBe16(b->data() + 58) + 4);
-       }},
-      {DropCause::kTransportVersion, "TVer 1", 0, set(43, 0x31)},
-      {DropCause::kTransportVersion, "TVer comes before the opcode", 0,
-       [](auto* b) {
-         (*b)[42] = 0x1f;
-         (*b)[43] = 1;
-       }},
-      {DropCause::kOpcode, "reserved opcode", 0, set(42, 0x1f)},
-      {DropCause::kOpcode, "RD", 0, set(42, 0x44)},
-      {DropCause::kOpcode, "manufacturer", 0, set(42, 0xef)},
-      {DropCause::kLength, "headers longer than the packet", 0, set(42, 0x0b)},
-      {DropCause::kPayload, "payload on a READ request", 1, set(62, 0x0c)},
-      {DropCause::kNone, "P_Key is not judged", 0, set(44, 0x12)},
-      {DropCause::kNone, "Ethernet padding", 0, [](auto* b) { b->resize(b->size() + 9); }},
-  };
-  for (const Case& c : cases) {
+  for (const Damage& c : kDamages) {
     std::vector<uint8_t> b = kGoldenFrames[c.frame].bytes();
     c.damage(&b);
     const ExactCopy copy(b);
