@@ -39,7 +39,6 @@ struct Topology {
 // <a> <b> <rate> <delay> <loss>
 absl::Status ReadLink(Tokens& tokens, double config_loss, Topology* t, Json* rows) {
   const auto last = static_cast<int64_t>(t->is_switch.size()) - 1;
-  Link link;
   const absl::StatusOr<int64_t> a = tokens.Integer("a node", 0, last);
   if (!a.ok()) return a.status();
   const absl::StatusOr<int64_t> b = tokens.Integer("a node", 0, last);

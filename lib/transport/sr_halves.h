@@ -83,7 +83,10 @@ inline bool SrHalves::OnAcknowledge(Context& ctx, const wire::FrameView& view) {
     if (telemetry != nullptr && shim != nullptr) answer.hops = telemetry->Read(shim);
     return sender.OnAcknowledge(ctx, answer);
   }
+  const uint64_t before = responder.oldest();
   responder.OnAcknowledge(ctx, answer);
+  // A question, as it says nothing new: the requester must not take a slow pace for a loss.
+  if (responder.oldest() == before && responder.Waits()) receiver.Ask();
   return true;
 }
 

@@ -53,6 +53,13 @@ class SrResponder {
   // Whether something is not acknowledged yet.
   bool owes() const { return queue_.head() != queue_.tail(); }
 
+  // Whether all that was sent is acknowledged and the next response waits for its pace.
+  bool Waits() const {
+    return sender_.started() && !sender_.outstanding() && sender_.HasWork();
+  }
+  // The first response that is not acknowledged; only once one was sent.
+  uint64_t oldest() const { return sender_.oldest(); }
+
   // The request whose turn it is. kNotReady: it may be tried again.
   SrVerdict Execute(Context& ctx, const FetchRequest& request);
 

@@ -300,6 +300,8 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
     PassWorks();
   }
   if (gain.ghosts > 0) ctx.counters.Add(Count::kGhostEchoes);
+  // The responder was asked for responses that are late, and is there.
+  if (Fetching() && !outstanding()) OnProgress(ctx.now);
   delivered_ += gain.bytes;
   if (gain.packets > 0) OnProgress(ctx.now);
   signal.sample.acked = Bytes(static_cast<int64_t>(gain.bytes));

@@ -67,7 +67,7 @@ class Installed(unittest.TestCase):
         self.assertIn('sluice::open::OpenDevice', ' '.join(ours))
         for name in ours:
             self.assertRegex(name, r'^sluice::(open::Open|verbs::(NameOf|Device|QueuePair|'
-                             r'MemoryRegion|CompletionQueue|ProtectionDomain|Statistics|'
+                             r'MemoryRegion|MemoryWindow|CompletionQueue|ProtectionDomain|Statistics|'
                              r'AddressHandle|SharedReceiveQueue|'
                              r'Answer|Resolver|Listener|Connection)\b)')
 

@@ -235,6 +235,20 @@ TEST_F(ExtendedFetch, ALostPeerFailsTheRequesterAlone) {
   EXPECT_TRUE(DevicePair::Drain(pair_->b()).empty());
 }
 
+// 1 KiB at 1 Mb/s takes longer than all retries: a responder that waits for its pace says so when it
+// is asked.
+TEST_F(ExtendedFetch, ASlowResponderIsNotALostOne) {
+  verbs::ConnectOptions o = Options();
+  o.timeout = 6;
+  o.retry_count = 2;
+  o.algorithm = "fixed:rate=1Mbps";
+  Connect(o);
+  ASSERT_EQ(Post(Opcode::kRdmaRead, 0, 4 * kMtu, 0), PostResult::kOk);
+  pair_->Settle(Duration::Milliseconds(200));
+  ExpectAllSucceed(1);
+  EXPECT_GT(Count(pair_->a(), "local_ack_timeout_errors_total"), 0u);
+}
+
 // The key goes in the turn of the SEND, and not before.
 TEST_F(ExtendedFetch, AKeyIsInvalidatedInItsTurn) {
   End& b = pair_->b();
