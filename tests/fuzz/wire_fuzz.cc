@@ -31,6 +31,7 @@
 #include "wire/icrc.h"
 #include "wire/packet_value.h"
 #include "wire/source_port.h"
+#include "wire/telemetry_shim.h"
 
 namespace sluice::wire {
 namespace {
@@ -121,6 +122,9 @@ void CompareViewWithValue(const FrameView& v, const DecodedFrame& f) {
   Require(!f.extended_operands || v.extended_operands() == *f.extended_operands, "operands");
   Require(!f.extended_original || v.extended_original() == *f.extended_original, "original");
   Require(!f.extended_key || v.extended_key() == *f.extended_key, "extended key");
+  Require((v.shim() != nullptr) == f.shim.has_value() &&
+              (!f.shim || TelemetryShim::Read(v.shim()) == *f.shim),
+          "telemetry");
   Require(!f.sack_block || v.sack_block() == *f.sack_block, "SACK block");
   Require(!f.atomic_eth || v.atomic_eth() == *f.atomic_eth, "AtomicETH");
   Require(!f.atomic_ack_eth || v.atomic_ack_eth() == *f.atomic_ack_eth, "AtomicAckETH");
@@ -132,8 +136,12 @@ void CheckIcrc(const FrameView& v, const DecodedFrame& f, std::span<const uint8_
   const size_t n = v.l3_to_payload_bytes();
   const uint32_t headers = IcrcOfHeaders(v);
   const size_t once = std::min(n, kMaxIcrcHeaderBytes);
-  const uint32_t first = kPortableCrc.headers(v.l3, v.ipv6, once);
-  Require(headers == kPortableCrc.crc(first, v.l3 + once, n - once), "kernels on headers");
+  std::vector<uint8_t> l3(v.l3, v.l3 + n);
+  if (v.shim() != nullptr) {
+    std::fill_n(l3.begin() + (v.shim() - v.l3), TelemetryShim::kSize, uint8_t{0xff});
+  }
+  const uint32_t first = kPortableCrc.headers(l3.data(), v.ipv6, once);
+  Require(headers == kPortableCrc.crc(first, l3.data() + once, n - once), "kernels on headers");
   const size_t rest = v.payload_length + v.pad;
   const Block payload(frame.subspan(v.header_bytes, rest));
   const uint32_t whole = Crc(headers, payload.bytes.get(), rest);
