@@ -42,7 +42,8 @@ class ConnectionTable {
   size_t size() const { return used_; }
   size_t half_open() const { return half_open_.size(); }
   size_t half_open_of(const wire::IpAddress& ip) const;
-  // Connections that this peer began, also those that are not established. Looks at every slot.
+  // Connections that this peer began, also those that are not established, but for TIME_WAIT. Looks
+  // at every slot.
   size_t begun_by(const wire::IpAddress& ip) const;
 
  private:

@@ -33,7 +33,7 @@ struct Config {
   uint32_t max_connections = 1024;  // of all kinds; at most 65535
   uint32_t max_half_open = 512;     // that peers began and that are not established
   uint32_t max_half_open_per_peer = 16;
-  uint32_t max_connections_per_peer = 512;  // that one peer began, in any state
+  uint32_t max_connections_per_peer = 512;  // that one peer began, but for TIME_WAIT
   uint8_t response_timeout = 18;            // time code: how soon an answer is missed; 1.07 s
   uint8_t max_retries = 15;
   uint8_t max_mtu = 5;            // MTU code: what our port can carry

@@ -32,6 +32,7 @@ class PeerTable {
     if (account != nullptr && !account->Close()) accounts_.erase(account->address().bytes());
   }
 
+  bool Has(const wire::IpAddress& address) const { return accounts_.contains(address.bytes()); }
   size_t size() const { return accounts_.size(); }
   const transport::PeerLimits& limits() const { return limits_; }
 

@@ -112,14 +112,10 @@ Neighbour Stack::Resolve(Time now, const wire::IpAddress& ip) {
     return self;
   }
   // No question can find these.
-  if (ip.is_v4() != config_.ip.is_v4() || IsMulticast(ip) || ip.is_unspecified() ||
-      (ip.is_v4() && (ip.v4() == 0 || ip.v4() == 0xffffffff))) {
-    Neighbour none;
-    none.ip = ip;
-    none.state = NeighbourState::kFailed;
-    return none;
-  }
-  const std::optional<wire::IpAddress> hop = config_.routes.NextHop(ip);
+  const bool nobody = ip.is_v4() != config_.ip.is_v4() || IsMulticast(ip) || ip.is_unspecified() ||
+                      (ip.is_v4() && (ip.v4() == 0 || ip.v4() == 0xffffffff));
+  std::optional<wire::IpAddress> hop;
+  if (!nobody) hop = config_.routes.NextHop(ip);
   if (!hop) {
     Neighbour none;
     none.ip = ip;

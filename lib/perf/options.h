@@ -20,6 +20,10 @@ enum class Test : uint8_t { kBandwidth, kLatency };
 // What the initiator fetches from the target, if it is not the one that sends.
 enum class Fetch : uint8_t { kNone, kRead, kAdd, kSwap };
 
+// QPNs and memory suffice for so many.
+inline constexpr uint32_t kMaxQps = 130'000;
+inline constexpr std::string_view kMaxQpsText = "130000";
+
 struct Options {
   Test test = Test::kBandwidth;
   std::string op_name;  // as given

@@ -36,7 +36,7 @@ std::vector<cli::Option> TrafficOptions() {
        .help = "queue pairs",
        .default_text = "1",
        .min = "1",
-       .max = "130000"},
+       .max = kMaxQpsText},
       {.name = "depth",
        .kind = K::kInteger,
        .help = "messages outstanding per queue pair",

@@ -59,7 +59,7 @@ absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& j) {
   std::string op;
   if (!Text(j, "op", &op) || !SetOperation(op, &o)) return Malformed("op");
   if (!Unsigned(j, "size", uint64_t{1} << 31, &size)) return Malformed("size");
-  if (!Unsigned(j, "qps", 130000, &qps)) return Malformed("qps");
+  if (!Unsigned(j, "qps", kMaxQps, &qps)) return Malformed("qps");
   if (!Unsigned(j, "depth", 32768, &depth)) return Malformed("depth");
   if (!Unsigned(j, "mtu", 4096, &mtu)) return Malformed("mtu");
   if (!Text(j, "cc", &o.algorithm)) return Malformed("cc");

@@ -156,7 +156,7 @@ enum class CompletionStatus : uint8_t {
   kRnrRetryExceeded,
   kMemoryWindowBindError,
   // As kRetryExceeded, and a router reported that packets of this size do not fit the path. A
-  // connection made anew by verbs/cm.h takes the smaller MTU.
+  // connection made anew by verbs/cm.h takes the smaller MTU. Base RC only.
   kPathMtuExceeded,
 };
 SLUICE_PUBLIC const char* NameOf(CompletionStatus status);
@@ -349,7 +349,7 @@ struct ConnectOptions {
   // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
   uint32_t tracking_window = 16384;
   // Of an extended queue pair: each packet has room for the reports of switches, of which the peer
-  // tells (docs/wire-formats.md). Only where the switches of the fabric write them.
+  // tells if it was set so too (docs/wire-formats.md). Only where switches write them.
   bool telemetry = false;
   // "name" or "name:key=value,...". Empty: dcqcn, and fixed for datagrams, whose senders nobody
   // tells of congestion. Without acknowledgements only its rate counts.

@@ -41,8 +41,8 @@ struct ExtendedData {
   static constexpr size_t kSize = 24;
   static constexpr uint32_t kBacklogUnit = 256;
   static constexpr uint32_t kMostBacklog = 0xffffff;
-  uint32_t message =
-      0;  // of the queue pair, from 0, modulo 2^32; of a response its request's receive
+  // Of the queue pair, from 0, modulo 2^32; of a response its request's `receive`.
+  uint32_t message = 0;
   uint32_t offset = 0;  // of the payload in the message; a multiple of the path MTU
   uint32_t length = 0;  // of the whole message, or what a READ asks for; at most 2^31
   // Messages before this one that take a receive; of a READ or an atomic, how many of those are

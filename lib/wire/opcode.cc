@@ -33,14 +33,14 @@ enum Trait : uint32_t {
 
 constexpr uint32_t kXtShift = 18;
 constexpr uint32_t Xt(uint32_t headers) { return headers << kXtShift; }
+// Above the eight of them.
+constexpr uint32_t kPayload = 1u << (kXtShift + 8);
 
 struct Row {
   Opcode opcode;
   const char* name;
   uint32_t traits;
 };
-
-constexpr uint32_t kPayload = 1 << 26;
 
 // IBTA 1.4, table 38, and annex A17.9.3.
 constexpr Row kRows[] = {
