@@ -41,7 +41,7 @@ net::StackConfig StackConfig(const ControlConfig& c) {
 // The membership bit aside, the default partition: the only one there is without a subnet manager.
 constexpr uint16_t kPkeyMask = 0x7fff;
 
-// UDP, BTH, the longest extension headers that go with payload, and the iCRC.
+// UDP, BTH, the longest headers of RC that go with payload, and the iCRC.
 constexpr uint32_t kTransportHeaders = 8 + 12 + 20 + 4;
 constexpr uint8_t kNarrowest = 3;  // 1024 bytes
 constexpr Duration kNarrowFor = Duration::Seconds(600);
@@ -110,7 +110,9 @@ void ControlPlane::Believe(Time now, const net::TooBig& report) {
 void ControlPlane::Remember(Time now, const wire::IpAddress& peer, uint8_t code) {
   Narrow* slot = &narrow_[next_narrow_];
   for (Narrow& n : narrow_) {
-    if (n.mtu != 0 && n.ip == peer) slot = &n;
+    if (n.mtu == 0 || n.ip != peer) continue;
+    if (now < n.until && n.mtu <= code) return;  // only ever narrower while it holds
+    slot = &n;
   }
   if (slot == &narrow_[next_narrow_]) next_narrow_ = (next_narrow_ + 1) % narrow_.size();
   *slot = {peer, code, now + kNarrowFor};

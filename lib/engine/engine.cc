@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "memory/window_table.h"
-#include "wire/opcode.h"
 
 namespace sluice::engine {
 namespace {
@@ -170,9 +169,17 @@ void Engine::SettleCompletions(Context& ctx) {
     const bool done = qp == last;
     const bool settled = qp->Settle(ctx);
     if (!settled || qp->state() == transport::QpState::kError) unsettled_.Append(qp);
-    if (qp->extended() && qp->HasAnswer()) answers_.Append(qp);
+    if (qp->extended()) [[unlikely]]
+      AfterExtendedSettle(ctx, qp);
     if (done) break;
   }
+}
+
+// READs and atomics that waited may have run: their responses, and feedback that came with them.
+void Engine::AfterExtendedSettle(Context& ctx, QueuePair* qp) {
+  AfterOtherInput(qp);
+  if (feedback_.empty()) return;
+  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
 }
 
 void Engine::AccountPacing(Time now, bool sent) {

@@ -172,6 +172,7 @@ class Engine final : public Pollable {
   // AfterInput for the queue pair that the last frames were for: once for a run of them.
   void EndRun();
   [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);
+  [[gnu::noinline]] void AfterExtendedSettle(transport::Context& ctx, transport::QueuePair* qp);
   absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
                               const cc::Algorithm& algorithm, Duration base_rtt,
                               cc::SignalSet peer_signals);

@@ -9,7 +9,7 @@ namespace {
 
 // Frames in one poll, so that data is not kept waiting by many handshakes at once.
 constexpr int kControlPerPoll = 8;
-// Ethernet, IPv6, UDP, BTH, the longest extension headers that go with payload, and the iCRC.
+// Ethernet, IPv6, UDP, BTH, the longest headers of RC that go with payload, and the iCRC.
 constexpr int64_t kHeaders = 14 + 40 + 8 + 12 + 20 + 4;
 
 // The MTU code of the largest packets that a port carries.
@@ -52,7 +52,8 @@ absl::Status Engine::EnableControl(ControlConfig config) {
 // which nobody can know who does not see it; and then it ends none of them: it names the cause if
 // their packets are never answered (docs/decisions/0022-path-mtu.md).
 void Engine::OnTooBig(Time now, const net::TooBig& report) {
-  if (!report.psn || !control_->MayLook(now)) {
+  // A look goes through all queue pairs: not for a stranger, who shall not use up the looks either.
+  if (!report.psn || !peers_.Has(report.peer) || !control_->MayLook(now)) {
     counters_.Add(transport::Count::kPathReportsIgnored);
     return;
   }

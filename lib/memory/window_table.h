@@ -115,6 +115,15 @@ class WindowTable {
   size_t bound_ = 0;
 };
 
+// What lies at `va` under the key of a region or, where no region has it, of a window.
+inline Resolution ResolveEither(const RegionTable& regions, uint32_t key, const WindowUser& user,
+                                uint64_t va, Bytes length, Access access) {
+  const Resolution m = regions.Resolve(key, user.pd, va, length, access);
+  if (m.fault != Fault::kKey) [[likely]]
+    return m;
+  return regions.windows().Resolve(key, user, va, length, access);
+}
+
 }  // namespace sluice::memory
 
 #endif  // SLUICE_MEMORY_WINDOW_TABLE_H_

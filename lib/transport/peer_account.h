@@ -48,7 +48,6 @@ class PeerAccount {
   void Open() { ++queue_pairs_; }
   // False when that was the last one.
   bool Close() { return --queue_pairs_ > 0; }
-  uint32_t queue_pairs() const { return queue_pairs_; }
 
   // Whether a READ of that length may be owed as well.
   bool MayOwe(uint32_t length) const {
@@ -57,7 +56,6 @@ class PeerAccount {
   }
   void Owe(uint32_t length) { owed_ += length; }
   void Settle(uint32_t length) { owed_ -= length; }
-  uint64_t owed() const { return owed_; }
 
   bool MayReplay(Time now) { return !Enabled(Check::kPeerReplays) || replays_.Take(now); }
 

@@ -6,9 +6,7 @@
 #include "base/be.h"
 #include "base/checks.h"
 #include "transport/admission.h"
-#include "wire/icrc.h"
 #include "wire/opcode.h"
-#include "wire/source_port.h"
 
 namespace sluice::transport {
 namespace {
@@ -232,10 +230,11 @@ bool QueuePair::Settle(Context& ctx) {
   if (unacked_ != nullptr) return SettleUnacked(ctx);
   if (sr_ != nullptr) [[unlikely]] {
     if (state() == QpState::kError) return sr_->Flush(ctx);
-    if (sr_->receiver.Settle(ctx)) return sr_->sender.Retire(ctx);
+    const bool receives = sr_->receiver.Settle(ctx);
+    const bool sends = sr_->sender.Retire(ctx);
     // Not for want of room: what comes next is invalid.
-    if (!sr_->receiver.HoldsCompletions()) Fail(ctx);
-    return false;
+    if (!receives && !sr_->receiver.HoldsCompletions()) Fail(ctx);
+    return sends && receives;
   }
   if (state() != QpState::kError) return requester_.Retire(ctx);
   const bool sends = requester_.Flush(ctx);

@@ -93,6 +93,10 @@ class QueuePair {
   QpState state() const { return state_.load(std::memory_order_acquire); }
   SendQueue& send_queue() { return send_queue_; }
   ReceiveQueue& receive_queue() { return receive_queue_; }
+  // The receives that it holds; of an extended one also those bound ahead from a shared queue.
+  ReceiveQueue& held_receives() {
+    return sr_ == nullptr ? receive_queue_ : sr_->receiver.receives();
+  }
 
   // How the flow of READ responses gets its controller; before StartReceiving.
   void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }

@@ -4,7 +4,6 @@
 #include "base/checks.h"
 #include "transport/admission.h"
 #include "transport/queue_pair.h"
-#include "wire/icrc.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -22,7 +21,6 @@ void QueuePair::StartExtended(const Connection& c) {
   SrResponderConfig responses;
   responses.sender.base = {c.mtu, c.receive_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
   responses.sender.window = c.tracking_window;
-  responses.pd = pd_;
   responses.resources = std::min(c.responder_resources, ReadWindow::kMaxDepth);
   sr_->responder.Start(responses, &c.scoreboards->send);
 }
@@ -85,7 +83,9 @@ void QueuePair::WriteExtendedResponse(Context& ctx, port::Packet* packet) {
     if (gone) sr_->receiver.RefuseFetch(wire::NakCode::kRemoteAccessError);
     sr_->of_responses = false;
     sr_->receiver.Ask();
-    WriteAcknowledge(ctx, sr_->receiver.TakeAnswer(ctx), packet);
+    const Answer answer = sr_->receiver.TakeAnswer(ctx);
+    WriteAcknowledge(ctx, answer, packet);
+    if (answer.cnp) sr_->receiver.AskCnp();  // goes with the next answer
     if (gone) Fail(ctx);
     return;
   }

@@ -36,8 +36,11 @@ RxDrop QueuePair::AdmitUnacked(const wire::FrameView& view) const {
 
 void QueuePair::OnUnacked(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   RxDrop drop = AdmitUnacked(view);
-  const bool intact = !Enabled(Check::kUnackedIcrc) || FrameIntact(ctx, view, packet);
-  if (drop == RxDrop::kNone && !(intact && ReceivedPayload(packet, view).whole())) {
+  // Asked only of what passed so far: it reads the whole frame.
+  const auto intact = [&] {
+    return !Enabled(Check::kUnackedIcrc) || FrameIntact(ctx, view, packet);
+  };
+  if (drop == RxDrop::kNone && !(intact() && ReceivedPayload(packet, view).whole())) {
     drop = RxDrop::kIcrc;
   }
   if (drop != RxDrop::kNone) {

@@ -72,10 +72,8 @@ RequestCheck ReadResponder::Full() const {
 
 memory::Resolution ReadResponder::Memory(const Context& ctx, uint32_t rkey, uint64_t va,
                                          uint32_t length, memory::Access access) const {
-  const memory::Resolution m = ctx.regions.Resolve(rkey, config_.pd, va, Bytes(length), access);
-  if (m.fault != memory::Fault::kKey) [[likely]]
-    return m;
-  return ctx.regions.windows().Resolve(rkey, {config_.pd, config_.qpn}, va, Bytes(length), access);
+  return memory::ResolveEither(ctx.regions, rkey, {config_.pd, config_.qpn}, va, Bytes(length),
+                               access);
 }
 
 RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {

@@ -87,6 +87,9 @@ class ReadResponder {
   // The second send flow, borrowed if there is none yet; false, and counted, when the pool is
   // empty.
   bool Borrow(Context& ctx);
+  // The memory that a request of the peer names, by a region or by a window of this queue pair.
+  memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
+                            memory::Access access) const;
   // The block to hand back to the pool, or null.
   ResponseBlock* Detach() {
     ResponseBlock* b = block_;
@@ -95,8 +98,6 @@ class ReadResponder {
   }
 
  private:
-  memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
-                            memory::Access access) const;
   PeerAccount* account() const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);

@@ -43,8 +43,6 @@ class SrArrivals {
              BlockPool<ReceiveBlock>* pool);
 
   uint64_t expected() const { return expected_; }
-  // One past the highest that arrived; at least expected().
-  uint64_t highest() const { return highest_; }
   uint64_t SequenceOf(Psn psn) const { return SequenceNear(expected_, psn); }
   bool InWindow(uint64_t sequence) const { return sequence < expected_ + window_; }
   // What lies further back was acknowledged before the sender could send what came since.
@@ -76,6 +74,7 @@ class SrArrivals {
 
   // Answers. Refuse names the refused packet in the acknowledgement, whatever else arrives.
   void Ask() { ack_pending_ = true; }
+  void AskCnp() { cnp_pending_ = true; }
   void NoteEcho(Context& ctx, uint64_t sequence, const wire::ExtendedData& data);
   void Refuse(Context& ctx, uint64_t sequence, const wire::ExtendedData& data, uint8_t syndrome);
   void Refuse(uint8_t syndrome) {

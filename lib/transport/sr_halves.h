@@ -45,8 +45,7 @@ struct SrHalves {
   // A request. False as of SrReceiver::OnRequest.
   bool OnRequest(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
     const bool ok = receiver.OnRequest(ctx, view, packet);
-    const uint8_t* shim = view.shim();
-    if (telemetry != nullptr && shim != nullptr && receiver.Echoes(view.psn)) telemetry->Keep(shim);
+    if (telemetry != nullptr && receiver.Echoes(view.psn)) telemetry->Keep(view.shim());
     return ok;
   }
   // An acknowledgement whose iCRC was verified, of either stream. False as above.

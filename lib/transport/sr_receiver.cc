@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "base/checks.h"
-#include "memory/region_table.h"
+#include "memory/window_table.h"
+#include "transport/local_operation.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -95,11 +96,12 @@ SrVerdict SrReceiver::PlaceWrite(Context& ctx, const wire::FrameView& view,
   const uint32_t offset = p.index * config_.mtu;
   const wire::ExtendedTarget target = view.extended_target();
   // The whole range as RC judges it with the first packet, and the part that is written now.
-  const memory::Resolution whole = ctx.regions.Resolve(target.rkey, config_.pd, target.va,
-                                                       Bytes(p.length), memory::kRemoteWrite);
+  const memory::WindowUser user{config_.pd, qpn_};
+  const memory::Resolution whole = memory::ResolveEither(ctx.regions, target.rkey, user, target.va,
+                                                         Bytes(p.length), memory::kRemoteWrite);
   const memory::Resolution part =
-      ctx.regions.Resolve(target.rkey, config_.pd, target.va + offset, Bytes(view.payload_length),
-                          memory::kRemoteWrite);
+      memory::ResolveEither(ctx.regions, target.rkey, user, target.va + offset,
+                            Bytes(view.payload_length), memory::kRemoteWrite);
   if ((Enabled(Check::kXtWriteRange) && whole.fault != memory::Fault::kNone) ||
       part.fault != memory::Fault::kNone) {
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
@@ -166,10 +168,9 @@ SrVerdict SrReceiver::Perform(Context& ctx, const ReceivedPacket& p) {
     return responder_->Execute(ctx, requests_[p.receive % requests_.size()]);
   }
   if (p.op != Op::kSendInvalidate) return {};
-  if (!ctx.regions.Invalidate(p.imm, config_.pd, memory::kRemoteInvalidate)) {
+  if (!RemoteInvalidate(ctx, p.imm, {config_.pd, qpn_})) {
     return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError, Status::kLocalQpOperation};
   }
-  ctx.counters.Add(Count::kInvalidations);
   return {};
 }
 

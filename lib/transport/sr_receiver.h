@@ -51,6 +51,9 @@ class SrReceiver {
   void RefuseFetch(wire::NakCode code) { in_.Refuse(wire::Aeth::NakSyndrome(code)); }
 
   void Ask() { in_.Ask(); }
+  void AskCnp() { in_.AskCnp(); }
+  // The receives that its messages take.
+  ReceiveQueue& receives() { return *queue_; }
   bool HasAnswer() const { return in_.HasAnswer(); }
   // Which packets are due; clears that, and answer() is the acknowledgement's content.
   Answer TakeAnswer(Context& ctx);

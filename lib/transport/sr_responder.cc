@@ -29,9 +29,8 @@ SrVerdict SrResponder::Judge(const Context& ctx, const FetchRequest& r, uint8_t*
   if (completed > static_cast<int32_t>(sent - done)) return invalid;
   const uint32_t owed = executed() - done - static_cast<uint32_t>(std::max(completed, 0));
   if (owed >= config_.resources) return invalid;
-  const memory::Resolution m =
-      ctx.regions.Resolve(r.rkey, config_.pd, r.va, Bytes(r.length),
-                          atomic ? memory::kRemoteAtomic : memory::kRemoteRead);
+  const memory::Resolution m = reads_->Memory(ctx, r.rkey, r.va, r.length,
+                                              atomic ? memory::kRemoteAtomic : memory::kRemoteRead);
   if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
   *address = m.address;
   return {};
@@ -81,8 +80,8 @@ SrResponder::Packet SrResponder::Next(Context& ctx, OutgoingPacket* out, Segment
   const SendWork& work = queue_.At(next.position);
   memory::Resolution m;
   if (work.op == Op::kRead) {
-    m = ctx.regions.Resolve(work.rkey, config_.pd, work.remote_address + next.begin,
-                            Bytes(next.length), memory::kRemoteRead);
+    m = reads_->Memory(ctx, work.rkey, work.remote_address + next.begin, next.length,
+                       memory::kRemoteRead);
     if (m.fault != memory::Fault::kNone) {
       gone_ = next.sequence;
       return next.sequence == sender_.oldest() ? Packet::kGone : Packet::kNone;

@@ -34,7 +34,6 @@ struct FetchRequest {
 
 struct SrResponderConfig {
   SrSenderConfig sender;  // first_psn: of the first response
-  uint32_t pd = 0;
   uint8_t resources = 0;  // requests that the peer may have outstanding; 0: none are served
 };
 
@@ -54,9 +53,7 @@ class SrResponder {
   bool owes() const { return queue_.head() != queue_.tail(); }
 
   // Whether all that was sent is acknowledged and the next response waits for its pace.
-  bool Waits() const {
-    return sender_.started() && !sender_.outstanding() && sender_.HasWork();
-  }
+  bool Waits() const { return sender_.started() && !sender_.outstanding() && sender_.HasWork(); }
   // The first response that is not acknowledged; only once one was sent.
   uint64_t oldest() const { return sender_.oldest(); }
 

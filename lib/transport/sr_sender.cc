@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
+#include "transport/local_operation.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -30,6 +32,7 @@ constexpr OpcodePair kXtOpcodes[] = {
     {Opcode::kXtCompareSwap, {}},
     {Opcode::kXtSendInvalidate, Opcode::kXtSend},
 };
+static_assert(std::size(kXtOpcodes) == static_cast<size_t>(Op::kLocalInvalidate));
 
 bool Disjoint(uint64_t a, uint32_t a_length, uint64_t b, uint32_t b_length) {
   return a + a_length <= b || b + b_length <= a;
@@ -140,7 +143,7 @@ bool SrSender::MustWait(const SendWork& work) {
 
 SendGate SrSender::GateBehindFetches(const SendWork& work) const {
   const SrFetches& fetches = *config_.fetches;
-  if (work.op == Op::kLocalInvalidate) {
+  if (IsLocal(work.op)) {
     return outstanding() || fetches.pending() ? SendGate::kReads : SendGate::kLocal;
   }
   // Within a request that has begun the fence has opened already.
@@ -340,10 +343,9 @@ void SrSender::Next(Context& ctx, OutgoingPacket* out) {
 
 bool SrSender::RunLocal(Context& ctx) {
   SendWork& work = queue_->At(current_);
-  if (!ctx.regions.Invalidate(work.rkey, config_.base.pd, memory::kLocalRead)) {
-    return Fail(Status::kLocalQpOperation);
-  }
-  ctx.counters.Add(Count::kInvalidations);
+  const Status status =
+      RunLocalOperation(ctx, work, queue_->InlineRoom(&work), {config_.base.pd, qpn_});
+  if (status != Status::kSuccess) return Fail(status);
   // It takes no PSN and is no message; all before it is done.
   work.first_psn = PsnOf(next_);
   work.packets = 0;

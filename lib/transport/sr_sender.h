@@ -35,8 +35,8 @@ struct SrSenderConfig {
   RequesterConfig base;
   uint32_t window = kMostTrackingWindow;  // PSNs; a power of two
   bool modelled = false;  // WireModel: every packet asks for an answer, and nothing probes
-  // Of a stream of responses: nothing completes, and without answers it falls silent instead of
-  // failing; null of a stream of requests only.
+  // The READs and atomics that the requests ask for. Null: a stream of responses; nothing
+  // completes, and without answers it falls silent instead of failing.
   SrFetches* fetches = nullptr;
 };
 
@@ -213,7 +213,6 @@ class SrSender {
 
   uint32_t ce_packets_ = 0;
   uint32_t ce_bytes_ = 0;
-  uint32_t duplicates_ = 0;
 
   uint32_t frame_bytes_ = 0;  // of the last packet
   uint32_t burst_packets_ = 0;

@@ -160,8 +160,6 @@ void SrSender::TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal) {
     ce_packets_ = ack.ce_packets;
     ce_bytes_ = ack.ce_bytes;
   }
-  const auto duplicates = static_cast<int32_t>(ack.duplicates - duplicates_);
-  if (duplicates > 0) duplicates_ = ack.duplicates;
   if (ack.active_senders > 0) {
     signal->active_senders = ack.active_senders;
     signal->present.Add(cc::Signal::kActiveSenders);

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/checks.h"
-#include "transport/send_completion.h"
 #include "transport/sr_sender.h"
 
 namespace sluice::transport {

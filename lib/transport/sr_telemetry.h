@@ -25,10 +25,10 @@ class SrTelemetry {
     Close(bth, extension);
   }
 
-  // The shim of the data packet that the next acknowledgement echoes.
+  // The shim of the data packet that the next acknowledgement echoes; null: it has none.
   void Keep(const uint8_t* shim) {
-    std::memcpy(kept_, shim, sizeof kept_);
-    has_kept_ = true;
+    has_kept_ = shim != nullptr;
+    if (has_kept_) std::memcpy(kept_, shim, sizeof kept_);
   }
   // An acknowledgement, as it is about to leave, gets the kept one, once.
   void AddKept(wire::Bth* bth, Extension* extension) {

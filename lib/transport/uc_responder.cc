@@ -64,11 +64,8 @@ RxDrop UcResponder::PlaceSend(const wire::FrameView& view, const port::Packet& p
 }
 
 memory::Resolution UcResponder::Memory(const Context& ctx, uint64_t va, uint32_t length) const {
-  const memory::Resolution m =
-      ctx.regions.Resolve(write_rkey_, config_.pd, va, Bytes(length), memory::kRemoteWrite);
-  if (m.fault != memory::Fault::kKey) return m;
-  return ctx.regions.windows().Resolve(write_rkey_, {config_.pd, qpn_}, va, Bytes(length),
-                                       memory::kRemoteWrite);
+  return memory::ResolveEither(ctx.regions, write_rkey_, {config_.pd, qpn_}, va, Bytes(length),
+                               memory::kRemoteWrite);
 }
 
 RxDrop UcResponder::PlaceWrite(Context& ctx, const wire::FrameView& view,

@@ -69,6 +69,10 @@ absl::Status Agree(const std::optional<wire::PeerHello>& hello, ConnectOptions* 
     o->tracking_window = uint32_t{1} << hello->window;
     return absl::OkStatus();
   }
+  if (said && !sane && o->reliability != Reliability::kBase) {
+    return absl::FailedPreconditionError(
+        "the peer chose a tracking window of the extension that was not offered");
+  }
   if (o->reliability == Reliability::kExtended) {
     return absl::FailedPreconditionError(
         "the peer does not use the extension, which ConnectOptions::reliability insists on: choose "

@@ -113,7 +113,7 @@ absl::Status MemoryRegion::Deregister() {
     for (QueuePair::Impl* q : d->queue_pairs) {
       if (q->pd != impl_->pd) continue;
       naming += CountNaming(q->qp->send_queue(), impl_->base, impl_->length);
-      naming += CountNaming(q->qp->receive_queue(), impl_->base, impl_->length);
+      naming += CountNaming(q->qp->held_receives(), impl_->base, impl_->length);
     }
     for (SharedReceiveQueue::Impl* s : d->shared_receives) {
       if (s->pd == impl_->pd) naming += CountNaming(s->shared.queue(), impl_->base, impl_->length);

@@ -197,6 +197,7 @@ TEST_P(PathMtu, AFloodIsLookedAtSlowly) {
   for (int i = 0; i < 1000; ++i) Tell({});
   EXPECT_EQ(end_.Count("path_mtu_reports_total"), 4u) << "at once; then 10 in a second";
   EXPECT_EQ(end_.Count("path_mtu_reports_ignored_total"), 996u);
+  EXPECT_EQ(Code(), 2) << "what was believed is not widened by what was not looked at";
 }
 
 }  // namespace

@@ -21,10 +21,11 @@ constexpr size_t kFrom = 4096;      // where windows begin in b's memory
 constexpr uint64_t kLength = 5000;  // several packets
 constexpr uint8_t kFill = 0x5a;
 
-class MemoryWindows : public testing::TestWithParam<verbs::QueuePairType> {
+class MemoryWindows : public testing::Test {
  protected:
-  MemoryWindows() : MemoryWindows(port::FaultRates{}) {}
-  explicit MemoryWindows(const port::FaultRates& faults) {
+  MemoryWindows() : MemoryWindows(port::FaultRates{}, verbs::Reliability::kBase) {}
+  MemoryWindows(const port::FaultRates& faults, verbs::Reliability reliability)
+      : reliability_(reliability) {
     DevicePairOptions o;
     o.port.latency = Duration::Microseconds(2);
     o.decorate = [&](int end, port::Port* inner) {
@@ -46,8 +47,9 @@ class MemoryWindows : public testing::TestWithParam<verbs::QueuePairType> {
     window_.reset();
     region_.reset();
   }
-  static verbs::ConnectOptions Options() {
+  verbs::ConnectOptions Options() const {
     verbs::ConnectOptions o;
+    o.reliability = reliability_;
     o.mtu = 1024;
     o.algorithm = "fixed";
     o.timeout = 8;
@@ -66,6 +68,7 @@ class MemoryWindows : public testing::TestWithParam<verbs::QueuePairType> {
     }
     for (int i = 0; i < 2; ++i) {
       verbs::ConnectOptions o = Options();
+      if (type != verbs::QueuePairType::kRc) o.reliability = verbs::Reliability::kBase;
       o.peer_qpn = made[1 - i]->qpn();
       o.peer_mac = ends[1 - i]->device->mac();
       o.peer_address = ends[1 - i]->device->address();
@@ -128,15 +131,22 @@ class MemoryWindows : public testing::TestWithParam<verbs::QueuePairType> {
     return true;
   }
 
+  const verbs::Reliability reliability_;
   std::unique_ptr<DevicePair> pair_;
   std::unique_ptr<verbs::MemoryRegion> region_;
   std::unique_ptr<verbs::MemoryWindow> window_;
   std::vector<std::unique_ptr<verbs::QueuePair>> extra_;
 };
 
-using Rc = MemoryWindows;
+// Both ways to repeat what is lost grant and refuse the same.
+class Rc : public MemoryWindows, public testing::WithParamInterface<verbs::Reliability> {
+ protected:
+  Rc() : MemoryWindows({}, GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(BaseAndExtended, Rc,
+                         testing::Values(verbs::Reliability::kBase, verbs::Reliability::kExtended));
 
-TEST_F(Rc, WritesReadsAndAtomicsGoThroughABoundWindow) {
+TEST_P(Rc, WritesReadsAndAtomicsGoThroughABoundWindow) {
   End& a = pair_->a();
   End& b = pair_->b();
   MustBind(b.qp.get(), verbs::kRemoteWrite | verbs::kRemoteRead | verbs::kRemoteAtomic);
@@ -151,7 +161,7 @@ TEST_F(Rc, WritesReadsAndAtomicsGoThroughABoundWindow) {
   EXPECT_EQ(b.device->statistics().Value("window_binds_total"), 1u);
 }
 
-TEST_F(Rc, AZeroBasedOneCountsFromItsStart) {
+TEST_P(Rc, AZeroBasedOneCountsFromItsStart) {
   MustBind(pair_->b().qp.get(), verbs::kRemoteWrite | verbs::kZeroBased);
   EXPECT_EQ(Access(pair_->a().qp.get(), Opcode::kRdmaWrite, 10, 3000, window_->rkey()),
             CompletionStatus::kSuccess);
@@ -160,7 +170,7 @@ TEST_F(Rc, AZeroBasedOneCountsFromItsStart) {
 }
 
 // Each on its own queue pair, since it ends it.
-TEST_F(Rc, WhatAWindowDoesNotGrantIsRefused) {
+TEST_P(Rc, WhatAWindowDoesNotGrantIsRefused) {
   struct Case {
     Opcode opcode;
     int64_t offset;
@@ -187,13 +197,13 @@ TEST_F(Rc, WhatAWindowDoesNotGrantIsRefused) {
   }
 }
 
-TEST_F(Rc, AKeyThatIsNotBoundOpensNothing) {
+TEST_P(Rc, AKeyThatIsNotBoundOpensNothing) {
   const auto [a, b] = Extra(verbs::QueuePairType::kRc);
   EXPECT_EQ(Access(a, Opcode::kRdmaWrite, Va(), 8, window_->rkey()),
             CompletionStatus::kRemoteAccessError);
 }
 
-TEST_F(Rc, AnotherQueuePairOfTheSameDomainStaysOut) {
+TEST_P(Rc, AnotherQueuePairOfTheSameDomainStaysOut) {
   const auto [a, b] = Extra(verbs::QueuePairType::kRc);
   MustBind(b, verbs::kRemoteWrite);
   EXPECT_EQ(Access(pair_->a().qp.get(), Opcode::kRdmaWrite, Va(), 8, window_->rkey()),
@@ -202,7 +212,7 @@ TEST_F(Rc, AnotherQueuePairOfTheSameDomainStaysOut) {
   EXPECT_EQ(Access(a, Opcode::kRdmaWrite, Va(), 8, window_->rkey()), CompletionStatus::kSuccess);
 }
 
-TEST_F(Rc, ALocalInvalidateClosesItAndItCanBeBoundAnew) {
+TEST_P(Rc, ALocalInvalidateClosesItAndItCanBeBoundAnew) {
   verbs::QueuePair* b = pair_->b().qp.get();
   MustBind(b, verbs::kRemoteWrite);
   const uint32_t old = window_->rkey();
@@ -219,7 +229,7 @@ TEST_F(Rc, ALocalInvalidateClosesItAndItCanBeBoundAnew) {
             CompletionStatus::kRemoteAccessError);
 }
 
-TEST_F(Rc, ASendWithInvalidateClosesIt) {
+TEST_P(Rc, ASendWithInvalidateClosesIt) {
   End& a = pair_->a();
   End& b = pair_->b();
   MustBind(b.qp.get(), verbs::kRemoteWrite);
@@ -237,7 +247,7 @@ TEST_F(Rc, ASendWithInvalidateClosesIt) {
             CompletionStatus::kRemoteAccessError);
 }
 
-TEST_F(Rc, ASendWithInvalidateFromAnotherQueuePairEndsThatOne) {
+TEST_P(Rc, ASendWithInvalidateFromAnotherQueuePairEndsThatOne) {
   End& a = pair_->a();
   const auto [a2, b2] = Extra(verbs::QueuePairType::kRc);
   MustBind(pair_->b().qp.get(), verbs::kRemoteWrite);
@@ -249,7 +259,7 @@ TEST_F(Rc, ASendWithInvalidateFromAnotherQueuePairEndsThatOne) {
             CompletionStatus::kSuccess);
 }
 
-TEST_F(Rc, AForbiddenBindingFailsTheQueuePair) {
+TEST_P(Rc, AForbiddenBindingFailsTheQueuePair) {
   struct Case {
     const char* name;
     int access;
@@ -271,7 +281,7 @@ TEST_F(Rc, AForbiddenBindingFailsTheQueuePair) {
   }
 }
 
-TEST_F(Rc, MisfitsAreRefusedAtThePost) {
+TEST_P(Rc, MisfitsAreRefusedAtThePost) {
   verbs::QueuePair* b = pair_->b().qp.get();
   verbs::SendRequest r;
   r.opcode = Opcode::kBindMemoryWindow;
@@ -292,7 +302,7 @@ TEST_F(Rc, MisfitsAreRefusedAtThePost) {
   EXPECT_EQ(b->PostSend(r), PostResult::kOk);
 }
 
-TEST_F(Rc, ARegionStaysWhileAWindowIsBound) {
+TEST_P(Rc, ARegionStaysWhileAWindowIsBound) {
   const auto [a, b] = Extra(verbs::QueuePairType::kRc);
   MustBind(b, verbs::kRemoteWrite);
   EXPECT_EQ(region_->Deregister().code(), absl::StatusCode::kFailedPrecondition);
@@ -301,7 +311,7 @@ TEST_F(Rc, ARegionStaysWhileAWindowIsBound) {
   EXPECT_TRUE(region_->Deregister().ok());
 }
 
-TEST_F(Rc, ARegionThatGoesAllTheSameTakesItsWindowsAlong) {
+TEST_P(Rc, ARegionThatGoesAllTheSameTakesItsWindowsAlong) {
   MustBind(pair_->b().qp.get(), verbs::kRemoteWrite);
   region_.reset();
   EXPECT_EQ(Access(pair_->a().qp.get(), Opcode::kRdmaWrite, Va(), 8, window_->rkey()),
@@ -310,7 +320,7 @@ TEST_F(Rc, ARegionThatGoesAllTheSameTakesItsWindowsAlong) {
 }
 
 // The key may be told in a SEND that is posted right behind the binding.
-TEST_F(Rc, ABindingIsDoneBeforeWhatIsPostedBehindIt) {
+TEST_P(Rc, ABindingIsDoneBeforeWhatIsPostedBehindIt) {
   End& a = pair_->a();
   End& b = pair_->b();
   const verbs::Segment into = a.At(1 << 15, 64);
@@ -325,13 +335,15 @@ TEST_F(Rc, ABindingIsDoneBeforeWhatIsPostedBehindIt) {
             CompletionStatus::kSuccess);
 }
 
-class LossyRc : public MemoryWindows {
+class LossyRc : public MemoryWindows, public testing::WithParamInterface<verbs::Reliability> {
  protected:
-  LossyRc() : MemoryWindows(port::FaultRates{0.03, 0.03, 0.03, 0.03, 0.03}) {}
+  LossyRc() : MemoryWindows({0.03, 0.03, 0.03, 0.03, 0.03}, GetParam()) {}
 };
+INSTANTIATE_TEST_SUITE_P(BaseAndExtended, LossyRc,
+                         testing::Values(verbs::Reliability::kBase, verbs::Reliability::kExtended));
 
 // Bind, write through it, SEND with invalidate, again; the keys come and go exactly once each.
-TEST_F(LossyRc, ManyBindingsUnderFaults) {
+TEST_P(LossyRc, ManyBindingsUnderFaults) {
   End& a = pair_->a();
   End& b = pair_->b();
   for (uint32_t i = 0; i < 300; ++i) {
