@@ -44,7 +44,6 @@ void UseHpccNs3(Scenario& scenario, bool ack_priority) {
       way->whole_nanoseconds = true;
     }
   }
-  scenario.switches.ecn.mode = switching::EcnProfile::Mode::kDequeue;
   scenario.switches.scheduler.queues = ack_priority ? 2 : 1;
 }
 

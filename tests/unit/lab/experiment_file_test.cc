@@ -73,6 +73,26 @@ TEST(ExperimentFile, SaysWhatIsRun) {
   EXPECT_EQ(s.watched_port, 1);
 }
 
+// The profile tells whose wire it is, not what the switches do.
+TEST(ExperimentFile, TheProfileLeavesMarkingToTheFile) {
+  using Mode = switching::EcnProfile::Mode;
+  Json j = Minimal();
+  j["profile"] = "hpcc-ns3";
+  EXPECT_EQ(BuildOf(j).switches.ecn.mode, Mode::kOff);
+  j["switch"] = {{"ecn", {{"mode", "enqueue"}, {"kmin", "10KB"}, {"kmax", "20KB"}}}};
+  EXPECT_EQ(BuildOf(j).switches.ecn.mode, Mode::kEnqueue);
+  // 2 senders at once through a queue: packets wait, and none is marked.
+  j = Minimal();
+  j["profile"] = "hpcc-ns3";
+  j["flows"] = {{0, 2, 100'000, "0"}, {1, 2, 100'000, "0"}};
+  RunOptions options;
+  options.algorithm = "fixed";
+  const auto run = Run(BuildOf(j), options);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_GT(run->queue_max, Bytes(0));
+  EXPECT_EQ(run->ecn_marks, 0u);
+}
+
 TEST(ExperimentFile, EveryTopologyHasItsNodes) {
   const struct {
     Json topology;
