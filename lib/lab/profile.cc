@@ -5,7 +5,6 @@
 namespace sluice::lab {
 namespace {
 
-constexpr uint32_t kPayload = 1000;
 // PPP 14, IPv4 20, UDP 8, SeqTs 6.
 constexpr uint32_t kHeader = 48;
 constexpr uint32_t kIntBytes = 42;
@@ -35,7 +34,6 @@ Duration WholeNs(Bytes n, Bandwidth rate) {
 void UseHpccNs3(Scenario& scenario, bool ack_priority) {
   scenario.profile = WireProfile::kHpccNs3;
   scenario.ack_priority = ack_priority;
-  scenario.mtu = kPayload;
   scenario.timeout = 0;
   scenario.extended = true;
   for (sim::Link& link : scenario.topology.links) {

@@ -83,6 +83,18 @@ TEST(ImportHpcc, ReadsAlgorithmSwitchesAndFlows) {
   EXPECT_EQ(scenario->topology.links[0].forward.delay, Duration::Microseconds(1));
 }
 
+TEST(ImportHpcc, PacketsAreAsLongAsTheConfigurationSays) {
+  Files files;
+  files.config = Replaced(files.config, "PACKET_PAYLOAD_SIZE 1000", "PACKET_PAYLOAD_SIZE 500");
+  const auto j = files.Import();
+  ASSERT_TRUE(j.ok()) << j.status();
+  const auto chosen = ParseExperimentFile("x.json", ExperimentText(*j));
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto scenario = chosen->Build(1);
+  ASSERT_TRUE(scenario.ok());
+  EXPECT_EQ(scenario->mtu, 500u);
+}
+
 TEST(ImportHpcc, EachAlgorithmHasItsParameters) {
   const struct {
     const char* config;
