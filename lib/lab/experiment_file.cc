@@ -156,6 +156,10 @@ absl::Status ReadTimeout(JsonFields& f, Plan* plan) {
     f.Fail("timeout", "\"auto\", \"never\" or a code from 1 to 31 (4.096us * 2^code) is needed");
     return f.Finish();
   }
+  if (plan->scenario.profile == WireProfile::kHpccNs3) {
+    f.Fail("timeout", "the profile hpcc-ns3 has no such timer; leave it out");
+    return f.Finish();
+  }
   plan->scenario.timeout = json->get<uint8_t>();
   return absl::OkStatus();
 }

@@ -153,6 +153,7 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
       {R"({"arms": {"a": {"c": "dcqcn"}}})", "arms.a"},
       {R"({"profile": "hpcc-ns"})", "did you mean 'hpcc-ns3'?"},
       {R"({"profile_options": {}})", "only the profile hpcc-ns3"},
+      {R"({"profile": "hpcc-ns3", "timeout": 9})", "timeout: the profile hpcc-ns3 has no such timer"},
       {R"({"cdfs": {"a": [[0, 0], [10, 90]]}})", "cdfs.a"},
       {R"({"watch": {"node": 0, "port": 0}})", "no port of a switch"},
       {R"({"link_events": [{"at": "1us", "link": 7, "event": "down"}]})", "link_events[0].link"},
