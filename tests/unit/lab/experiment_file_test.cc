@@ -207,6 +207,24 @@ TEST(ExperimentFile, JitterAndFactorsAreTheSeeds) {
   EXPECT_FALSE(BuildOf(j).random.ecmp);
 }
 
+// What the command line adds is of the seed, whatever the file lets vary, and is drawn apart from
+// what the file adds.
+TEST(ExperimentFile, JitterOfTheCommandIsNotThatOfTheFile) {
+  Json j = Minimal();
+  j["random"] = {"marking"};
+  RunOptions options;
+  options.jitter = Duration::Nanoseconds(100);
+  const auto shift = [&](uint64_t seed) {
+    options.seed = seed;
+    return WithJitter(BuildOf(j, seed), options).flows[0].start - BuildOf(j, seed).flows[0].start;
+  };
+  EXPECT_NE(shift(1), shift(2));
+  EXPECT_LE(shift(1), options.jitter);
+  j["jitter"] = "100ns";
+  j["random"] = {"jitter"};
+  EXPECT_NE(shift(1), BuildOf(j, 1).flows[0].start - Time::Zero());
+}
+
 TEST(ExperimentFile, OwnDistributionsAreUsed) {
   Json j = Minimal();
   j.erase("flows");
