@@ -87,7 +87,7 @@ TEST(ExperimentFile, TheProfileLeavesMarkingToTheFile) {
   j["flows"] = {{0, 2, 100'000, "0"}, {1, 2, 100'000, "0"}};
   RunOptions options;
   options.algorithm = "fixed";
-  const auto run = Run(BuildOf(j), options);
+  const auto run = lab::Run(BuildOf(j), options);
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_GT(run->queue_max, Bytes(0));
   EXPECT_EQ(run->ecn_marks, 0u);
