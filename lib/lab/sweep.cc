@@ -29,6 +29,13 @@ std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::strin
       .substr(0, 16);
 }
 
+// What `exec` takes: every parameter, or the file, from wherever it is called.
+std::string ExecText(const Chosen& experiment) {
+  if (experiment.document.empty()) return CanonicalText(experiment);
+  std::error_code error;
+  return std::filesystem::absolute(experiment.text, error).lexically_normal().string();
+}
+
 // A word that a shell takes as it stands.
 std::string Quoted(std::string_view text) {
   std::string out = "'";
@@ -119,6 +126,9 @@ absl::StatusOr<GridAxis> ParseGridAxis(std::string_view text) {
 
 absl::StatusOr<std::vector<SweepPoint>> MakePoints(std::string_view experiment,
                                                    const std::vector<GridAxis>& grid) {
+  if (experiment.ends_with(".json") && !grid.empty()) {
+    return absl::InvalidArgumentError("--grid: a file has no parameters; leave --grid out");
+  }
   std::vector<SweepPoint> points;
   size_t all = 1;
   for (const GridAxis& axis : grid) all *= axis.values.size();
@@ -227,7 +237,7 @@ std::string JobLines(const Sweep& sweep, const std::string& program, const std::
     const std::string where = DirectoryOf(directory, run);
     text += absl::StrFormat("[ -f %s ] || %s exec %s -a %s --seed %d -o %s\n",
                             Quoted(where + "/result.json"), Quoted(program),
-                            Quoted(CanonicalText(sweep.points[run.point].experiment)),
+                            Quoted(ExecText(sweep.points[run.point].experiment)),
                             Quoted(sweep.arms[run.arm]), run.seed, Quoted(where));
   }
   return text;

@@ -136,6 +136,30 @@ TEST(JobLines, QuoteWhatAShellWouldRead) {
   EXPECT_NE(lines.find("'/tmp/it'\\''s/runs/"), std::string::npos);
 }
 
+// A file is named by its path, which means the same from every directory; its name and hash, which
+// name it in results, are no experiment that a command takes.
+TEST(JobLines, NameAnExperimentFileByItsPath) {
+  const std::string path = testing::TempDir() + "/lab_sweep_file.json";
+  ASSERT_TRUE(WriteText(path, R"({"format": "sluice-experiment/1", "name": "mine",
+                                  "topology": {"kind": "star", "hosts": 2},
+                                  "flows": [[0, 1, 1000, "0"]]})")
+                  .ok());
+  Sweep sweep = MakeSweep();
+  sweep.grid = {};
+  for (const std::string& text : {path, std::filesystem::relative(path).string()}) {
+    sweep.experiment = text;
+    const auto points = MakePoints(text, {});
+    ASSERT_TRUE(points.ok()) << points.status();
+    sweep.points = *points;
+    const std::string place = std::filesystem::path(path).lexically_normal().string();
+    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec '" + place + "' -a "),
+              std::string::npos);
+  }
+  EXPECT_NE(MakePoints(path, {{"hosts", {"2"}}}).status().ToString().find("has no parameters"),
+            std::string::npos);
+  std::filesystem::remove(path);
+}
+
 // 1201 runs and more do not fit into an array of 1000 tasks: each takes two lines then.
 TEST(SlurmScript, StaysWithinAnArray) {
   Sweep sweep = MakeSweep();
