@@ -280,6 +280,7 @@ absl::StatusOr<Merged> Merge(const Sweep& sweep, const std::string& directory) {
     const absl::StatusOr<StoredRun> stored = ReadStored(where);
     if (!stored.ok()) return stored.status();
     if (stored->seed != run.seed || stored->result["arm"] != sweep.arms[run.arm] ||
+        stored->result["version"] != sweep.version || stored->result["commit"] != sweep.commit ||
         stored->experiment != CanonicalText(sweep.points[run.point].experiment)) {
       return absl::InvalidArgumentError(where +
                                         "/result.json: is of another run; remove the directory "

@@ -122,7 +122,13 @@ TEST_F(SweepFiles, MergeWhenAllRunsAreThere) {
   const cli::Json j = MergedJson(sweep, *merged);
   EXPECT_EQ(j["points"][1]["values"]["senders"], "4");
   EXPECT_EQ(std::count(merged->csv.begin(), merged->csv.end(), '\n'), 13);
-  // A directory that holds another run is no run of the sweep.
+  // What another commit made is no run of the sweep, nor is a directory that holds another run.
+  Sweep other = sweep;
+  other.commit = "abd";
+  Execute(other, runs[2]);
+  EXPECT_NE(Merge(sweep, directory_).status().ToString().find("another run"), std::string::npos);
+  Execute(sweep, runs[2]);
+  ASSERT_TRUE(Merge(sweep, directory_).ok());
   std::filesystem::copy(
       DirectoryOf(directory_, runs[0]), DirectoryOf(directory_, runs[1]),
       std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
