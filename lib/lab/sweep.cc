@@ -19,6 +19,8 @@ using cli::Json;
 
 // Slurm's default MaxArraySize is 1001.
 constexpr size_t kMostTasks = 1000;
+// As `sweep --seeds` has it.
+constexpr int kMostSeeds = 10000;
 
 std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::string& arm,
                    uint64_t seed) {
@@ -219,9 +221,10 @@ absl::StatusOr<Sweep> ReadSweep(const std::string& directory) {
     sweep.grid.push_back({name, values.get<std::vector<std::string>>()});
   }
   sweep.arms = j["arms"].get<std::vector<std::string>>();
+  if (j["seeds"] < 1 || j["seeds"] > kMostSeeds) return Damaged(path);
   sweep.seeds = j["seeds"].get<int>();
   const absl::StatusOr<size_t> primary = FindMetric(j["primary"].get<std::string>());
-  if (!primary.ok() || sweep.seeds < 1) return Damaged(path);
+  if (!primary.ok()) return Damaged(path);
   sweep.primary = *primary;
   sweep.version = j["version"];
   sweep.commit = j["commit"];

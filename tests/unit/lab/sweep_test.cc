@@ -100,8 +100,11 @@ TEST_F(SweepFiles, SurviveTheDisk) {
   const auto read = ReadSweep(directory_);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(SweepJson(*read), SweepJson(sweep));
-  for (const char* text : {"", "{}", "[1]", R"({"experiment":"incast"})",
-                           R"({"experiment":"incast","primary":"jain","version":"","commit":"",
+  cli::Json many = SweepJson(sweep);
+  many["seeds"] = (uint64_t{1} << 32) + 1;
+  for (const std::string& text :
+       std::vector<std::string>{"", "{}", "[1]", many.dump(), R"({"experiment":"incast"})",
+                                R"({"experiment":"incast","primary":"jain","version":"","commit":"",
                                "seeds":1,"grid":{"senders":[2]},"arms":["tita","fixed"]})"}) {
     ASSERT_TRUE(WriteText(directory_ + "/sweep.json", text).ok());
     EXPECT_EQ(ReadSweep(directory_).status().code(), absl::StatusCode::kInvalidArgument) << text;
