@@ -82,6 +82,26 @@ TEST_F(ReportFiles, HoldsEverythingAndAsksForNothing) {
   EXPECT_LT(html->find("class=\"verdict\""), html->find("<table>"));
 }
 
+// Seed 1: a did not finish, b did; seed 2: neither.
+TEST_F(ReportFiles, UnfinishedSeedsHaveNoRatioInNumbers) {
+  MakeRun();
+  const auto text = ReadText(directory_ + "/run.json");
+  ASSERT_TRUE(text.ok());
+  cli::Json run = cli::Json::parse(*text);
+  for (cli::Json& m : run["metrics"]) {
+    if (m["role"] != "primary") continue;
+    m["per_seed"] = {{"a", {nullptr, nullptr}}, {"b", {2.5, nullptr}}};
+  }
+  ASSERT_TRUE(WriteText(directory_ + "/run.json", run.dump()).ok());
+  const auto html = ReportOf(directory_);
+  ASSERT_TRUE(html.ok()) << html.status();
+  EXPECT_NE(html->find("<td>1</td><td>infinite</td><td>2.5</td><td>infinite</td>"),
+            std::string::npos);
+  EXPECT_NE(html->find("<td>2</td><td>infinite</td><td>infinite</td><td>&#8211;</td>"),
+            std::string::npos);
+  EXPECT_FALSE(std::regex_search(*html, std::regex("[0-9]{40}\\.")));
+}
+
 TEST_F(ReportFiles, NamesTheFileThatIsWrong) {
   EXPECT_NE(ReportOf(directory_).status().ToString().find("run.json"), std::string::npos);
   MakeRun();
