@@ -240,15 +240,16 @@ std::string Provenance(const ReportData& data) {
                              run["primary"].get<std::string>());
   if (run["independent"] != "")
     command += " --independent " + run["independent"].get<std::string>();
+  std::string jitter;
   if (run["jitter_ps"].get<int64_t>() > 0) {
-    command += " --jitter " + TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()));
+    jitter = " --jitter " + TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()));
   }
   return Rows(rows) +
          "<p>A run is the same byte for byte on any machine. To repeat all, or one "
          "run:</p>\n<pre>" +
-         Escape(command + " -o DIR") + "\n" +
+         Escape(command + jitter + " -o DIR") + "\n" +
          Escape("sluice-lab exec '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                data.arms[0].name + "' --seed 1 -o DIR") +
+                data.arms[0].name + "' --seed 1" + jitter + " -o DIR") +
          "</pre>\n";
 }
 
