@@ -123,7 +123,7 @@ TEST(CheckBound, RefusesWhatTheFluidDoesNotKnow) {
   scenario->profile = WireProfile::kHpccNs3;
   EXPECT_NE(CheckBound(*scenario).ToString().find("hpcc-ns3"), std::string::npos);
   scenario->profile = WireProfile::kRoce;
-  scenario->link_events = {{Duration::Microseconds(5), 0, false}};
+  scenario->link_events.push_back({Time::FromPs(5'000'000), 0});
   EXPECT_NE(CheckBound(*scenario).ToString().find("links of this experiment fail"),
             std::string::npos);
   order = OrderFor(*incast);
