@@ -3,11 +3,13 @@
 
 #include "base/rng.h"
 #include "lab/experiment_file.h"
+#include "lab/export_hpcc.h"
 #include "lab/hpcc_config.h"
 #include "lab/import_hpcc.h"
 #include "lab/import_htsim.h"
 #include "lab/json_fields.h"
 #include "lab/result.h"
+#include "sim/topologies.h"
 
 namespace sluice::lab {
 namespace {
@@ -172,6 +174,53 @@ TEST(ImportHpcc, KeysThatNobodyKnowsAreTold) {
   EXPECT_THAT(files.notes[0], HasSubstr("MY_PATCH"));
   EXPECT_EQ((*j)["link_events"][0]["at"], "50us");
   EXPECT_EQ((*j)["link_events"][0]["link"], 0);
+}
+
+Scenario TwoHosts() {
+  Scenario s;
+  sim::LinkConfig link;
+  link.rate = Bandwidth::BitsPerSecond(12'345'678'901);
+  s.topology = sim::Star(2, link);
+  s.flows = {{0, 1, Bytes(1000), Time::Zero()}};
+  s.switches.buffer = Bytes(32 << 20);
+  s.limit = Duration::Milliseconds(1);
+  return s;
+}
+
+// What is no whole number in the units of those files comes back as it was.
+TEST(ExportHpcc, KeepsFractions) {
+  std::vector<std::string> notes;
+  const auto files = ExportHpcc(
+      TwoHosts(), "dcqcn:preset=ns3,notice=ack,rate_timer=1500ns,alpha_timer=55001ns,ai=2500Kbps",
+      &notes);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_TRUE(notes.empty());
+  EXPECT_THAT(files->topology, HasSubstr("0 2 12345678901bps 1us 0\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nRP_TIMER 1.5\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nALPHA_RESUME_INTERVAL 55.001\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nRATE_AI 2.5Mb/s\n"));
+  const auto j = ImportHpcc({"c.txt", files->config}, {"t.txt", files->topology},
+                            {"f.txt", files->flows}, &notes);
+  ASSERT_TRUE(j.ok()) << j.status();
+  const Json& parameters = (*j)["arms"]["imported"]["parameters"];
+  EXPECT_EQ(parameters["rate_timer"], "1500ns");
+  EXPECT_EQ(parameters["alpha_timer"], "55001ns");
+  EXPECT_EQ(parameters["ai"], "2500Kbps");
+  EXPECT_EQ((*j)["topology"]["links"][0][2], "12345678901bps");
+}
+
+TEST(ExportHpcc, TellsWhatIsNotAsItWas) {
+  Scenario s = TwoHosts();
+  s.one_queue_pair = true;
+  s.switches.buffer = Bytes(100'000);
+  s.switches.ecn = {
+      .mode = switching::EcnProfile::Mode::kDequeue, .kmin = Bytes(1500), .kmax = Bytes(3000)};
+  std::vector<std::string> notes;
+  ASSERT_TRUE(ExportHpcc(s, "dcqcn:preset=ns3", &notes).ok());
+  EXPECT_THAT(notes,
+              testing::UnorderedElementsAre("messages of one queue pair become flows of their own",
+                                            "the buffer is at least 1 MiB there",
+                                            "ECN thresholds are rounded down to KB"));
 }
 
 std::string Cm(const char* rest, int connections, int triggers = 0) {
