@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/values.h"
 #include "cc/registry.h"
-#include "lab/json_fields.h"
+#include "lab/profile.h"
 
 namespace sluice::lab {
 namespace {
@@ -144,8 +144,8 @@ absl::StatusOr<std::string> AlgorithmText(const std::string& text,
       lines += absl::StrFormat("CLAMP_TARGET_RATE %d\n", values["target"] == "kept" ? 0 : 1);
     }
     const bool window = a.mode == 3 || values["window"] == "rtt";
-    return lines +
-           absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\n", window, window, a.mode == 3);
+    return lines + absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\nINT_MULTI %d\n", window,
+                                   window, a.mode == 3, a.mode == 3 ? kIntMulti : 1);
   }
   notes->push_back(
       absl::StrFormat("that simulator has no %s: the configuration is without CC_MODE", text));
@@ -160,7 +160,7 @@ std::string ConfigHead(const Scenario& s) {
       "TRACE_OUTPUT_FILE mix.tr\nFCT_OUTPUT_FILE fct.txt\nPFC_OUTPUT_FILE pfc.txt\n"
       "QLEN_MON_FILE qlen.txt\nQLEN_MON_START 0\nQLEN_MON_END %d\nSIMULATOR_STOP_TIME %d.%09d\n"
       "ERROR_RATE_PER_LINK 0\nL2_CHUNK_SIZE 4000\nL2_ACK_INTERVAL 1\nL2_BACK_TO_ZERO 0\n"
-      "GLOBAL_T 1\nMULTI_RATE 0\nSAMPLE_FEEDBACK 0\nINT_MULTI 1\nRATE_BOUND 1\n"
+      "GLOBAL_T 1\nMULTI_RATE 0\nSAMPLE_FEEDBACK 0\nRATE_BOUND 1\n"
       "ACK_HIGH_PRIO %d\nLINK_DOWN 0 0 0\nENABLE_TRACE 0\nBUFFER_SIZE %d\n",
       s.switches.sharing.lossless != 0, s.mtu, stop_ns, stop_ns / 1'000'000'000,
       stop_ns % 1'000'000'000, s.ack_priority,

@@ -11,9 +11,9 @@ constexpr uint32_t kIntBytes = 42;
 constexpr uint32_t kStampBytes = 8;
 constexpr uint32_t kAckFrame = 60;
 constexpr uint32_t kIntAckFrame = 88;
-// Of its telemetry, with INT_MULTI 4.
-constexpr Bytes kQueueStep{320};
-constexpr Bytes kSentStep{512};
+// Of its telemetry.
+constexpr Bytes kQueueStep{80 * kIntMulti};
+constexpr Bytes kSentStep{128 * kIntMulti};
 
 bool NeedsInt(const cc::Algorithm& algorithm) {
   return algorithm.traits().required.Has(cc::Signal::kInt);

@@ -21,6 +21,9 @@
 
 namespace sluice::lab {
 
+// INT_MULTI of its configuration files: how coarse the units of its telemetry are.
+inline constexpr int64_t kIntMulti = 4;
+
 // Makes a scenario that is complete otherwise one of the profile kHpccNs3: links and
 // queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files.
 void UseHpccNs3(Scenario& scenario, bool ack_priority);

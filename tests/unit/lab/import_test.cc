@@ -187,6 +187,21 @@ Scenario TwoHosts() {
   return s;
 }
 
+// HPCC reads telemetry, so that its units matter; the profile has those of its authors' own files.
+TEST(ImportHpcc, OtherUnitsOfTelemetryAreTold) {
+  for (const char* to : {"INT_MULTI 4", "INT_MULTI 1", ""}) {
+    Files files;
+    files.config = Replaced(Data("hpcc/config_incast8_hpcc.txt"), "INT_MULTI 4", to);
+    ASSERT_TRUE(files.Import().ok());
+    const bool told =
+        files.notes.size() == 1 && files.notes[0].find("INT_MULTI 1") != std::string::npos;
+    EXPECT_EQ(told, to != std::string_view("INT_MULTI 4")) << to;
+  }
+  std::vector<std::string> notes;
+  EXPECT_THAT(ExportHpcc(TwoHosts(), "hpcc:preset=ns3", &notes)->config,
+              HasSubstr("\nINT_MULTI 4\n"));
+}
+
 // What is no whole number in the units of those files comes back as it was.
 TEST(ExportHpcc, KeepsFractions) {
   std::vector<std::string> notes;
