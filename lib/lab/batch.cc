@@ -96,6 +96,15 @@ class Workers {
 
 }  // namespace
 
+RunOptions OptionsOf(const RunOrder& order) {
+  RunOptions options;
+  options.algorithm = order.algorithm;
+  options.seed = order.seed;
+  options.redraw = order.redraw;
+  options.jitter = order.jitter;
+  return options;
+}
+
 absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& options,
                                  const std::function<bool(double)>& progress) {
   const absl::StatusOr<Scenario> scenario = order.experiment->Build(order.seed);

@@ -27,6 +27,9 @@ struct RunOrder {
   bool bound = false;     // the fluid bound, too, where there is one (CheckBound)
 };
 
+// What it asks of the runner; series, trace and progress are the caller's.
+RunOptions OptionsOf(const RunOrder& order);
+
 struct RunRecord {
   cli::Json result;  // result.json
   double cpu_seconds = 0;

@@ -189,6 +189,11 @@ absl::Status CheckBound(const Scenario& scenario) {
         "flows of this experiment start when others end; the bound is for flows whose starts are "
         "given");
   }
+  if (!scenario.link_events.empty()) {
+    return absl::InvalidArgumentError(
+        "links of this experiment fail or come back; the bound is for a fabric that stays as it "
+        "is");
+  }
   return absl::OkStatus();
 }
 

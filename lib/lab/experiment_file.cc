@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_format.h"
 #include "base/near.h"
-#include "base/rng.h"
 #include "lab/experiment_fabric.h"
 #include "lab/experiment_flows.h"
 #include "lab/fabric.h"
@@ -20,7 +19,8 @@ namespace {
 
 using cli::Json;
 
-constexpr uint64_t kJitterPurpose = 0x6a6974746572;
+// Of the jitter that a file gives its flows; --jitter has others (lab/runner.cc).
+constexpr uint64_t kFileJitter = uint64_t{1} << 62;
 
 absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
@@ -45,11 +45,7 @@ struct Plan {
 absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   Scenario s = scenario;
   const Duration limit = s.limit;
-  const auto range = static_cast<uint64_t>(jitter.ps()) + 1;
-  for (size_t i = 0; i < s.flows.size(); ++i) {
-    Rng rng(s.random.Seed(&RandomFactors::jitter, seed), i, kJitterPurpose);
-    s.flows[i].start += Duration::Picoseconds(static_cast<int64_t>(rng.Below(range)));
-  }
+  ShiftStarts(s, s.random.Seed(&RandomFactors::jitter, seed), kFileJitter, jitter);
   if (!s.flows.empty()) s.limit = PatientLimit(s, 0);
   for (size_t i = 0; i < workloads.size(); ++i) {
     WorkloadInput input;
@@ -154,6 +150,10 @@ absl::Status ReadTimeout(JsonFields& f, Plan* plan) {
   if (*json == "never") return absl::OkStatus();
   if (!json->is_number_integer() || *json < 1 || *json > 31) {
     f.Fail("timeout", "\"auto\", \"never\" or a code from 1 to 31 (4.096us * 2^code) is needed");
+    return f.Finish();
+  }
+  if (plan->scenario.profile == WireProfile::kHpccNs3) {
+    f.Fail("timeout", "the profile hpcc-ns3 has no such timer; leave it out");
     return f.Finish();
   }
   plan->scenario.timeout = json->get<uint8_t>();

@@ -1,6 +1,7 @@
 #include "lab/export_command.h"
 
-#include <filesystem>
+#include <unistd.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,11 +9,12 @@
 #include "absl/strings/str_format.h"
 #include "cli/exit.h"
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/values.h"
-#include "lab/experiment_file.h"
+#include "lab/commands.h"
 #include "lab/export_hpcc.h"
-#include "lab/json_fields.h"
 #include "lab/result.h"
+#include "lab/stored.h"
 
 namespace sluice::lab {
 namespace {
@@ -21,106 +23,78 @@ using cli::Json;
 
 absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
-// A run as its directory tells of it.
-struct StoredRun {
-  Json result;
-  Chosen experiment;
-  std::string arm;
-  uint64_t seed = 0;
+// What a stored run was made of.
+struct Inputs {
+  Scenario scenario;  // its starts with the jitter of the options, which therefore have none
+  RunOptions options;
 };
 
-absl::StatusOr<StoredRun> Load(const std::string& directory) {
-  const std::string path = directory + "/result.json";
-  const absl::StatusOr<std::string> text = ReadText(path);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<Json> json = ParseJsonStrictly(path, *text);
-  if (!json.ok()) return json.status();
-  StoredRun run;
-  run.result = *std::move(json);
-  const auto wrong = [&] { return Invalid(path + ": this is no result of `sluice-lab exec`"); };
-  if (!run.result.is_object()) return wrong();
-  const Json arm = run.result.value("arm", Json());
-  const Json seed = run.result.value("seed", Json());
-  const Json name = run.result.value("experiment", Json());
-  const Json params = run.result.value("params", Json());
-  if (!arm.is_string() || !seed.is_number_unsigned() || !name.is_string() || !params.is_object()) {
-    return wrong();
-  }
-  run.arm = arm.get<std::string>();
-  run.seed = seed.get<uint64_t>();
-  absl::StatusOr<Chosen> chosen = Invalid("");
-  const std::string file = directory + "/experiment.json";
-  if (std::filesystem::exists(file)) {
-    chosen = LoadExperimentFile(file);
-  } else {
-    std::string spec = name.get<std::string>();
-    char separator = ':';
-    const Json values = params.value("experiment", Json::object());
-    for (const auto& [key, value] : values.items()) {
-      if (!value.is_string()) return wrong();
-      spec += separator + key + "=" + value.get<std::string>();
-      separator = ',';
-    }
-    chosen = Choose(spec);
-  }
-  if (!chosen.ok()) return chosen.status();
-  run.experiment = *std::move(chosen);
-  return run;
+absl::StatusOr<Inputs> InputsOf(const StoredRun& stored) {
+  const absl::StatusOr<Chosen> experiment = ExperimentOf(stored);
+  if (!experiment.ok()) return experiment.status();
+  const absl::StatusOr<RunOrder> order = OrderOf(stored, *experiment);
+  if (!order.ok()) return order.status();
+  if (absl::Status s = CheckArm("arm", order->algorithm, *experiment); !s.ok()) return s;
+  const absl::StatusOr<Scenario> scenario = experiment->Build(order->seed);
+  if (!scenario.ok()) return scenario.status();
+  Inputs inputs;
+  inputs.options = OptionsOf(*order);
+  inputs.scenario = WithJitter(*scenario, inputs.options);
+  inputs.options.jitter = Duration::Zero();
+  return inputs;
 }
 
 // Runs it again, with the traces.
-absl::StatusOr<RunResult> Repeat(const StoredRun& stored, const Scenario& scenario) {
+absl::StatusOr<RunResult> Repeat(const StoredRun& stored, Inputs inputs, cli::Report& report) {
   cli::InterruptScope interrupt;
-  RunOptions options;
-  options.algorithm = stored.arm;
-  options.seed = stored.seed;
-  options.trace = true;
-  options.progress = [](double) { return !cli::InterruptScope::Interrupted(); };
-  absl::StatusOr<RunResult> run = Run(scenario, options);
+  cli::Progress progress("export", report.messages(), cli::Terminal::Of(STDERR_FILENO),
+                         cli::SteadyClock());
+  inputs.options.trace = true;
+  inputs.options.progress = [&](double part) {
+    progress.Update(part, inputs.options.algorithm);
+    return !cli::InterruptScope::Interrupted();
+  };
+  absl::StatusOr<RunResult> run = Run(inputs.scenario, inputs.options);
+  progress.Clear();
   if (!run.ok()) return run;
-  const std::string hash = absl::StrFormat("%016x", run->trace_hash);
-  if (stored.result.value("trace_hash", Json()) != hash) {
+  if (stored.result.value("trace_hash", Json()) != absl::StrFormat("%016x", run->trace_hash)) {
     return Invalid(
         "this program does not repeat the run; export it with the version that made it (field "
         "`commit` of its result.json)");
   }
+  run->origin = HpccOrigin(inputs.scenario);
   return run;
 }
 
 int Export(const cli::Arguments& arguments, cli::Report& report) {
-  const auto fail = [&](const absl::Status& s) {
-    if (absl::IsCancelled(s)) return report.Fail(cli::kExitInterrupted, "interrupted");
-    return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed,
-                       MessageOf(s));
-  };
   const std::string& format = arguments.positionals()[0];
   if (format != "hpcc") {
-    return fail(
-        Invalid(absl::StrFormat("export: no format '%s' (there is: hpcc)", cli::OneLine(format))));
+    return Fail(report, Invalid(absl::StrFormat("export: no format '%s' (there is: hpcc)",
+                                                cli::OneLine(format))));
   }
-  const absl::StatusOr<StoredRun> stored = Load(arguments.positionals()[1]);
-  if (!stored.ok()) return fail(stored.status());
-  const absl::StatusOr<Scenario> scenario = stored->experiment.Build(stored->seed);
-  if (!scenario.ok()) return fail(scenario.status());
+  const absl::StatusOr<StoredRun> stored = ReadStored(arguments.positionals()[1]);
+  if (!stored.ok()) return Fail(report, stored.status());
+  const absl::StatusOr<Inputs> inputs = InputsOf(*stored);
+  if (!inputs.ok()) return Fail(report, inputs.status());
+  const Scenario& scenario = inputs->scenario;
   std::vector<std::string> notes;
   const absl::StatusOr<HpccFiles> files =
-      ExportHpcc(*scenario, AlgorithmOf(scenario->arms, stored->arm), &notes);
-  if (!files.ok()) return fail(files.status());
-  absl::StatusOr<RunResult> run = Repeat(*stored, *scenario);
-  if (!run.ok()) return fail(run.status());
-  run->origin = HpccOrigin(*scenario);
+      ExportHpcc(scenario, AlgorithmOf(scenario.arms, inputs->options.algorithm), &notes);
+  if (!files.ok()) return Fail(report, files.status());
+  const absl::StatusOr<RunResult> run = Repeat(*stored, *inputs, report);
+  if (!run.ok()) return Fail(report, run.status());
   const std::string& directory = arguments.Text("output");
-  if (absl::Status s = MakeDirectory(directory); !s.ok()) return fail(s);
+  if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
   const std::pair<const char*, std::string> all[] = {{"topology.txt", files->topology},
                                                      {"flow.txt", files->flows},
                                                      {"config.txt", files->config},
                                                      {"trace.txt", "0\n"},
                                                      {"fct.txt", FctText(*run)},
-                                                     {"pfc.txt", PfcText(*scenario, *run)},
-                                                     {"qlen.txt", QlenText(*scenario, *run)}};
+                                                     {"pfc.txt", PfcText(scenario, *run)},
+                                                     {"qlen.txt", QlenText(scenario, *run)}};
   Json names = Json::array();
   for (const auto& [name, text] : all) {
-    if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return fail(s);
+    if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return Fail(report, s);
     names.push_back(name);
   }
   for (const std::string& note : notes) report.messages() << note << "\n";

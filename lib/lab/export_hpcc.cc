@@ -8,10 +8,12 @@
 #include "absl/strings/str_format.h"
 #include "base/values.h"
 #include "cc/registry.h"
-#include "lab/json_fields.h"
+#include "lab/profile.h"
 
 namespace sluice::lab {
 namespace {
+
+constexpr int64_t kMiB = 1 << 20;
 
 absl::StatusOr<std::string> TopologyText(const sim::Topology& t) {
   std::vector<sim::NodeId> switches;
@@ -31,7 +33,8 @@ absl::StatusOr<std::string> TopologyText(const sim::Topology& t) {
                           "simulator cannot have",
                           link.a, link.b));
     }
-    text += absl::StrFormat("%d %d %s %s %s\n", link.a, link.b, RateText(link.forward.rate),
+    // That simulator knows no "Kbps" and no "Tbps".
+    text += absl::StrFormat("%d %d %dbps %s %s\n", link.a, link.b, link.forward.rate.bps(),
                             TimeText(link.forward.delay), NumberText(link.forward.loss));
   }
   return text;
@@ -61,14 +64,24 @@ absl::StatusOr<std::string> FlowText(const Scenario& s, std::vector<std::string>
   return text;
 }
 
+// n / 10^decimals, exactly: "12.5".
+std::string DecimalText(int64_t n, int decimals) {
+  int64_t one = 1;
+  for (int i = 0; i < decimals; ++i) one *= 10;
+  std::string text = absl::StrFormat("%d.%0*d", n / one, decimals, n % one);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
 std::string MegabitText(const std::string& rate) {
   const absl::StatusOr<Bandwidth> bps = ParseRate(rate);
-  return bps.ok() ? absl::StrFormat("%dMb/s", bps->bps() / 1'000'000) : rate;
+  return bps.ok() ? DecimalText(bps->bps(), 6) + "Mb/s" : rate;
 }
 
 std::string MicrosecondText(const std::string& time) {
   const absl::StatusOr<Duration> t = ParseTime(time);
-  return t.ok() ? absl::StrFormat("%d", t->ps() / 1'000'000) : time;
+  return t.ok() ? DecimalText(t->ps(), 6) : time;
 }
 
 // Key of the configuration, name of our parameter.
@@ -131,8 +144,8 @@ absl::StatusOr<std::string> AlgorithmText(const std::string& text,
       lines += absl::StrFormat("CLAMP_TARGET_RATE %d\n", values["target"] == "kept" ? 0 : 1);
     }
     const bool window = a.mode == 3 || values["window"] == "rtt";
-    return lines +
-           absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\n", window, window, a.mode == 3);
+    return lines + absl::StrFormat("HAS_WIN %d\nVAR_WIN %d\nFAST_REACT %d\nINT_MULTI %d\n", window,
+                                   window, a.mode == 3, a.mode == 3 ? kIntMulti : 1);
   }
   notes->push_back(
       absl::StrFormat("that simulator has no %s: the configuration is without CC_MODE", text));
@@ -147,15 +160,16 @@ std::string ConfigHead(const Scenario& s) {
       "TRACE_OUTPUT_FILE mix.tr\nFCT_OUTPUT_FILE fct.txt\nPFC_OUTPUT_FILE pfc.txt\n"
       "QLEN_MON_FILE qlen.txt\nQLEN_MON_START 0\nQLEN_MON_END %d\nSIMULATOR_STOP_TIME %d.%09d\n"
       "ERROR_RATE_PER_LINK 0\nL2_CHUNK_SIZE 4000\nL2_ACK_INTERVAL 1\nL2_BACK_TO_ZERO 0\n"
-      "GLOBAL_T 1\nMULTI_RATE 0\nSAMPLE_FEEDBACK 0\nINT_MULTI 1\nRATE_BOUND 1\n"
+      "GLOBAL_T 1\nMULTI_RATE 0\nSAMPLE_FEEDBACK 0\nRATE_BOUND 1\n"
       "ACK_HIGH_PRIO %d\nLINK_DOWN 0 0 0\nENABLE_TRACE 0\nBUFFER_SIZE %d\n",
       s.switches.sharing.lossless != 0, s.mtu, stop_ns, stop_ns / 1'000'000'000,
       stop_ns % 1'000'000'000, s.ack_priority,
-      std::max<int64_t>(s.switches.buffer.count() / 1048576, 1));
+      std::max<int64_t>(s.switches.buffer.count() / kMiB, 1));
 }
 
 // ECN of every rate of a link at a switch.
-std::string EcnText(const Scenario& s) {
+std::string EcnText(const Scenario& s, std::vector<std::string>* notes) {
+  bool rounded = false;
   std::set<int64_t> rates;
   for (const sim::Link& link : s.topology.links) rates.insert(link.forward.rate.bps());
   std::string kmin, kmax, pmax;
@@ -165,10 +179,13 @@ std::string EcnText(const Scenario& s) {
       if (e.rate.bps() == rate) profile = e.profile;
     }
     const bool off = profile.mode == switching::EcnProfile::Mode::kOff;
+    rounded =
+        rounded || (!off && (profile.kmin.count() % 1000 != 0 || profile.kmax.count() % 1000 != 0));
     kmin += absl::StrFormat(" %d %d", rate, off ? 1'000'000 : profile.kmin.count() / 1000);
     kmax += absl::StrFormat(" %d %d", rate, off ? 1'000'000 : profile.kmax.count() / 1000);
     pmax += absl::StrFormat(" %d %s", rate, NumberText(off ? 0 : profile.pmax));
   }
+  if (rounded) notes->push_back("ECN thresholds are rounded down to KB");
   const size_t n = rates.size();
   return absl::StrFormat("KMIN_MAP %d%s\nKMAX_MAP %d%s\nPMAX_MAP %d%s\n", n, kmin, n, kmax, n,
                          pmax);
@@ -189,10 +206,15 @@ absl::StatusOr<HpccFiles> ExportHpcc(const Scenario& s, const std::string& algor
   const absl::StatusOr<std::string> cc = AlgorithmText(algorithm, notes);
   if (!cc.ok()) return cc.status();
   if (!s.link_events.empty()) notes->push_back("failures of links are not written");
-  if (s.switches.buffer.count() % 1048576 != 0) {
+  if (s.one_queue_pair) notes->push_back("messages of one queue pair become flows of their own");
+  const int64_t buffer = s.switches.buffer.count();
+  if (buffer < kMiB) {
+    notes->push_back("the buffer is at least 1 MiB there");
+  } else if (buffer % kMiB != 0) {
     notes->push_back("the buffer is rounded down to MiB");
   }
-  return HpccFiles{*std::move(topology), *std::move(flows), ConfigHead(s) + *cc + EcnText(s)};
+  const std::string ecn = EcnText(s, notes);
+  return HpccFiles{*std::move(topology), *std::move(flows), ConfigHead(s) + *cc + ecn};
 }
 
 std::string PfcText(const Scenario& s, const RunResult& run) {

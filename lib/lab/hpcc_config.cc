@@ -11,6 +11,7 @@
 #include "cc/registry.h"
 #include "cli/values.h"
 #include "lab/json_fields.h"
+#include "lab/profile.h"
 #include "lab/tokens.h"
 
 namespace sluice::lab {
@@ -139,6 +140,7 @@ class Reader {
   std::map<int64_t, double> kmin_, kmax_, pmax_;
   int64_t mode_ = 0;
   double buffer_mib_ = 16;
+  int64_t int_multi_ = 1;  // the units of its telemetry, so many times as coarse
 };
 
 void Reader::Switches() {
@@ -185,7 +187,7 @@ void Reader::Algorithm() {
   AddFixed("SAMPLE_FEEDBACK", 0, "feedback of some packets");
   AddFixed("RATE_BOUND", 1, "a window without pacing");
   AddPassed("FAST_REACT", 1);  // HPCC's per-ACK reaction, which is what its arm does
-  AddPassed("INT_MULTI", 1);   // coarser units of its telemetry
+  AddInteger("INT_MULTI", &int_multi_, 1000);
 }
 
 void Reader::Maps() {
@@ -272,6 +274,11 @@ absl::Status Reader::Check() {
         "CC_MODE %d is not supported: 1 DCQCN, 3 HPCC, 7 TIMELY and 8 DCTCP are", mode_));
   }
   config_.mode = static_cast<HpccConfig::Mode>(mode_);
+  if (config_.mode == HpccConfig::Mode::kHpcc && int_multi_ != kIntMulti) {
+    notes_->push_back(
+        absl::StrFormat("INT_MULTI %d: the units of telemetry are those of INT_MULTI %d here",
+                        int_multi_, kIntMulti));
+  }
   if (config_.window != config_.variable_window && config_.mode != HpccConfig::Mode::kHpcc) {
     return tokens_.Wrong("HAS_WIN and VAR_WIN differ; only both or none is supported");
   }

@@ -5,16 +5,15 @@
 namespace sluice::lab {
 namespace {
 
-constexpr uint32_t kPayload = 1000;
 // PPP 14, IPv4 20, UDP 8, SeqTs 6.
 constexpr uint32_t kHeader = 48;
 constexpr uint32_t kIntBytes = 42;
 constexpr uint32_t kStampBytes = 8;
 constexpr uint32_t kAckFrame = 60;
 constexpr uint32_t kIntAckFrame = 88;
-// Of its telemetry, with INT_MULTI 4.
-constexpr Bytes kQueueStep{320};
-constexpr Bytes kSentStep{512};
+// Of its telemetry.
+constexpr Bytes kQueueStep{80 * kIntMulti};
+constexpr Bytes kSentStep{128 * kIntMulti};
 
 bool NeedsInt(const cc::Algorithm& algorithm) {
   return algorithm.traits().required.Has(cc::Signal::kInt);
@@ -35,7 +34,6 @@ Duration WholeNs(Bytes n, Bandwidth rate) {
 void UseHpccNs3(Scenario& scenario, bool ack_priority) {
   scenario.profile = WireProfile::kHpccNs3;
   scenario.ack_priority = ack_priority;
-  scenario.mtu = kPayload;
   scenario.timeout = 0;
   scenario.extended = true;
   for (sim::Link& link : scenario.topology.links) {
@@ -44,7 +42,6 @@ void UseHpccNs3(Scenario& scenario, bool ack_priority) {
       way->whole_nanoseconds = true;
     }
   }
-  scenario.switches.ecn.mode = switching::EcnProfile::Mode::kDequeue;
   scenario.switches.scheduler.queues = ack_priority ? 2 : 1;
 }
 

@@ -2,7 +2,7 @@
 //
 //   kRoce     RoCEv2 on Ethernet, to the picosecond: what our transport really sends
 //   kHpccNs3  the ns-3 simulator of HPCC's authors, so that their published results can be repeated
-//             (docs/validation.md): payload 1000 B with its header sizes, no gap between frames,
+//             (docs/validation.md): its header sizes, no gap between frames,
 //             times in whole nanoseconds rounded down, an acknowledgement per packet that echoes
 //             mark, stamp and telemetry, congestion control called per acknowledgement, one base
 //             round trip for all flows (GLOBAL_T), sending while less than the window is in flight,
@@ -21,8 +21,11 @@
 
 namespace sluice::lab {
 
-// Makes a scenario that is complete otherwise one of the profile kHpccNs3: links, queues, packet
-// size. `ack_priority` is ACK_HIGH_PRIO of its configuration files.
+// INT_MULTI of its configuration files: how coarse the units of its telemetry are.
+inline constexpr int64_t kIntMulti = 4;
+
+// Makes a scenario that is complete otherwise one of the profile kHpccNs3: links and
+// queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files.
 void UseHpccNs3(Scenario& scenario, bool ack_priority);
 
 // What the profile means for the simulation and for each host's engine.

@@ -1,7 +1,9 @@
 #include "lab/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -108,11 +110,14 @@ std::string WorstSeeds(const ReportData& data, const Json& rival, char letter) {
   const Json &a = (*primary)["per_seed"]["a"], &b = (*primary)["per_seed"]["b"];
   const double scale = (*primary)["scale"];
   const double sign = (*primary)["lower_is_better"].get<bool>() ? 1 : -1;
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
   std::vector<std::pair<double, size_t>> order;
   for (size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i].is_number() ? a[i].get<double>() : 1e300;
-    const double y = b[i].is_number() ? b[i].get<double>() : 1e300;
-    order.push_back({-sign * (y > 0 ? x / y : x), i});
+    const double x = a[i].is_number() ? a[i].get<double>() : kInfinite;
+    const double y = b[i].is_number() ? b[i].get<double>() : kInfinite;
+    // Neither is worse where both are infinite.
+    const double ratio = x == y ? 1 : y > 0 ? x / y : x;
+    order.push_back({-sign * ratio, i});
   }
   std::sort(order.begin(), order.end());
   std::string s = absl::StrFormat(
@@ -121,10 +126,15 @@ std::string WorstSeeds(const ReportData& data, const Json& rival, char letter) {
       letter);
   for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
     const size_t at = order[i].second;
+    const double ratio = -sign * order[i].first;
+    const bool both = !a[at].is_number() && !b[at].is_number();
     s += absl::StrFormat(
-        "<tr><td>%d</td><td>%s</td><td>%s</td><td>%.3f</td><td class=\"text\"><code>sluice-lab "
+        "<tr><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td class=\"text\"><code>sluice-lab "
         "replay %s/a/%d</code></td></tr>\n",
-        at + 1, Number(a[at], scale), Number(b[at], scale), -sign * order[i].first,
+        at + 1, Number(a[at], scale), Number(b[at], scale),
+        both                ? "&#8211;"
+        : std::isinf(ratio) ? "infinite"
+                            : absl::StrFormat("%.3f", ratio),
         Escape(data.directory), at + 1);
   }
   return s + "</tbody></table></div>\n";
@@ -230,15 +240,16 @@ std::string Provenance(const ReportData& data) {
                              run["primary"].get<std::string>());
   if (run["independent"] != "")
     command += " --independent " + run["independent"].get<std::string>();
+  std::string jitter;
   if (run["jitter_ps"].get<int64_t>() > 0) {
-    command += " --jitter " + TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()));
+    jitter = " --jitter " + TimeText(Duration::Picoseconds(run["jitter_ps"].get<int64_t>()));
   }
   return Rows(rows) +
          "<p>A run is the same byte for byte on any machine. To repeat all, or one "
          "run:</p>\n<pre>" +
-         Escape(command + " -o DIR") + "\n" +
+         Escape(command + jitter + " -o DIR") + "\n" +
          Escape("sluice-lab exec '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                data.arms[0].name + "' --seed 1 -o DIR") +
+                data.arms[0].name + "' --seed 1" + jitter + " -o DIR") +
          "</pre>\n";
 }
 

@@ -25,7 +25,8 @@ constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 constexpr uint64_t kHostPurpose = 0x686f737473;
-constexpr uint64_t kJitterPurpose = 0x6a6974746572;
+// Of the jitter of options, as it is drawn anew; a file's has another (lab/experiment_file.cc).
+constexpr uint64_t kRedrawnJitter = uint64_t{1} << 63;
 constexpr uint8_t kUdp = 17;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
@@ -446,13 +447,7 @@ void Execution::CollectSeries() {
 
 Scenario WithJitter(const Scenario& scenario, const RunOptions& options) {
   Scenario jittered = scenario;
-  const auto most = static_cast<uint64_t>(options.jitter.ps());
-  const uint64_t second = options.redraw.jitter ? uint64_t{1} << 63 : 0;
-  for (size_t i = 0; i < jittered.flows.size(); ++i) {
-    Rng rng(scenario.random.Seed(&RandomFactors::jitter, options.seed), i | second, kJitterPurpose);
-    jittered.flows[i].start =
-        jittered.flows[i].start + Duration::Picoseconds(static_cast<int64_t>(rng.Below(most + 1)));
-  }
+  ShiftStarts(jittered, options.seed, options.redraw.jitter ? kRedrawnJitter : 0, options.jitter);
   return jittered;
 }
 

@@ -3,9 +3,15 @@
 #include <map>
 #include <utility>
 
+#include "base/rng.h"
 #include "lab/ideal.h"
 
 namespace sluice::lab {
+namespace {
+
+constexpr uint64_t kJitterPurpose = 0x6a6974746572;
+
+}  // namespace
 
 uint8_t TimeoutCode(Bytes buffer, Bandwidth rate, Duration base_rtt) {
   constexpr uint8_t kLast = 31;  // of the field (IBTA 1.4, 9.7.6.1.3)
@@ -20,6 +26,15 @@ std::string AlgorithmOf(std::span<const Arm> arms, std::string_view name) {
     if (arm.name == name) return arm.algorithm;
   }
   return std::string(name);
+}
+
+void ShiftStarts(Scenario& s, uint64_t seed, uint64_t stream, Duration most) {
+  if (most == Duration::Zero()) return;
+  const uint64_t range = static_cast<uint64_t>(most.ps()) + 1;
+  for (size_t i = 0; i < s.flows.size(); ++i) {
+    Rng rng(seed, i | stream, kJitterPurpose);
+    s.flows[i].start += Duration::Picoseconds(static_cast<int64_t>(rng.Below(range)));
+  }
 }
 
 void WatchBusiest(Scenario& s) {

@@ -106,6 +106,11 @@ struct Scenario {
   Duration origin;  // added to starts in fct.txt: when time zero is, for those who imported flows
 };
 
+// Starts every flow later, each by its own draw from [0, most] of this seed; 0 shifts nothing. The
+// flows stay in their order, by which triggers name them. `stream` has its low 32 bits clear and
+// tells shifts of one seed apart.
+void ShiftStarts(Scenario& s, uint64_t seed, uint64_t stream, Duration most);
+
 // Watches the switch port that most seconds of these flows must pass: ports at which a switch has a
 // choice do not count. Of equals the first by (node, port). Flows and topology are known.
 void WatchBusiest(Scenario& s);

@@ -19,6 +19,8 @@ using cli::Json;
 
 // Slurm's default MaxArraySize is 1001.
 constexpr size_t kMostTasks = 1000;
+// As `sweep --seeds` has it.
+constexpr int kMostSeeds = 10000;
 
 std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::string& arm,
                    uint64_t seed) {
@@ -27,6 +29,13 @@ std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::strin
                                 CanonicalText(point.experiment), arm, seed, sweep.version,
                                 sweep.commit))
       .substr(0, 16);
+}
+
+// What `exec` takes: every parameter, or the file, from wherever it is called.
+std::string ExecText(const Chosen& experiment) {
+  if (experiment.document.empty()) return CanonicalText(experiment);
+  std::error_code error;
+  return std::filesystem::absolute(experiment.text, error).lexically_normal().string();
 }
 
 // A word that a shell takes as it stands.
@@ -119,6 +128,9 @@ absl::StatusOr<GridAxis> ParseGridAxis(std::string_view text) {
 
 absl::StatusOr<std::vector<SweepPoint>> MakePoints(std::string_view experiment,
                                                    const std::vector<GridAxis>& grid) {
+  if (experiment.ends_with(".json") && !grid.empty()) {
+    return absl::InvalidArgumentError("--grid: a file has no parameters; leave --grid out");
+  }
   std::vector<SweepPoint> points;
   size_t all = 1;
   for (const GridAxis& axis : grid) all *= axis.values.size();
@@ -209,9 +221,10 @@ absl::StatusOr<Sweep> ReadSweep(const std::string& directory) {
     sweep.grid.push_back({name, values.get<std::vector<std::string>>()});
   }
   sweep.arms = j["arms"].get<std::vector<std::string>>();
+  if (j["seeds"] < 1 || j["seeds"] > kMostSeeds) return Damaged(path);
   sweep.seeds = j["seeds"].get<int>();
   const absl::StatusOr<size_t> primary = FindMetric(j["primary"].get<std::string>());
-  if (!primary.ok() || sweep.seeds < 1) return Damaged(path);
+  if (!primary.ok()) return Damaged(path);
   sweep.primary = *primary;
   sweep.version = j["version"];
   sweep.commit = j["commit"];
@@ -227,7 +240,7 @@ std::string JobLines(const Sweep& sweep, const std::string& program, const std::
     const std::string where = DirectoryOf(directory, run);
     text += absl::StrFormat("[ -f %s ] || %s exec %s -a %s --seed %d -o %s\n",
                             Quoted(where + "/result.json"), Quoted(program),
-                            Quoted(CanonicalText(sweep.points[run.point].experiment)),
+                            Quoted(ExecText(sweep.points[run.point].experiment)),
                             Quoted(sweep.arms[run.arm]), run.seed, Quoted(where));
   }
   return text;
@@ -270,6 +283,7 @@ absl::StatusOr<Merged> Merge(const Sweep& sweep, const std::string& directory) {
     const absl::StatusOr<StoredRun> stored = ReadStored(where);
     if (!stored.ok()) return stored.status();
     if (stored->seed != run.seed || stored->result["arm"] != sweep.arms[run.arm] ||
+        stored->result["version"] != sweep.version || stored->result["commit"] != sweep.commit ||
         stored->experiment != CanonicalText(sweep.points[run.point].experiment)) {
       return absl::InvalidArgumentError(where +
                                         "/result.json: is of another run; remove the directory "

@@ -211,6 +211,19 @@ class Exported(Folder):
         for key in mine:
             self.assertEqual(theirs[key], mine[key], key)
 
+    def test_a_run_with_jitter_has_its_starts(self):
+        """The flows start when those of the run did, rounded to nanoseconds."""
+        out, exported = self.file('out'), self.file('exported')
+        self.ok('exec', 'incast:senders=4,size=20KB', '-a', 'dcqcn', '--independent',
+                'ecmp,marking,jitter', '--jitter', '5us', '-o', out)
+        self.ok('export', 'hpcc', out, '-o', exported)
+        rows = parse_fct(read(out, 'fct.txt'))
+        theirs = parse_fct(read(exported, 'fct.txt'))
+        self.assertEqual([(r['src'], r['fct']) for r in theirs], [(r['src'], r['fct']) for r in rows])
+        flows = [line.split() for line in read(exported, 'flow.txt').splitlines()[1:]]
+        starts = {int(f[0]): int(f[5].replace('.', '')) - 2_000_000_000 for f in flows}
+        self.assertEqual(starts, {r['src']: r['start'] for r in rows})
+
     def test_queues_and_pauses_are_those_of_the_run(self):
         """PFC with a small buffer: every pause is resumed, and the samples of a queue are one for
         each 100 ns of the run."""

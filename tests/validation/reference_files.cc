@@ -101,6 +101,7 @@ std::string AlgorithmOf(const Config& c) {
 
 void SetSwitches(const Config& c, lab::Scenario& s) {
   s.switches.buffer = Bytes(static_cast<int64_t>(c.Number("BUFFER_SIZE")) << 20);
+  s.switches.ecn.mode = switching::EcnProfile::Mode::kDequeue;
   s.switches.ecn.kmin = Bytes(static_cast<int64_t>(c.Map("KMIN_MAP") * 1000));
   s.switches.ecn.kmax = Bytes(static_cast<int64_t>(c.Map("KMAX_MAP") * 1000));
   s.switches.ecn.pmax = c.Map("PMAX_MAP");

@@ -122,6 +122,10 @@ TEST(CheckBound, RefusesWhatTheFluidDoesNotKnow) {
   EXPECT_TRUE(CheckBound(*scenario).ok());
   scenario->profile = WireProfile::kHpccNs3;
   EXPECT_NE(CheckBound(*scenario).ToString().find("hpcc-ns3"), std::string::npos);
+  scenario->profile = WireProfile::kRoce;
+  scenario->link_events.push_back({Time::FromPs(5'000'000), 0});
+  EXPECT_NE(CheckBound(*scenario).ToString().find("links of this experiment fail"),
+            std::string::npos);
   order = OrderFor(*incast);
   order.bound = true;
   const auto bounded = RunOne(order, {}, {});

@@ -73,6 +73,26 @@ TEST(ExperimentFile, SaysWhatIsRun) {
   EXPECT_EQ(s.watched_port, 1);
 }
 
+// The profile tells whose wire it is, not what the switches do.
+TEST(ExperimentFile, TheProfileLeavesMarkingToTheFile) {
+  using Mode = switching::EcnProfile::Mode;
+  Json j = Minimal();
+  j["profile"] = "hpcc-ns3";
+  EXPECT_EQ(BuildOf(j).switches.ecn.mode, Mode::kOff);
+  j["switch"] = {{"ecn", {{"mode", "enqueue"}, {"kmin", "10KB"}, {"kmax", "20KB"}}}};
+  EXPECT_EQ(BuildOf(j).switches.ecn.mode, Mode::kEnqueue);
+  // 2 senders at once through a queue: packets wait, and none is marked.
+  j = Minimal();
+  j["profile"] = "hpcc-ns3";
+  j["flows"] = {{0, 2, 100'000, "0"}, {1, 2, 100'000, "0"}};
+  RunOptions options;
+  options.algorithm = "fixed";
+  const auto run = lab::Run(BuildOf(j), options);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_GT(run->queue_max, Bytes(0));
+  EXPECT_EQ(run->ecn_marks, 0u);
+}
+
 TEST(ExperimentFile, EveryTopologyHasItsNodes) {
   const struct {
     Json topology;
@@ -133,6 +153,8 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
       {R"({"arms": {"a": {"c": "dcqcn"}}})", "arms.a"},
       {R"({"profile": "hpcc-ns"})", "did you mean 'hpcc-ns3'?"},
       {R"({"profile_options": {}})", "only the profile hpcc-ns3"},
+      {R"({"profile": "hpcc-ns3", "timeout": 9})",
+       "timeout: the profile hpcc-ns3 has no such timer"},
       {R"({"cdfs": {"a": [[0, 0], [10, 90]]}})", "cdfs.a"},
       {R"({"watch": {"node": 0, "port": 0}})", "no port of a switch"},
       {R"({"link_events": [{"at": "1us", "link": 7, "event": "down"}]})", "link_events[0].link"},
@@ -184,6 +206,24 @@ TEST(ExperimentFile, JitterAndFactorsAreTheSeeds) {
   EXPECT_EQ(BuildOf(j, 1).flows[0].start, BuildOf(j, 2).flows[0].start);
   EXPECT_TRUE(BuildOf(j).random.marking);
   EXPECT_FALSE(BuildOf(j).random.ecmp);
+}
+
+// What the command line adds is of the seed, whatever the file lets vary, and is drawn apart from
+// what the file adds.
+TEST(ExperimentFile, JitterOfTheCommandIsNotThatOfTheFile) {
+  Json j = Minimal();
+  j["random"] = {"marking"};
+  RunOptions options;
+  options.jitter = Duration::Nanoseconds(100);
+  const auto shift = [&](uint64_t seed) {
+    options.seed = seed;
+    return WithJitter(BuildOf(j, seed), options).flows[0].start - BuildOf(j, seed).flows[0].start;
+  };
+  EXPECT_NE(shift(1), shift(2));
+  EXPECT_LE(shift(1), options.jitter);
+  j["jitter"] = "100ns";
+  j["random"] = {"jitter"};
+  EXPECT_NE(shift(1), BuildOf(j, 1).flows[0].start - Time::Zero());
 }
 
 TEST(ExperimentFile, OwnDistributionsAreUsed) {

@@ -3,11 +3,13 @@
 
 #include "base/rng.h"
 #include "lab/experiment_file.h"
+#include "lab/export_hpcc.h"
 #include "lab/hpcc_config.h"
 #include "lab/import_hpcc.h"
 #include "lab/import_htsim.h"
 #include "lab/json_fields.h"
 #include "lab/result.h"
+#include "sim/topologies.h"
 
 namespace sluice::lab {
 namespace {
@@ -81,6 +83,18 @@ TEST(ImportHpcc, ReadsAlgorithmSwitchesAndFlows) {
   EXPECT_TRUE(scenario->ack_priority);
   EXPECT_EQ(scenario->timeout, 0);
   EXPECT_EQ(scenario->topology.links[0].forward.delay, Duration::Microseconds(1));
+}
+
+TEST(ImportHpcc, PacketsAreAsLongAsTheConfigurationSays) {
+  Files files;
+  files.config = Replaced(files.config, "PACKET_PAYLOAD_SIZE 1000", "PACKET_PAYLOAD_SIZE 500");
+  const auto j = files.Import();
+  ASSERT_TRUE(j.ok()) << j.status();
+  const auto chosen = ParseExperimentFile("x.json", ExperimentText(*j));
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  const auto scenario = chosen->Build(1);
+  ASSERT_TRUE(scenario.ok());
+  EXPECT_EQ(scenario->mtu, 500u);
 }
 
 TEST(ImportHpcc, EachAlgorithmHasItsParameters) {
@@ -160,6 +174,68 @@ TEST(ImportHpcc, KeysThatNobodyKnowsAreTold) {
   EXPECT_THAT(files.notes[0], HasSubstr("MY_PATCH"));
   EXPECT_EQ((*j)["link_events"][0]["at"], "50us");
   EXPECT_EQ((*j)["link_events"][0]["link"], 0);
+}
+
+Scenario TwoHosts() {
+  Scenario s;
+  sim::LinkConfig link;
+  link.rate = Bandwidth::BitsPerSecond(12'345'678'901);
+  s.topology = sim::Star(2, link);
+  s.flows = {{0, 1, Bytes(1000), Time::Zero()}};
+  s.switches.buffer = Bytes(32 << 20);
+  s.limit = Duration::Milliseconds(1);
+  return s;
+}
+
+// HPCC reads telemetry, so that its units matter; the profile has those of its authors' own files.
+TEST(ImportHpcc, OtherUnitsOfTelemetryAreTold) {
+  for (const char* to : {"INT_MULTI 4", "INT_MULTI 1", ""}) {
+    Files files;
+    files.config = Replaced(Data("hpcc/config_incast8_hpcc.txt"), "INT_MULTI 4", to);
+    ASSERT_TRUE(files.Import().ok());
+    const bool told =
+        files.notes.size() == 1 && files.notes[0].find("INT_MULTI 1") != std::string::npos;
+    EXPECT_EQ(told, to != std::string_view("INT_MULTI 4")) << to;
+  }
+  std::vector<std::string> notes;
+  EXPECT_THAT(ExportHpcc(TwoHosts(), "hpcc:preset=ns3", &notes)->config,
+              HasSubstr("\nINT_MULTI 4\n"));
+}
+
+// What is no whole number in the units of those files comes back as it was.
+TEST(ExportHpcc, KeepsFractions) {
+  std::vector<std::string> notes;
+  const auto files = ExportHpcc(
+      TwoHosts(), "dcqcn:preset=ns3,notice=ack,rate_timer=1500ns,alpha_timer=55001ns,ai=2500Kbps",
+      &notes);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_TRUE(notes.empty());
+  EXPECT_THAT(files->topology, HasSubstr("0 2 12345678901bps 1us 0\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nRP_TIMER 1.5\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nALPHA_RESUME_INTERVAL 55.001\n"));
+  EXPECT_THAT(files->config, HasSubstr("\nRATE_AI 2.5Mb/s\n"));
+  const auto j = ImportHpcc({"c.txt", files->config}, {"t.txt", files->topology},
+                            {"f.txt", files->flows}, &notes);
+  ASSERT_TRUE(j.ok()) << j.status();
+  const Json& parameters = (*j)["arms"]["imported"]["parameters"];
+  EXPECT_EQ(parameters["rate_timer"], "1500ns");
+  EXPECT_EQ(parameters["alpha_timer"], "55001ns");
+  EXPECT_EQ(parameters["ai"], "2500Kbps");
+  EXPECT_EQ((*j)["topology"]["links"][0][2], "12345678901bps");
+}
+
+TEST(ExportHpcc, TellsWhatIsNotAsItWas) {
+  Scenario s = TwoHosts();
+  s.one_queue_pair = true;
+  s.switches.buffer = Bytes(100'000);
+  s.switches.ecn = {
+      .mode = switching::EcnProfile::Mode::kDequeue, .kmin = Bytes(1500), .kmax = Bytes(3000)};
+  std::vector<std::string> notes;
+  ASSERT_TRUE(ExportHpcc(s, "dcqcn:preset=ns3", &notes).ok());
+  EXPECT_THAT(notes,
+              testing::UnorderedElementsAre("messages of one queue pair become flows of their own",
+                                            "the buffer is at least 1 MiB there",
+                                            "ECN thresholds are rounded down to KB"));
 }
 
 std::string Cm(const char* rest, int connections, int triggers = 0) {

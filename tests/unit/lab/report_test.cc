@@ -49,12 +49,13 @@ class ReportFiles : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  void MakeRun() {
+  void MakeRun(Duration jitter = {}) {
     ComparisonPlan plan;
     plan.experiment = *Choose("incast:senders=3,size=50KB");
     plan.a = "tita";
     plan.rivals = {"fixed"};
     plan.seeds = 2;
+    plan.jitter = jitter;
     plan.directory = directory_;
     plan.version = "1.2.3";
     plan.commit = "abcdef";
@@ -80,6 +81,34 @@ TEST_F(ReportFiles, HoldsEverythingAndAsksForNothing) {
   EXPECT_FALSE(std::regex_search(*html, std::regex("https?:|<script|<link|src=|@import|url\\(")));
   EXPECT_FALSE(std::regex_search(*html, std::regex("\\b(nan|inf)\\b")));
   EXPECT_LT(html->find("class=\"verdict\""), html->find("<table>"));
+}
+
+TEST_F(ReportFiles, TellsHowToRepeatWhatWasRun) {
+  MakeRun(Duration::Nanoseconds(250));
+  const auto html = ReportOf(directory_);
+  ASSERT_TRUE(html.ok()) << html.status();
+  EXPECT_NE(html->find(" --jitter 250ns -o DIR\nsluice-lab exec "), std::string::npos);
+  EXPECT_NE(html->find(" --seed 1 --jitter 250ns -o DIR"), std::string::npos);
+}
+
+// Seed 1: a did not finish, b did; seed 2: neither.
+TEST_F(ReportFiles, UnfinishedSeedsHaveNoRatioInNumbers) {
+  MakeRun();
+  const auto text = ReadText(directory_ + "/run.json");
+  ASSERT_TRUE(text.ok());
+  cli::Json run = cli::Json::parse(*text);
+  for (cli::Json& m : run["metrics"]) {
+    if (m["role"] != "primary") continue;
+    m["per_seed"] = {{"a", {nullptr, nullptr}}, {"b", {2.5, nullptr}}};
+  }
+  ASSERT_TRUE(WriteText(directory_ + "/run.json", run.dump()).ok());
+  const auto html = ReportOf(directory_);
+  ASSERT_TRUE(html.ok()) << html.status();
+  EXPECT_NE(html->find("<td>1</td><td>infinite</td><td>2.5</td><td>infinite</td>"),
+            std::string::npos);
+  EXPECT_NE(html->find("<td>2</td><td>infinite</td><td>infinite</td><td>&#8211;</td>"),
+            std::string::npos);
+  EXPECT_FALSE(std::regex_search(*html, std::regex("[0-9]{40}\\.")));
 }
 
 TEST_F(ReportFiles, NamesTheFileThatIsWrong) {

@@ -100,8 +100,11 @@ TEST_F(SweepFiles, SurviveTheDisk) {
   const auto read = ReadSweep(directory_);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(SweepJson(*read), SweepJson(sweep));
-  for (const char* text : {"", "{}", "[1]", R"({"experiment":"incast"})",
-                           R"({"experiment":"incast","primary":"jain","version":"","commit":"",
+  cli::Json many = SweepJson(sweep);
+  many["seeds"] = (uint64_t{1} << 32) + 1;
+  for (const std::string& text :
+       std::vector<std::string>{"", "{}", "[1]", many.dump(), R"({"experiment":"incast"})",
+                                R"({"experiment":"incast","primary":"jain","version":"","commit":"",
                                "seeds":1,"grid":{"senders":[2]},"arms":["tita","fixed"]})"}) {
     ASSERT_TRUE(WriteText(directory_ + "/sweep.json", text).ok());
     EXPECT_EQ(ReadSweep(directory_).status().code(), absl::StatusCode::kInvalidArgument) << text;
@@ -122,7 +125,13 @@ TEST_F(SweepFiles, MergeWhenAllRunsAreThere) {
   const cli::Json j = MergedJson(sweep, *merged);
   EXPECT_EQ(j["points"][1]["values"]["senders"], "4");
   EXPECT_EQ(std::count(merged->csv.begin(), merged->csv.end(), '\n'), 13);
-  // A directory that holds another run is no run of the sweep.
+  // What another commit made is no run of the sweep, nor is a directory that holds another run.
+  Sweep other = sweep;
+  other.commit = "abd";
+  Execute(other, runs[2]);
+  EXPECT_NE(Merge(sweep, directory_).status().ToString().find("another run"), std::string::npos);
+  Execute(sweep, runs[2]);
+  ASSERT_TRUE(Merge(sweep, directory_).ok());
   std::filesystem::copy(
       DirectoryOf(directory_, runs[0]), DirectoryOf(directory_, runs[1]),
       std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
@@ -134,6 +143,30 @@ TEST(JobLines, QuoteWhatAShellWouldRead) {
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 12);
   EXPECT_NE(lines.find("'/a b/sluice-lab' exec 'incast:senders=2,size=20KB,"), std::string::npos);
   EXPECT_NE(lines.find("'/tmp/it'\\''s/runs/"), std::string::npos);
+}
+
+// A file is named by its path, which means the same from every directory; its name and hash, which
+// name it in results, are no experiment that a command takes.
+TEST(JobLines, NameAnExperimentFileByItsPath) {
+  const std::string path = testing::TempDir() + "/lab_sweep_file.json";
+  ASSERT_TRUE(WriteText(path, R"({"format": "sluice-experiment/1", "name": "mine",
+                                  "topology": {"kind": "star", "hosts": 2},
+                                  "flows": [[0, 1, 1000, "0"]]})")
+                  .ok());
+  Sweep sweep = MakeSweep();
+  sweep.grid = {};
+  for (const std::string& text : {path, std::filesystem::relative(path).string()}) {
+    sweep.experiment = text;
+    const auto points = MakePoints(text, {});
+    ASSERT_TRUE(points.ok()) << points.status();
+    sweep.points = *points;
+    const std::string place = std::filesystem::path(path).lexically_normal().string();
+    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec '" + place + "' -a "),
+              std::string::npos);
+  }
+  EXPECT_NE(MakePoints(path, {{"hosts", {"2"}}}).status().ToString().find("has no parameters"),
+            std::string::npos);
+  std::filesystem::remove(path);
 }
 
 // 1201 runs and more do not fit into an array of 1000 tasks: each takes two lines then.
