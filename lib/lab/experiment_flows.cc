@@ -1,6 +1,7 @@
 #include "lab/experiment_flows.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -91,6 +92,13 @@ absl::Status ReadTrigger(const Json& json, const std::string& where, size_t flow
   return absl::OkStatus();
 }
 
+// The shortest text of the number, without an exponent: the one that was written.
+std::string PlainText(double value) {
+  char text[400];  // the longest double has 309 digits, the smallest 324 decimals and few more
+  const auto [end, error] = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+  return error == std::errc() ? std::string(text, end) : "";
+}
+
 absl::Status ReadPoints(const Json& json, const std::string& where,
                         std::vector<Cdf::Point>* points) {
   if (!json.is_array()) return Invalid(where + ": a list of [bytes, percent] is needed");
@@ -99,8 +107,7 @@ absl::Status ReadPoints(const Json& json, const std::string& where,
     if (!row.is_array() || row.size() != 2 || !row[0].is_number_integer() || !row[1].is_number()) {
       return Invalid(absl::StrFormat("%s[%d]: a row is [bytes, percent]", where, i));
     }
-    // The shortest text of the number: the one that was written.
-    const absl::StatusOr<int64_t> part = Cdf::ParsePercent(row[1].dump());
+    const absl::StatusOr<int64_t> part = Cdf::ParsePercent(PlainText(row[1].get<double>()));
     if (!part.ok()) {
       return Invalid(absl::StrFormat("%s[%d]: %s", where, i, MessageOf(part.status())));
     }

@@ -246,5 +246,18 @@ TEST(ExperimentFile, OwnDistributionsAreUsed) {
   EXPECT_EQ(own + incast, static_cast<int>(s.flows.size()));
 }
 
+// 10^-5 percent has five decimals, of which a row may have ten, however JSON writes it.
+TEST(ExperimentFile, SmallPercentsAreTaken) {
+  Json j = Minimal();
+  for (const char* small : {"0.00001", "1e-5", "1e-10"}) {
+    j["cdfs"] = {{"mine", {{0, 0}, {10, Json::parse(small)}, {20, 1e2}}}};
+    EXPECT_EQ(ErrorOf(j), "") << small;
+  }
+  for (const char* wrong : {"1e-11", "1e300", "-1e-5", "1e-300"}) {
+    j["cdfs"] = {{"mine", {{0, 0}, {10, Json::parse(wrong)}, {20, 100}}}};
+    EXPECT_THAT(ErrorOf(j), HasSubstr("cdfs.mine[1]: '")) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::lab
