@@ -21,7 +21,8 @@ namespace sluice::lab {
 
 class JsonFields {
  public:
-  // `json` outlives the object. Not an object: the first error.
+  // `json` outlives the object. Not an object: the first error. `where` is a place in a file,
+  // "x.json: switch", or with a colon at its end the file itself, "x.json:".
   JsonFields(const cli::Json& json, std::string where);
 
   // Null if the key is missing or something is wrong.
@@ -48,7 +49,8 @@ class JsonFields {
  private:
   const cli::Json& json_;
   std::string where_;
-  std::vector<std::string> known_;
+  bool top_ = false;  // where_ is a file
+  std::vector<std::string> known_;  // each once, in the order in which they were asked for
   absl::Status status_;
 };
 

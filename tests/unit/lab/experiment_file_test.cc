@@ -126,7 +126,7 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
     const char* patch;  // RFC 7396
     const char* says;
   } table[] = {
-      {R"({"flow": []})", "x.json:: no key 'flow'; did you mean 'flows'?"},
+      {R"({"flow": []})", "x.json: no key 'flow'; did you mean 'flows'?"},
       {R"({"topology": {"host": 3}})", "topology: no key 'host'; did you mean 'hosts'?"},
       {R"({"topology": {"kind": "stra"}})", "topology.kind: 'stra'"},
       {R"({"switch": {"bufer": 3}})", "switch: no key 'bufer'; did you mean 'buffer'?"},
@@ -173,13 +173,22 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
   }
 }
 
+// However often the reader asks for a key.
+TEST(ExperimentFile, KnownKeysAreNamedOnce) {
+  Json j = Minimal();
+  j["topology"]["hots"] = 3;
+  EXPECT_EQ(ErrorOf(j),
+            "x.json: topology: no key 'hots'; did you mean 'hosts'? (there are: kind, hosts, rate, "
+            "delay)");
+}
+
 TEST(ExperimentFile, TextThatIsNoJsonNamesTheLine) {
   const auto error = [](const char* text) {
     return MessageOf(ParseExperimentFile("x.json", text).status());
   };
   EXPECT_THAT(error("{\n  \"format\": \"a\",\n  oops\n}"), HasSubstr("x.json: line 3: "));
   EXPECT_THAT(error(""), HasSubstr("x.json"));
-  EXPECT_THAT(error("[]"), HasSubstr("an object"));
+  EXPECT_EQ(error("[]"), "x.json: an object { ... } is needed");
   EXPECT_THAT(error("{\"name\": \"a\", \"name\": \"b\"}"), HasSubstr("'name' stands twice"));
   EXPECT_THAT(error(std::string(100, '[').c_str()), HasSubstr("nested deeper"));
 }
