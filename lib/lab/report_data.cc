@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "lab/json_fields.h"
 #include "lab/result.h"
 #include "lab/stored.h"
 #include "lab/sweep.h"
@@ -143,7 +144,9 @@ absl::Status ReadArm(const std::string& directory, size_t seeds, ReportArm& arm)
     const absl::StatusOr<std::string> bytes = ReadText(at + "result.json");
     if (!bytes.ok()) return bytes.status();
     all += *bytes;
-    run.result = Json::parse(*bytes, nullptr, false);
+    absl::StatusOr<Json> result = ParseJsonStrictly(at + "result.json", *bytes);
+    if (!result.ok()) return result.status();
+    run.result = *std::move(result);
     if (!Has(run.result, "buckets", &Json::is_array)) {
       return NotOurs(at + "result.json", "has no buckets");
     }
@@ -181,9 +184,11 @@ absl::StatusOr<ReportData> ReadRun(const std::string& directory) {
   const std::string path = directory + "/run.json";
   const absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
+  absl::StatusOr<Json> run = ParseJsonStrictly(path, *text);
+  if (!run.ok()) return run.status();
   ReportData data;
   data.directory = directory;
-  data.run = Json::parse(*text, nullptr, false);
+  data.run = *std::move(run);
   data.run_hash = Sha256(*text);
   if (!IsRun(data.run)) return NotOurs(path, "is not what this `sluice-lab run` writes");
   if (data.run.contains("rivals")) {

@@ -116,6 +116,11 @@ TEST_F(ReportFiles, NamesTheFileThatIsWrong) {
   MakeRun();
   ASSERT_TRUE(WriteText(directory_ + "/b/1/queues.csv", "time_ns,queue_bytes\n1,x\n").ok());
   EXPECT_NE(ReportOf(directory_).status().ToString().find("queues.csv"), std::string::npos);
+  MakeRun();
+  const std::string bytes = *ReadText(directory_ + "/a/2/result.json");
+  ASSERT_TRUE(WriteText(directory_ + "/a/2/result.json", "{\"seed\": 1," + bytes.substr(1)).ok());
+  EXPECT_NE(ReportOf(directory_).status().ToString().find("a/2/result.json: the key 'seed' stands"),
+            std::string::npos);
   for (const char* text : {"", "[]", "{}", "{\"a\": 1}", "\xff", "{\"metrics\": [1]}"}) {
     ASSERT_TRUE(WriteText(directory_ + "/run.json", text).ok());
     EXPECT_EQ(ReportOf(directory_).status().code(), absl::StatusCode::kInvalidArgument) << text;
