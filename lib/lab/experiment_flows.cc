@@ -190,7 +190,7 @@ absl::Status ReadWorkloads(const Json& json, const std::string& where,
       if (key != "kind") items.emplace_back(key, TextOf(value));
     }
     absl::StatusOr<Parameters> parameters =
-        Parameters::Of((*workload)->name, (*workload)->parameters, items);
+        Parameters::Of("workload " + std::string((*workload)->name), (*workload)->parameters, items);
     if (!parameters.ok()) return Invalid(place + ": " + MessageOf(parameters.status()));
     plans->push_back({*workload, *std::move(parameters)});
   }

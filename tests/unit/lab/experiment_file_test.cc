@@ -149,6 +149,8 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
       {R"({"flows": null})", "neither flows nor workloads"},
       {R"({"flows": null, "workloads": [{"kind": "poison"}]})", "did you mean 'poisson'?"},
       {R"({"flows": null, "workloads": [{"kind": "poisson", "lod": 1}]})", "did you mean 'load'?"},
+      {R"({"flows": null, "workloads": [{"kind": "incast", "senders": 0}]})",
+       "x.json: workloads[0]: workload incast: senders=0: must be at least 1"},
       {R"({"random": ["marks"]})", "random: no factor 'marks'"},
       {R"({"arms": {"a": {"c": "dcqcn"}}})", "arms.a"},
       {R"({"profile": "hpcc-ns"})", "did you mean 'hpcc-ns3'?"},
