@@ -157,7 +157,8 @@ int Import(const cli::Arguments& arguments, cli::Report& report) {
   }
   report.set_json(json);
   report.text() << path << ": " << (*document)["summary"].get<std::string>() << "\n"
-                << "next: sluice-lab exec " << path << " -a " << arm << " --seed 1 -o DIR\n";
+                << "next: sluice-lab exec " << ShellWord(path) << " -a " << ShellWord(arm)
+                << " --seed 1 -o DIR\n";
   return cli::kExitOk;
 }
 

@@ -130,12 +130,12 @@ std::string WorstSeeds(const ReportData& data, const Json& rival, char letter) {
     const bool both = !a[at].is_number() && !b[at].is_number();
     s += absl::StrFormat(
         "<tr><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td class=\"text\"><code>sluice-lab "
-        "replay %s/a/%d</code></td></tr>\n",
+        "replay %s</code></td></tr>\n",
         at + 1, Number(a[at], scale), Number(b[at], scale),
         both                ? "&#8211;"
         : std::isinf(ratio) ? "infinite"
                             : absl::StrFormat("%.3f", ratio),
-        Escape(data.directory), at + 1);
+        Escape(ShellWord(RunDirectory(data.directory, 0, at + 1))));
   }
   return s + "</tbody></table></div>\n";
 }
@@ -233,9 +233,9 @@ std::string Provenance(const ReportData& data) {
   for (const ReportArm& arm : data.arms) {
     rows.push_back({absl::StrFormat("SHA-256 of %c/*/result.json", arm.letter), arm.hash});
   }
-  std::string command = "sluice-lab run '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                        data.arms[0].name + "'";
-  for (size_t i = 1; i < data.arms.size(); ++i) command += " -b '" + data.arms[i].name + "'";
+  const std::string experiment = ShellWord(run["experiment_text"].get<std::string>());
+  std::string command = "sluice-lab run " + experiment + " -a " + ShellWord(data.arms[0].name);
+  for (size_t i = 1; i < data.arms.size(); ++i) command += " -b " + ShellWord(data.arms[i].name);
   command += absl::StrFormat(" --seeds %d --primary %s", run["seeds"].get<int>(),
                              run["primary"].get<std::string>());
   if (run["independent"] != "")
@@ -248,8 +248,8 @@ std::string Provenance(const ReportData& data) {
          "<p>A run is the same byte for byte on any machine. To repeat all, or one "
          "run:</p>\n<pre>" +
          Escape(command + jitter + " -o DIR") + "\n" +
-         Escape("sluice-lab exec '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                data.arms[0].name + "' --seed 1" + jitter + " -o DIR") +
+         Escape("sluice-lab exec " + experiment + " -a " + ShellWord(data.arms[0].name) +
+                " --seed 1" + jitter + " -o DIR") +
          "</pre>\n";
 }
 

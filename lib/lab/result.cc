@@ -1,5 +1,6 @@
 #include "lab/result.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -217,6 +218,23 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
   if (file) text << file.rdbuf();
   if (!file) return FileError("cannot read", path, errno != 0 ? errno : EIO);
   return text.str();
+}
+
+std::string ShellWord(std::string_view text) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:,=+@%").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
 }
 
 absl::Status WriteRun(const std::string& directory, const RunLabel& label, const RunResult& run,

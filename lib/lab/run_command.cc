@@ -72,7 +72,8 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   report.text() << ComparisonText(*plan, *result) << "\n";
   for (const std::string& line : VerdictLines(json)) report.text() << line << "\n";
   if (!plan->directory.empty()) {
-    report.text() << "next: sluice-lab report " << plan->directory << " -o report.html\n";
+    report.text() << "next: sluice-lab report " << ShellWord(plan->directory)
+                  << " -o report.html\n";
   }
   report.set_json(json);
   return cli::kExitOk;

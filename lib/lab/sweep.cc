@@ -8,8 +8,9 @@
 #include <system_error>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "cli/values.h"
+#include "lab/result.h"
 #include "lab/stored.h"
 
 namespace sluice::lab {
@@ -36,19 +37,6 @@ std::string ExecText(const Chosen& experiment) {
   if (experiment.document.empty()) return CanonicalText(experiment);
   std::error_code error;
   return std::filesystem::absolute(experiment.text, error).lexically_normal().string();
-}
-
-// A word that a shell takes as it stands.
-std::string Quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
 }
 
 absl::Status Damaged(const std::string& path) {
@@ -239,9 +227,9 @@ std::string JobLines(const Sweep& sweep, const std::string& program, const std::
   for (const SweepRun& run : RunsOf(sweep)) {
     const std::string where = DirectoryOf(directory, run);
     text += absl::StrFormat("[ -f %s ] || %s exec %s -a %s --seed %d -o %s\n",
-                            Quoted(where + "/result.json"), Quoted(program),
-                            Quoted(ExecText(sweep.points[run.point].experiment)),
-                            Quoted(sweep.arms[run.arm]), run.seed, Quoted(where));
+                            ShellWord(where + "/result.json"), ShellWord(program),
+                            ShellWord(ExecText(sweep.points[run.point].experiment)),
+                            ShellWord(sweep.arms[run.arm]), run.seed, ShellWord(where));
   }
   return text;
 }
@@ -251,20 +239,22 @@ std::string SlurmScript(const Sweep& sweep, const std::string& directory) {
   const size_t each = (runs + kMostTasks - 1) / kMostTasks;
   return absl::StrFormat(
       "#!/bin/bash\n"
-      "# A sweep of sluice-lab: sbatch %s/array.sbatch\n"
+      "# A sweep of sluice-lab: sbatch %s\n"
       "# When it has ended: sluice-lab merge %s\n"
       "#SBATCH --job-name=sluice-sweep\n"
       "#SBATCH --array=1-%d\n"
       "#SBATCH --ntasks=1\n"
       "#SBATCH --cpus-per-task=1\n"
-      "#SBATCH --output=%s/slurm-%%a.log\n"
+      "#SBATCH --output=%s\n"
       "set -euo pipefail\n"
       "# Each task takes %d of the %d lines.\n"
       "last=$((SLURM_ARRAY_TASK_ID * %d))\n"
       "first=$((last - %d))\n"
       "sed -n \"$((first + 1)),${last}p\" %s | bash -e\n",
-      directory, directory, (runs + each - 1) / each, directory, each, runs, each, each,
-      Quoted(directory + "/jobs.txt"));
+      ShellWord(directory + "/array.sbatch"), ShellWord(directory), (runs + each - 1) / each,
+      // A % of the directory's name is none of Slurm's, which stand for numbers.
+      ShellWord(absl::StrReplaceAll(directory, {{"%", "%%"}}) + "/slurm-%a.log"), each, runs, each,
+      each, ShellWord(directory + "/jobs.txt"));
 }
 
 absl::StatusOr<Merged> Merge(const Sweep& sweep, const std::string& directory) {

@@ -67,7 +67,8 @@ int TellMerged(const Sweep& sweep, const std::string& directory, cli::Report& re
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return Fail(report, s);
   }
   report.text() << MergedText(sweep, *merged) << "every run in " << directory
-                << "/merged.csv\nnext: sluice-lab report " << directory << " -o report.html\n";
+                << "/merged.csv\nnext: sluice-lab report " << ShellWord(directory)
+                << " -o report.html\n";
   report.set_json(json);
   return cli::kExitOk;
 }
@@ -120,15 +121,16 @@ int HandOver(const Sweep& sweep, const std::string& plan, const std::string& dir
     if (absl::Status s = WriteText(script, SlurmScript(sweep, place)); !s.ok()) {
       return Fail(report, s);
     }
-    command = "sbatch " + script;
+    command = "sbatch " + ShellWord(script);
   } else {
-    command = "parallel --joblog " + place + "/joblog --resume-failed --bar <" + jobs;
+    command = "parallel --joblog " + ShellWord(place + "/joblog") + " --resume-failed --bar <" +
+              ShellWord(jobs);
   }
   j["command"] = command;
   report.text() << absl::StrFormat(
       "%d runs planned; to make them, and again to resume:\n  %s\n"
       "then:\n  sluice-lab merge %s\n",
-      RunsOf(sweep).size(), command, place);
+      RunsOf(sweep).size(), command, ShellWord(place));
   report.set_json(std::move(j));
   return cli::kExitOk;
 }

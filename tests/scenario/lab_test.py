@@ -6,6 +6,7 @@ A/A, JSON, the report, wrong command lines.
 """
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -130,10 +131,11 @@ class Run(Folder):
                 self.assertLessEqual(m['ratio'], m['high'])
 
     def test_keeps_runs_and_reports(self):
-        where = os.path.join(self.path, 'runs')
+        where = os.path.join(self.path, 'my runs')
         r = run('run', 'incast:senders=4,size=100KB', '--seeds', '2', '-o', where)
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn('95% interval', r.stdout)
+        self.assertIn(f"next: sluice-lab report '{where}' -o report.html\n", r.stdout)
         # Each kept run is the run that exec makes.
         alone = self.execute('alone', 'incast:senders=4,size=100KB', 'dcqcn', 2)
         for name in ['result.json', 'fct.txt', 'queues.csv', 'rates.csv']:
@@ -147,6 +149,7 @@ class Run(Folder):
             text = f.read()
         self.assertLess(len(text), 1_500_000)
         self.assertNotIn('http', text)
+        self.assertIn(f"<code>sluice-lab replay '{where}/a/", text)
 
 
 class Commands(Folder):
@@ -230,7 +233,10 @@ class Commands(Folder):
             r = run(*words, '--plan', plan, '-o', where, '--json', '-')
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertEqual(run('merge', where).returncode, 1)
-            jobs = json.loads(r.stdout)['jobs']
+            jobs, command = (json.loads(r.stdout)[key] for key in ('jobs', 'command'))
+            # The command is for a shell: jobs.txt or the script is one word of it.
+            self.assertIn(jobs if plan == 'parallel' else os.path.join(where, 'array.sbatch'),
+                          shlex.split(command.replace('<', ' ')))
             if plan == 'slurm':
                 # What sbatch does with an array of 8 tasks.
                 for task in range(1, 9):

@@ -141,7 +141,7 @@ TEST_F(SweepFiles, MergeWhenAllRunsAreThere) {
 TEST(JobLines, QuoteWhatAShellWouldRead) {
   const std::string lines = JobLines(MakeSweep(), "/a b/sluice-lab", "/tmp/it's");
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 12);
-  EXPECT_NE(lines.find("'/a b/sluice-lab' exec 'incast:senders=2,size=20KB,"), std::string::npos);
+  EXPECT_NE(lines.find("'/a b/sluice-lab' exec incast:senders=2,size=20KB,"), std::string::npos);
   EXPECT_NE(lines.find("'/tmp/it'\\''s/runs/"), std::string::npos);
 }
 
@@ -161,7 +161,7 @@ TEST(JobLines, NameAnExperimentFileByItsPath) {
     ASSERT_TRUE(points.ok()) << points.status();
     sweep.points = *points;
     const std::string place = std::filesystem::path(path).lexically_normal().string();
-    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec '" + place + "' -a "),
+    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec " + place + " -a "),
               std::string::npos);
   }
   EXPECT_NE(MakePoints(path, {{"hosts", {"2"}}}).status().ToString().find("has no parameters"),
@@ -175,6 +175,14 @@ TEST(SlurmScript, StaysWithinAnArray) {
   EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-12\n"), std::string::npos);
   sweep.seeds = 301;
   EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-602\n"), std::string::npos);
+}
+
+// sbatch splits its lines like a shell, and reads %a as the number of the task.
+TEST(SlurmScript, QuotesWhatIsNoWord) {
+  const std::string script = SlurmScript(MakeSweep(), "/a b/100%");
+  EXPECT_NE(script.find("\n#SBATCH --output='/a b/100%%/slurm-%a.log'\n"), std::string::npos);
+  EXPECT_NE(script.find("sbatch '/a b/100%/array.sbatch'\n"), std::string::npos);
+  EXPECT_NE(script.find("merge '/a b/100%'\n"), std::string::npos);
 }
 
 }  // namespace
