@@ -40,7 +40,8 @@ cli::Command BoundCommand() {
   c.name = "bound";
   c.summary = "what ideal fair sharing would do: the max-min fluid bound of the same metrics";
   c.examples = {{"sluice-lab bound incast:senders=64 --seed 1", ""}};
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {{.name = "seed",
                 .kind = cli::Kind::kUnsigned,
                 .help = "of starts, placement and ECMP, as `exec` has it",

@@ -16,8 +16,8 @@ namespace {
 
 using cli::Json;
 
-// Runs of one side that are compared with those of the same key: experiment, and arm unless either
-// side has one arm only.
+// Runs of one side that are compared with those of the same key: experiment, and arm unless both
+// sides have one arm only.
 struct Key {
   std::string experiment;
   std::string arm;  // empty: whichever
@@ -196,7 +196,7 @@ cli::Command CompareCommand() {
   cli::Option gate;
   gate.name = "fail-on";
   gate.kind = cli::Kind::kText;
-  gate.help = "exit status 3 if NEW is that much worse, 4 if nobody can tell; may repeat";
+  gate.help = "exit status 3 if NEW is that much worse, 4 if nobody can tell";
   gate.placeholder = "worse:METRIC>N%";
   gate.repeated = true;
   c.options = {gate,

@@ -95,7 +95,8 @@ absl::Status ReadTrigger(const Json& json, const std::string& where, size_t flow
 // The shortest text of the number, without an exponent: the one that was written.
 std::string PlainText(double value) {
   char text[400];  // the longest double has 309 digits, the smallest 324 decimals and few more
-  const auto [end, error] = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
   return error == std::errc() ? std::string(text, end) : "";
 }
 
@@ -189,8 +190,8 @@ absl::Status ReadWorkloads(const Json& json, const std::string& where,
     for (const auto& [key, value] : one.items()) {
       if (key != "kind") items.emplace_back(key, TextOf(value));
     }
-    absl::StatusOr<Parameters> parameters =
-        Parameters::Of("workload " + std::string((*workload)->name), (*workload)->parameters, items);
+    absl::StatusOr<Parameters> parameters = Parameters::Of(
+        "workload " + std::string((*workload)->name), (*workload)->parameters, items);
     if (!parameters.ok()) return Invalid(place + ": " + MessageOf(parameters.status()));
     plans->push_back({*workload, *std::move(parameters)});
   }

@@ -111,7 +111,8 @@ cli::Command ExportCommand() {
   c.summary = "a run as files of another simulator: its inputs, and what it would have written";
   c.examples = {{"sluice-lab export hpcc out/1 -o hpcc",
                  "topology, flow and config.txt; fct, pfc and qlen.txt"}};
-  c.positionals = {{"FORMAT", "hpcc"}, {"RUN", "directory that `sluice-lab exec -o` wrote"}};
+  c.positionals = {{"FORMAT", "hpcc"},
+                   {"RUN", "directory with result.json, as exec, run and sweep leave them"}};
   cli::Option output;
   output.name = "output";
   output.short_name = 'o';

@@ -185,12 +185,13 @@ cli::Command ImportCommand() {
       {"sluice-lab import cdf --cdf sizes.txt -o x.json", "Poisson arrivals of these sizes"},
   };
   c.positionals = {{"FORMAT", "hpcc, htsim or cdf"}};
-  c.options = {File("config", "hpcc: configuration", ""),
-               File("topology", "hpcc: topology", ""),
-               File("flows", "hpcc: flows", ""),
-               File("cm", "htsim: connection matrix", ""),
-               File("topo", "htsim: topology; default: a fat tree of 100Gbps and 1us", ""),
-               File("cdf", "cdf: rows of bytes and percent", "")};
+  c.options = {
+      File("config", "hpcc: configuration", ""),
+      File("topology", "hpcc: topology", ""),
+      File("flows", "hpcc: flows", ""),
+      File("cm", "htsim: connection matrix", ""),
+      File("topo", "htsim: topology; default: a fat tree or a leaf-spine of 100Gbps and 1us", ""),
+      File("cdf", "cdf: rows of bytes and percent", "")};
   cli::Option output = File("output", "the experiment file", "");
   output.short_name = 'o';
   output.required = true;

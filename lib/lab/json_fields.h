@@ -49,7 +49,7 @@ class JsonFields {
  private:
   const cli::Json& json_;
   std::string where_;
-  bool top_ = false;  // where_ is a file
+  bool top_ = false;                // where_ is a file
   std::vector<std::string> known_;  // each once, in the order in which they were asked for
   absl::Status status_;
 };

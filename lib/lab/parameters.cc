@@ -26,8 +26,7 @@ cli::Value MustParse(const ParameterSpec& spec, std::string_view text) {
   return *value;
 }
 
-absl::StatusOr<Parameters::Items> Split(std::string_view experiment,
-                                        std::string_view text) {
+absl::StatusOr<Parameters::Items> Split(std::string_view experiment, std::string_view text) {
   Parameters::Items items;
   while (!text.empty()) {
     const size_t comma = text.find(',');
@@ -65,9 +64,9 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
     return absl::OkStatus();
   }
   const auto refuse = [&](std::string_view why) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: %s=%s: %s",
-                                                      std::string(owner), std::string(spec.name),
-                                                      cli::OneLine(text), std::string(why)));
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s=%s: %s", std::string(owner),
+                                                      std::string(spec.name), cli::OneLine(text),
+                                                      std::string(why)));
   };
   absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, spec.choices);
   if (!value.ok()) {
@@ -110,9 +109,9 @@ absl::StatusOr<Parameters> Parameters::Of(std::string_view owner,
     if (i == specs.size()) {
       std::string known;
       for (const std::string_view n : names) known.append(known.empty() ? "" : ", ").append(n);
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: no parameter '%s'%s (there are: %s)", std::string(owner),
-                          cli::OneLine(name), DidYouMean(name, names), known));
+      return absl::InvalidArgumentError(absl::StrFormat("%s: no parameter '%s'%s (there are: %s)",
+                                                        std::string(owner), cli::OneLine(name),
+                                                        DidYouMean(name, names), known));
     }
     if (given[i]) {
       return absl::InvalidArgumentError(

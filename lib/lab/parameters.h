@@ -36,9 +36,9 @@ struct ParameterSpec {
 
 class Parameters {
  public:
-  // The text behind the colon of an experiment, empty for all defaults. An unknown or repeated name,
-  // a value that is no value of its kind or outside its bounds fails in one line that names the
-  // experiment, what is wrong, the nearest name and the cure.
+  // The text behind the colon of an experiment, empty for all defaults. An unknown or repeated
+  // name, a value that is no value of its kind or outside its bounds fails in one line that names
+  // the experiment, what is wrong, the nearest name and the cure.
   static absl::StatusOr<Parameters> Parse(std::string_view experiment,
                                           std::span<const ParameterSpec> specs,
                                           std::string_view text);

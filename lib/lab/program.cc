@@ -118,9 +118,9 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   program.foreign_words = {{"-C", "-a"}, {"-s", "--seed"}, {"-j", "--jobs"}};
   cli::Command report;
   report.name = "report";
-  report.summary = "one offline HTML file of what `run -o DIR` left";
+  report.summary = "one offline HTML file of what `run -o DIR` or `sweep -o DIR` left";
   report.examples = {{"sluice-lab report out -o report.html", ""}};
-  report.positionals = {{"DIR", "directory that `sluice-lab run -o DIR` wrote"}};
+  report.positionals = {{"DIR", "directory of `sluice-lab run` or `sluice-lab sweep ... -o DIR`"}};
   report.options = {OutputOption("the HTML file", "FILE", true)};
   report.run = Bind(build, WriteReport);
   cli::Command list;

@@ -61,6 +61,15 @@ std::optional<double> BoundOf(const Json& run, const std::string& metric) {
   return sum / static_cast<double>(bound[metric].size());
 }
 
+// Of how many seeds the run has the bound; 0: it has none.
+size_t BoundSeeds(const Json& run) {
+  size_t seeds = 0;
+  for (const Json& values : run["bound"]) {
+    if (values.is_array()) seeds = std::max(seeds, values.size());
+  }
+  return seeds;
+}
+
 std::string Table(const Json& run, const Json& rival) {
   std::string s =
       "<div class=\"scroll\"><table><thead><tr><th>metric</th><th>unit</th><th>a</th><th>b</th>"
@@ -186,9 +195,12 @@ std::string Threats(const ReportData& data) {
                                     part.get<double>() * 100));
   }
   items.push_back(
-      "Hosts and switches are models in virtual time: no bus, no cache, no clock error. The bound "
-      "is fair sharing without queues; an algorithm that lets short flows go first may beat it in "
-      "a percentile.");
+      "Hosts and switches are models in virtual time: no bus, no cache, no clock error.");
+  if (BoundSeeds(run) > 0) {
+    items.push_back(
+        "The bound is fair sharing without queues; an algorithm that lets short flows go first may "
+        "beat it in a percentile.");
+  }
   std::string s = "<ul>\n";
   for (const std::string& item : items) s += "<li>" + Escape(item) + "</li>\n";
   return s + "</ul>\n";
@@ -321,13 +333,15 @@ std::string RunPage(const ReportData& data) {
     tables += heading + Table(run, data.rivals[i]);
     worst += heading + WorstSeeds(data, data.rivals[i], static_cast<char>('b' + i));
   }
+  const size_t bounds = BoundSeeds(run);
   const std::string note = absl::StrFormat(
       "<p class=\"key\">Means over %d seeds; the ratio is that of geometric means, paired by seed, "
       "with a Student-t interval and the BCa bootstrap's beside it. * primary metric%s; the others "
-      "are exploratory. Equivalent: the whole interval lies within %.0f %%. Bound: max-min fair "
-      "fluid of the first %d seeds.</p>\n",
+      "are exploratory. Equivalent: the whole interval lies within %.0f %%.%s</p>\n",
       run["seeds"].get<int>(), data.rivals.size() > 1 ? ", Holm over the rivals" : "",
-      run["equivalence_margin"].get<double>() * 100, std::min(10, run["seeds"].get<int>()));
+      run["equivalence_margin"].get<double>() * 100,
+      bounds > 0 ? absl::StrFormat(" Bound: max-min fair fluid of the first %d seeds.", bounds)
+                 : "");
   return Page(Escape(run["experiment_text"].get<std::string>()),
               key + Verdicts(VerdictLines(run)) + "<h2>Every metric</h2>\n<div class=\"grid2\">" +
                   forests + "</div>\n" + tables + note + "<h2>Slowdown by size of flow</h2>\n" +

@@ -211,9 +211,8 @@ absl::StatusOr<Json> ReadMerged(const std::string& directory) {
   const std::string path = directory + "/merged.json";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: is not there; sluice-lab merge %s makes it", path,
-                        ShellWord(directory)));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: is not there; sluice-lab merge %s makes it", path, ShellWord(directory)));
   }
   absl::StatusOr<Json> merged = ReadJson(path);
   if (!merged.ok()) return merged.status();

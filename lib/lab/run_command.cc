@@ -93,8 +93,7 @@ cli::Command RunCommand(const Build& build) {
   };
   c.positionals = {
       {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
-  cli::Option rival =
-      ArmOption('b', "b", "algorithm that it is compared with; may repeat; default: dcqcn", "");
+  cli::Option rival = ArmOption('b', "b", "algorithm that it is compared with; default: dcqcn", "");
   rival.repeated = true;
   c.options = {
       ArmOption('a', "a", "algorithm that is judged", "tita"),

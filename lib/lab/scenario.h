@@ -33,7 +33,7 @@ struct FlowSpec {
 };
 
 // What happens to a flow: its sender has the last acknowledgement (`received` false), or its
-// receiver the last byte. A flow whose arrival is a signal of some trigger is a WRITE with
+// receiver the last byte. A flow whose arrival is an event of some trigger is a WRITE with
 // immediate, which is how a receiver learns of it; its last packet is 4 bytes longer.
 struct FlowEvent {
   uint32_t flow = 0;  // of Scenario::flows

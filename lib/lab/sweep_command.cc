@@ -164,15 +164,15 @@ cli::Command SweepCommand(const Build& build) {
       {"sluice-lab sweep incast --grid senders=8,16,32 -o out/senders", ""},
       {"sluice-lab sweep permutation --grid hosts=64,256 --plan slurm -o out/hosts", ""},
   };
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   cli::Option grid;
   grid.name = "grid";
   grid.kind = cli::Kind::kText;
-  grid.help = "values of a parameter of the experiment; repeats";
+  grid.help = "values of a parameter of the experiment";
   grid.placeholder = "NAME=VALUE,VALUE";
   grid.repeated = true;
-  cli::Option rival =
-      ArmOption('b', "b", "algorithm that it is compared with; may repeat; default: dcqcn", "");
+  cli::Option rival = ArmOption('b', "b", "algorithm that it is compared with; default: dcqcn", "");
   rival.repeated = true;
   c.options = {
       grid,

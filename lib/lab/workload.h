@@ -69,7 +69,7 @@ absl::StatusOr<Cdf> FindCdf(const WorkloadInput& input, std::string_view name);
 // For workloads without a window.
 Duration PatientLimit(const Scenario& s, size_t first);
 
-// One per file: poisson.cc, collectives.cc, training.cc, fixed_workloads.cc.
+// In poisson.cc, collectives.cc and fixed_workloads.cc.
 Workload PoissonWorkload();
 Workload PoissonIncastWorkload();
 Workload MixedWorkload();

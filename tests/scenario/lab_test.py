@@ -325,11 +325,7 @@ class Words(Folder):
             (['describe', 'incats'], "did you mean 'incast'?"),
             (['run', 'websurch'], "did you mean 'websearch'?"),
             ([], ''),
-        ]
-        # What the contract names and is not built is as unknown as any other word.
-        table += [([word], word) for word in
-                  ['rnu']]
-        table += [
+            (['rnu'], 'rnu'),
             (['run', 'incast', '--independent', 'markng'], "did you mean 'marking'?"),
             (['run', 'incast', '--primary', 'slowdwn_p99'], "did you mean 'slowdown_p99'?"),
             (['run', 'loss:p=0', '-a', 'fixed', '-b', 'fixed', '--seeds', '2'], 'same bytes'),
