@@ -193,7 +193,7 @@ absl::Status AddMoe(const WorkloadInput& input, Scenario& s) {
       std::vector<std::vector<int64_t>> back(n, std::vector<int64_t>(n));
       for (size_t i = 0; i < n; ++i) {
         for (size_t j = 0; j < n; ++j) {
-          out[i][j] = std::min(out[i][j] * p.Size("token").count(), Cdf::kMaxBytes);
+          out[i][j] = std::min(out[i][j] * p.Size("token").count(), kMostMessageBytes);
           back[j][i] = out[i][j];
         }
       }

@@ -1,7 +1,7 @@
 // sluice-lab compare: new runs against old ones, with gates.
-#include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_format.h"

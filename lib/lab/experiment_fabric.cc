@@ -1,10 +1,10 @@
 #include "lab/experiment_fabric.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "lab/json_fields.h"
+#include "lab/limits.h"
 #include "sim/topologies.h"
 
 namespace sluice::lab {
@@ -12,7 +12,6 @@ namespace {
 
 using cli::Json;
 
-constexpr int64_t kMostNodes = 1 << 17;
 
 absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 

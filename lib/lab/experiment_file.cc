@@ -1,7 +1,6 @@
 #include "lab/experiment_file.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -9,7 +8,6 @@
 #include "lab/experiment_fabric.h"
 #include "lab/experiment_flows.h"
 #include "lab/fabric.h"
-#include "lab/ideal.h"
 #include "lab/json_fields.h"
 #include "lab/profile.h"
 #include "lab/result.h"
@@ -49,7 +47,6 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   if (!s.flows.empty()) s.limit = PatientLimit(s, 0);
   for (size_t i = 0; i < workloads.size(); ++i) {
     WorkloadInput input;
-    input.owner = name;
     input.parameters = &workloads[i].parameters;
     input.seed = seed;
     input.stream = static_cast<uint32_t>(i);

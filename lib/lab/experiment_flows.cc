@@ -7,13 +7,13 @@
 #include "absl/strings/str_format.h"
 #include "lab/ideal.h"
 #include "lab/json_fields.h"
+#include "lab/limits.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
 
-constexpr int64_t kMostBytes = int64_t{1} << 31;
 constexpr int64_t kLatest = 1'000'000'000'000'000;  // ps: 1000 s
 
 absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
@@ -57,7 +57,7 @@ absl::Status ReadFlow(const Json& given, const std::string& where, const Scenari
   f.Boolean("measured", &flow->measured);
   int64_t port = flow->destination_port;
   f.Integer("port", 0, 65535, &port);
-  if (flow->size < Bytes(1) || flow->size > Bytes(kMostBytes)) {
+  if (flow->size < Bytes(1) || flow->size > Bytes(kMostMessageBytes)) {
     f.Fail("bytes", "must be from 1 to 2^31");
   }
   if (start < Duration::Zero() || start.ps() > kLatest) f.Fail("start", "must be from 0 to 1000s");

@@ -120,10 +120,9 @@ void Host::AddFlow(size_t flow, const FlowSpec& spec) {
 }
 
 uint16_t Host::SourcePortOf(size_t flow) const {
-  for (const Outgoing& out : outgoing_) {
-    if (out.flow == flow) return out.source_port;
-  }
-  return 0;
+  const auto at = std::lower_bound(outgoing_.begin(), outgoing_.end(), flow,
+                                   [](const Outgoing& out, size_t f) { return out.flow < f; });
+  return at != outgoing_.end() && at->flow == flow ? at->source_port : 0;
 }
 
 void Host::PostDue(Time now) {

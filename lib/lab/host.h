@@ -44,6 +44,7 @@ class Host final : public Pollable {
   // At set-up: the region that holds the longest message (or all of them, one behind the other),
   // then each flow between two hosts. With `notify` the receiver's end reports the arrival.
   absl::Status Register(Bytes longest);
+  // Flows are added in ascending order.
   static absl::Status Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
                               verbs::ConnectOptions options, uint32_t depth = 1,
                               bool notify = false);
@@ -95,7 +96,7 @@ class Host final : public Pollable {
   std::unique_ptr<verbs::CompletionQueue> completions_;
   std::unique_ptr<verbs::CompletionQueue> arrivals_;
   std::vector<std::unique_ptr<verbs::QueuePair>> queue_pairs_;
-  std::vector<Outgoing> outgoing_;
+  std::vector<Outgoing> outgoing_;  // flows ascend
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
   std::unordered_map<size_t, size_t> waiting_;  // flows with a trigger to their place in outgoing_
   size_t pending_ = 0;                          // posted and not done

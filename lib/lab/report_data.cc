@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "lab/comparison.h"
 #include "lab/json_fields.h"
 #include "lab/result.h"
 #include "lab/stored.h"
@@ -139,7 +140,8 @@ absl::StatusOr<std::vector<double>> ReadFct(const std::string& path) {
 absl::Status ReadArm(const std::string& directory, size_t seeds, ReportArm& arm) {
   std::string all;
   for (size_t seed = 1; seed <= seeds; ++seed) {
-    const std::string at = absl::StrFormat("%s/%c/%d/", directory, arm.letter, seed);
+    const auto place = static_cast<size_t>(arm.letter - 'a');
+    const std::string at = RunDirectory(directory, place, seed) + "/";
     ReportRun run;
     const absl::StatusOr<std::string> bytes = ReadText(at + "result.json");
     if (!bytes.ok()) return bytes.status();

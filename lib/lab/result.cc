@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/near.h"
 #include "cc/registry.h"
 
@@ -72,10 +73,11 @@ absl::StatusOr<Redraw> ParseRedraw(std::string_view text) {
       if (f.name == name) found = &f;
     }
     if (found == nullptr) {
-      const std::string_view names[] = {"ecmp", "marking", "jitter"};
+      std::vector<std::string_view> names;
+      for (const Factor& f : kFactors) names.push_back(f.name);
       return absl::InvalidArgumentError(
-          absl::StrFormat("no random factor '%s'%s (there are: ecmp, marking, jitter)",
-                          cli::OneLine(name), DidYouMean(name, names)));
+          absl::StrFormat("no random factor '%s'%s (there are: %s)", cli::OneLine(name),
+                          DidYouMean(name, names), absl::StrJoin(names, ", ")));
     }
     if (redraw.*found->drawn) {
       return absl::InvalidArgumentError(

@@ -91,7 +91,6 @@ absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload, 
   if (!topology.ok()) return refuse(topology.status());
   s.topology = *std::move(topology);
   WorkloadInput input;
-  input.owner = name;
   input.parameters = &p;
   input.seed = seed;
   input.rails = RailsOf(p.Text("topology"));
