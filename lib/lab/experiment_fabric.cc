@@ -12,9 +12,6 @@ namespace {
 
 using cli::Json;
 
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 // [a, b, rate, delay] or [a, b, rate, delay, loss].
 absl::Status ReadLink(const Json& json, const std::string& where, sim::Topology* topology) {
   const auto refuse = [&](std::string_view why) {

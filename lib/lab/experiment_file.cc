@@ -20,8 +20,6 @@ using cli::Json;
 // Of the jitter that a file gives its flows; --jitter has others (lab/runner.cc).
 constexpr uint64_t kFileJitter = uint64_t{1} << 62;
 
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 // What a file says, apart from what the seed makes of it.
 struct Plan {
   std::string file;

@@ -16,8 +16,6 @@ using cli::Json;
 
 constexpr int64_t kLatest = 1'000'000'000'000'000;  // ps: 1000 s
 
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 // [source, destination, bytes, start] as the object that says the same.
 absl::StatusOr<Json> Unfold(const Json& json, const std::string& where) {
   if (!json.is_array()) return json;

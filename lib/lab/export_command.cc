@@ -1,5 +1,4 @@
-#include "lab/export_command.h"
-
+// sluice-lab export: a run as files of another simulator.
 #include <unistd.h>
 
 #include <string>
@@ -20,8 +19,6 @@ namespace sluice::lab {
 namespace {
 
 using cli::Json;
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
 // What a stored run was made of.
 struct Inputs {
@@ -113,14 +110,7 @@ cli::Command ExportCommand() {
                  "topology, flow and config.txt; fct, pfc and qlen.txt"}};
   c.positionals = {{"FORMAT", "hpcc"},
                    {"RUN", "directory with result.json, as exec, run and sweep leave them"}};
-  cli::Option output;
-  output.name = "output";
-  output.short_name = 'o';
-  output.kind = cli::Kind::kText;
-  output.help = "directory of the files; made if need be";
-  output.placeholder = "DIR";
-  output.required = true;
-  c.options = {output};
+  c.options = {OutputOption("directory of the files; made if need be", "DIR", true)};
   c.run = Export;
   return c;
 }

@@ -326,17 +326,17 @@ absl::StatusOr<HpccConfig> Reader::Read() {
 
 Json DcqcnParameters(const HpccConfig& c) {
   return {{"preset", "ns3-50us"},
-            {"g", NumberText(c.g)},
-            {"ai", RateText(c.ai)},
-            {"hai", RateText(c.hai)},
-            {"min_rate", RateText(c.min_rate)},
-            {"fast_recovery", c.fast_recovery},
-            {"rate_timer", TimeText(c.rate_timer)},
-            {"alpha_timer", TimeText(c.alpha_timer)},
-            {"decrease_interval", TimeText(c.decrease_interval)},
-            {"target", c.clamp_target ? "rate" : "kept"},
-            // An acknowledgement carries the mark of its packet.
-            {"notice", "ack"}};
+          {"g", NumberText(c.g)},
+          {"ai", RateText(c.ai)},
+          {"hai", RateText(c.hai)},
+          {"min_rate", RateText(c.min_rate)},
+          {"fast_recovery", c.fast_recovery},
+          {"rate_timer", TimeText(c.rate_timer)},
+          {"alpha_timer", TimeText(c.alpha_timer)},
+          {"decrease_interval", TimeText(c.decrease_interval)},
+          {"target", c.clamp_target ? "rate" : "kept"},
+          // An acknowledgement carries the mark of its packet.
+          {"notice", "ack"}};
 }
 
 }  // namespace

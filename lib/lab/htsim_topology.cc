@@ -15,7 +15,6 @@ namespace {
 
 using cli::Json;
 
-
 struct Tier {
   int64_t speed_gbps = 0;  // of its links down
   int64_t down = 0;        // links down, of a switch

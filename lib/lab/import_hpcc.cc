@@ -145,7 +145,8 @@ absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
 
 absl::StatusOr<Flows> ReadFlows(const NamedText& file, const Topology& t) {
   Tokens tokens(file.name, file.text);
-  const absl::StatusOr<int64_t> count = tokens.Integer("the number of flows", 1, int64_t{kMaxFlows});
+  const absl::StatusOr<int64_t> count =
+      tokens.Integer("the number of flows", 1, int64_t{kMaxFlows});
   if (!count.ok()) return count.status();
   Flows flows;
   std::optional<FlowLine> before;

@@ -14,8 +14,6 @@ namespace {
 
 using cli::Json;
 
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 // Follows a document as it is read; keeps the first thing that is wrong.
 class Watcher final : public nlohmann::json_sax<Json> {
  public:
@@ -76,11 +74,6 @@ absl::StatusOr<T> ParsedText(const Json& json, absl::StatusOr<T> (*parse)(std::s
 }
 
 }  // namespace
-
-std::string MessageOf(const absl::Status& status) {
-  const absl::string_view m = status.message();
-  return std::string(m.data(), m.size());
-}
 
 absl::StatusOr<Json> ParseJsonStrictly(std::string_view name, std::string_view text) {
   Watcher watcher;

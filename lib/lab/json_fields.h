@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "cli/json.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 
@@ -62,8 +63,6 @@ absl::StatusOr<Bandwidth> RateOf(const cli::Json& json);
 // The document. A text that is none fails with name, line and cause; so does a key that stands
 // twice in one object, and nesting deeper than 32.
 absl::StatusOr<cli::Json> ParseJsonStrictly(std::string_view name, std::string_view text);
-
-std::string MessageOf(const absl::Status& status);
 
 }  // namespace sluice::lab
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "base/values.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 namespace {
@@ -63,16 +64,12 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
     values_[i].reset();
     return absl::OkStatus();
   }
-  const auto refuse = [&](std::string_view why) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: %s=%s: %s", std::string(owner),
-                                                      std::string(spec.name), cli::OneLine(text),
-                                                      std::string(why)));
+  const auto refuse = [&](const std::string& why) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: %s=%s: %s", std::string(owner), std::string(spec.name), cli::OneLine(text), why));
   };
   absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, spec.choices);
-  if (!value.ok()) {
-    const absl::string_view why = value.status().message();
-    return refuse(std::string_view(why.data(), why.size()));
-  }
+  if (!value.ok()) return refuse(MessageOf(value.status()));
   if (!spec.min.empty() && cli::Less(*value, MustParse(spec, spec.min))) {
     return refuse("must be at least " + std::string(spec.min));
   }

@@ -75,9 +75,9 @@ absl::StatusOr<Redraw> ParseRedraw(std::string_view text) {
     if (found == nullptr) {
       std::vector<std::string_view> names;
       for (const Factor& f : kFactors) names.push_back(f.name);
-      return absl::InvalidArgumentError(
-          absl::StrFormat("no random factor '%s'%s (there are: %s)", cli::OneLine(name),
-                          DidYouMean(name, names), absl::StrJoin(names, ", ")));
+      return absl::InvalidArgumentError(absl::StrFormat("no random factor '%s'%s (there are: %s)",
+                                                        cli::OneLine(name), DidYouMean(name, names),
+                                                        absl::StrJoin(names, ", ")));
     }
     if (redraw.*found->drawn) {
       return absl::InvalidArgumentError(

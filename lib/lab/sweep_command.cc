@@ -24,7 +24,7 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
   sweep.experiment = arguments.positionals()[0];
   for (const cli::Value& v : arguments.All("grid")) {
     absl::StatusOr<GridAxis> axis = ParseGridAxis(std::get<std::string>(v));
-    if (!axis.ok()) return absl::InvalidArgumentError("--grid: " + Message(axis.status()));
+    if (!axis.ok()) return absl::InvalidArgumentError("--grid: " + MessageOf(axis.status()));
     for (const GridAxis& other : sweep.grid) {
       if (other.name != axis->name) continue;
       return absl::InvalidArgumentError(
@@ -33,11 +33,10 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
     sweep.grid.push_back(*std::move(axis));
   }
   sweep.arms.push_back(arguments.Text("a"));
-  for (const cli::Value& b : arguments.All("b")) sweep.arms.push_back(std::get<std::string>(b));
-  if (sweep.arms.size() == 1) sweep.arms.push_back("dcqcn");
+  for (std::string& rival : RivalsOf(arguments)) sweep.arms.push_back(std::move(rival));
   sweep.seeds = static_cast<int>(arguments.Integer("seeds"));
-  const absl::StatusOr<size_t> primary = FindMetric(arguments.Text("primary"));
-  if (!primary.ok()) return absl::InvalidArgumentError("--primary: " + Message(primary.status()));
+  const absl::StatusOr<size_t> primary = PrimaryOf(arguments);
+  if (!primary.ok()) return primary.status();
   sweep.primary = *primary;
   sweep.version = build.version;
   sweep.commit = build.commit;
@@ -172,12 +171,10 @@ cli::Command SweepCommand(const Build& build) {
   grid.help = "values of a parameter of the experiment";
   grid.placeholder = "NAME=VALUE,VALUE";
   grid.repeated = true;
-  cli::Option rival = ArmOption('b', "b", "algorithm that it is compared with; default: dcqcn", "");
-  rival.repeated = true;
   c.options = {
       grid,
       ArmOption('a', "a", "algorithm that is judged", "tita"),
-      rival,
+      RivalOption(),
       {.name = "seeds",
        .kind = cli::Kind::kInteger,
        .help = "pairs of runs at each point",
@@ -189,11 +186,7 @@ cli::Command SweepCommand(const Build& build) {
        .help = "who makes the runs; parallel and slurm get a file of commands",
        .default_text = "local",
        .choices = {"local", "parallel", "slurm"}},
-      {.name = "primary",
-       .kind = cli::Kind::kText,
-       .help = "the one metric that decides; all others are exploratory",
-       .default_text = kPrimaryMetric,
-       .placeholder = "METRIC"},
+      PrimaryOption(),
       JobsOption(),
       OutputOption("directory of the sweep; what is there is not made again", "DIR", true),
   };

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lab/fabric.h"
+#include "lab/status.h"
 #include "lab/workload.h"
 
 namespace sluice::lab {
@@ -77,9 +78,7 @@ std::vector<ParameterSpec> Specs(const Preset& preset, const Workload& workload)
 absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload, const Parameters& p,
                                uint64_t seed) {
   const auto refuse = [&](const absl::Status& s) {
-    const absl::string_view why = s.message();
-    return absl::InvalidArgumentError(absl::StrFormat("experiment %s: %s", std::string(name),
-                                                      std::string(why.data(), why.size())));
+    return Invalid(absl::StrFormat("experiment %s: %s", std::string(name), MessageOf(s)));
   };
   Scenario s;
   if (absl::Status status = ApplyFabric(name, p, s); !status.ok()) return status;
