@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/values.h"
 #include "lab/comparison.h"
 #include "lab/judge.h"
@@ -354,19 +355,31 @@ std::string RunPage(const ReportData& data) {
                   Inside("seeds.csv", SeedsCsv(data)) + Inside("sizes.csv", BucketsCsv(data)));
 }
 
+// "tita.beta=0.01 senders=8": where a point of the grid is; without a grid its experiment.
+std::string PointText(const Json& point) {
+  std::string text;
+  for (const auto& [name, value] : point["values"].items()) {
+    text += (text.empty() ? "" : " ") + name + "=" + value.get<std::string>();
+  }
+  return text.empty() ? point["experiment_text"].get<std::string>() : text;
+}
+
 std::string SweepTable(const Json& merged) {
   std::string s =
-      "<div class=\"scroll\"><table><thead><tr><th>point</th><th>b</th><th>a</th><th>b</th>"
+      "<div class=\"scroll\"><table><thead><tr><th class=\"text\">point</th>"
+      "<th class=\"text\">experiment</th><th class=\"text\">a</th><th class=\"text\">b</th>"
+      "<th>a</th><th>b</th>"
       "<th>a / b</th><th>95 % interval</th><th>bootstrap</th><th>a is</th></tr></thead><tbody>\n";
   for (const Json& p : merged["points"]) {
     for (const Json& m : p["metrics"]) {
       if (m["role"] != "primary") continue;
       const std::string verdict = m["verdict"];
       s += absl::StrFormat(
-          "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+          "<tr><td class=\"text\">%s</td><td class=\"text\">%s</td><td class=\"text\">%s</td>"
+          "<td class=\"text\">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
           "<td class=\"%s\">%s</td></tr>\n",
-          Text(p["experiment_text"]), Text(p["b"]), Number(m["a"], m["scale"]),
-          Number(m["b"], m["scale"]),
+          Escape(PointText(p)), Text(p["experiment_text"]), Text(p["a"]), Text(p["b"]),
+          Number(m["a"], m["scale"]), Number(m["b"], m["scale"]),
           m["ratio"].is_number() ? absl::StrFormat("%.3f", m["ratio"].get<double>()) : "&#8211;",
           Span(m["low"], m["high"]), Span(m["bootstrap_low"], m["bootstrap_high"]),
           CssOfVerdict(verdict), Escape(verdict));
@@ -379,18 +392,23 @@ std::string SweepPage(const Json& merged, const std::string& csv) {
   std::vector<std::string> lines;
   for (const Json& p : merged["points"]) {
     lines.push_back(
-        p["experiment_text"].get<std::string>() + ": " +
+        PointText(p) + ": " +
         VerdictSentence(p["a"].get<std::string>(), p["b"].get<std::string>(), p["metrics"]));
   }
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"sluice-lab", merged["version"].get<std::string>()},
+      {"sources", merged["commit"].get<std::string>()},
+      {"experiment", merged["experiment"].get<std::string>()}};
+  for (const auto& [name, values] : merged["grid"].items()) {
+    rows.push_back({name, absl::StrJoin(values.get<std::vector<std::string>>(), ", ")});
+  }
+  rows.push_back({"seeds at each point", merged["seeds"].dump()});
+  rows.push_back({"primary metric", merged["primary"].get<std::string>()});
   return Page("Sweep of " + Text(merged["experiment"]),
               Verdicts(lines) + "<h2>Every point</h2>\n" + SweepForest(merged) +
                   SweepTable(merged) + "<p class=\"key\">Holm over all points.</p>\n" +
-                  "<h2>Provenance</h2>\n" +
-                  Rows({{"sluice-lab", merged["version"].get<std::string>()},
-                        {"sources", merged["commit"].get<std::string>()},
-                        {"seeds at each point", merged["seeds"].dump()},
-                        {"primary metric", merged["primary"].get<std::string>()}}) +
-                  "<h2>Data</h2>\n" + Inside("merged.csv", csv));
+                  "<h2>Provenance</h2>\n" + Rows(rows) + "<h2>Data</h2>\n" +
+                  Inside("merged.csv", csv));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "lab/report_data.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <system_error>
@@ -118,6 +119,25 @@ bool IsRun(const Json& j) {
   return true;
 }
 
+bool AreTexts(const Json& values) {
+  return std::all_of(values.begin(), values.end(), [](const Json& v) { return v.is_string(); });
+}
+
+bool IsMerged(const Json& j) {
+  if (!HasOrigin(j) || !Has(j, "experiment", &Json::is_string) ||
+      !Has(j, "grid", &Json::is_object) || !Has(j, "points", &Json::is_array) ||
+      j["points"].empty()) {
+    return false;
+  }
+  for (const Json& values : j["grid"]) {
+    if (!values.is_array() || !AreTexts(values)) return false;
+  }
+  return std::all_of(j["points"].begin(), j["points"].end(), [](const Json& p) {
+    return IsRival(p) && Has(p, "a", &Json::is_string) && Has(p, "values", &Json::is_object) &&
+           AreTexts(p["values"]) && Has(p, "experiment_text", &Json::is_string);
+  });
+}
+
 absl::StatusOr<std::vector<double>> ReadFct(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
@@ -218,15 +238,7 @@ absl::StatusOr<Json> ReadMerged(const std::string& directory) {
   }
   absl::StatusOr<Json> merged = ReadJson(path);
   if (!merged.ok()) return merged.status();
-  const Json& j = *merged;
-  bool good = HasOrigin(j) && Has(j, "experiment", &Json::is_string) &&
-              Has(j, "points", &Json::is_array) && !j["points"].empty();
-  for (size_t i = 0; good && i < j["points"].size(); ++i) {
-    const Json& p = j["points"][i];
-    good = IsRival(p) && Has(p, "a", &Json::is_string) && Has(p, "values", &Json::is_object) &&
-           Has(p, "experiment_text", &Json::is_string);
-  }
-  if (!good) return NotOurs(path, "is not what `sluice-lab merge` writes");
+  if (!IsMerged(*merged)) return NotOurs(path, "is not what `sluice-lab merge` writes");
   return merged;
 }
 

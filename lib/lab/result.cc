@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "base/near.h"
 #include "cc/registry.h"
 
@@ -74,10 +73,14 @@ absl::StatusOr<Redraw> ParseRedraw(std::string_view text) {
     }
     if (found == nullptr) {
       std::vector<std::string_view> names;
-      for (const Factor& f : kFactors) names.push_back(f.name);
+      std::string known;
+      for (const Factor& f : kFactors) {
+        names.push_back(f.name);
+        known.append(known.empty() ? "" : ", ").append(f.name);
+      }
       return absl::InvalidArgumentError(absl::StrFormat("no random factor '%s'%s (there are: %s)",
                                                         cli::OneLine(name), DidYouMean(name, names),
-                                                        absl::StrJoin(names, ", ")));
+                                                        known));
     }
     if (redraw.*found->drawn) {
       return absl::InvalidArgumentError(

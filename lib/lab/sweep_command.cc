@@ -24,7 +24,7 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
   sweep.experiment = arguments.positionals()[0];
   for (const cli::Value& v : arguments.All("grid")) {
     absl::StatusOr<GridAxis> axis = ParseGridAxis(std::get<std::string>(v));
-    if (!axis.ok()) return absl::InvalidArgumentError("--grid: " + MessageOf(axis.status()));
+    if (!axis.ok()) return Invalid("--grid: " + MessageOf(axis.status()));
     for (const GridAxis& other : sweep.grid) {
       if (other.name != axis->name) continue;
       return absl::InvalidArgumentError(
@@ -40,12 +40,10 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
   sweep.primary = *primary;
   sweep.version = build.version;
   sweep.commit = build.commit;
-  absl::StatusOr<std::vector<SweepPoint>> points = MakePoints(sweep.experiment, sweep.grid);
+  absl::StatusOr<std::vector<SweepPoint>> points =
+      MakePoints(sweep.experiment, sweep.grid, sweep.arms);
   if (!points.ok()) return points.status();
   sweep.points = *std::move(points);
-  for (const std::string& arm : sweep.arms) {
-    if (absl::Status s = CheckArm("arm", arm, sweep.points.front().experiment); !s.ok()) return s;
-  }
   return sweep;
 }
 
@@ -80,7 +78,7 @@ int RunHere(const Build& build, const Sweep& sweep, const std::string& directory
     if (Done(directory, run)) continue;
     RunOrder order;
     order.experiment = &sweep.points[run.point].experiment;
-    order.algorithm = sweep.arms[run.arm];
+    order.algorithm = sweep.points[run.point].arms[run.arm];
     order.seed = run.seed;
     order.directory = DirectoryOf(directory, run);
     orders.push_back(std::move(order));
@@ -161,6 +159,10 @@ cli::Command SweepCommand(const Build& build) {
   c.summary = "a comparison at every point of a grid, here or handed to GNU parallel or Slurm";
   c.examples = {
       {"sluice-lab sweep incast --grid senders=8,16,32 -o out/senders", ""},
+      {"sluice-lab sweep incast -a tita --grid tita.beta=0.002,0.004,0.008 -o out/beta",
+       "a parameter of an algorithm; dcqcn stays as it is, and is run once"},
+      {"sluice-lab sweep incast -a tita -b tita --grid a.kappa=0,0.7,1.4 -o out/kappa",
+       "of arm a alone, against its defaults"},
       {"sluice-lab sweep permutation --grid hosts=64,256 --plan slurm -o out/hosts", ""},
   };
   c.positionals = {
@@ -168,8 +170,10 @@ cli::Command SweepCommand(const Build& build) {
   cli::Option grid;
   grid.name = "grid";
   grid.kind = cli::Kind::kText;
-  grid.help = "values of a parameter of the experiment";
-  grid.placeholder = "NAME=VALUE,VALUE";
+  grid.help =
+      "values of a parameter of the experiment, or of an algorithm (tita.beta) or an arm (a.beta, "
+      "b.beta)";
+  grid.placeholder = "[ARM.]NAME=VALUE,...";
   grid.repeated = true;
   c.options = {
       grid,

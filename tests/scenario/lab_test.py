@@ -223,6 +223,29 @@ class Commands(Folder):
         with open(page, encoding='utf-8') as f:
             self.assertIn('senders=4', f.read())
 
+    def test_a_sweep_over_parameters_of_an_algorithm(self):
+        """Half the rate takes twice as long: the last flow of an incast whose senders get a rate
+        each ends later, and what does not change is run once."""
+        where = os.path.join(self.path, 'sweep')
+        r = run('sweep', 'incast:senders=1,size=1MB', '-a', 'fixed', '-b', 'tita', '--grid',
+                'fixed.rate=50Gbps,100Gbps', '--seeds', '2', '--primary', 'fct_p50_ns', '-o', where,
+                '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual(len(os.listdir(os.path.join(where, 'runs'))), 6)
+        slow, fast = json.loads(r.stdout)['points']
+        self.assertEqual((slow['values'], slow['a'], slow['b']),
+                         ({'fixed.rate': '50Gbps'}, 'fixed:rate=50Gbps', 'tita'))
+        a, b = (next(m for m in p['metrics'] if m['name'] == 'fct_p50_ns') for p in (slow, fast))
+        # 1 MB is 86.57 us on the wire, and 4.1 us of way.
+        self.assertAlmostEqual(a['a'] / b['a'], (2 * 86.57 + 4.1) / (86.57 + 4.1), delta=0.01)
+        self.assertEqual(a['b'], b['b'])
+        page = os.path.join(self.path, 'report.html')
+        self.assertEqual(run('report', where, '-o', page).returncode, 0)
+        with open(page, encoding='utf-8') as f:
+            text = f.read()
+        for part in ['fixed.rate=50Gbps', 'fixed:rate=100Gbps', '50Gbps, 100Gbps']:
+            self.assertIn(part, text)
+
     def test_a_plan_is_carried_out_by_others(self):
         here = os.path.join(self.path, 'here')
         words = ['sweep', 'incast:size=30KB', '--grid', 'senders=2,3', '--seeds', '2']
@@ -331,6 +354,8 @@ class Words(Folder):
             (['run', 'loss:p=0', '-a', 'fixed', '-b', 'fixed', '--seeds', '2'], 'same bytes'),
             (['sweep', 'incast', '--grid', 'senders=', '-o', out], '--grid'),
             (['sweep', 'incast', '--grid', 'sendrs=2', '-o', out], "did you mean 'senders'?"),
+            (['sweep', 'incast', '--grid', 'tita.betta=1', '-o', out], "did you mean 'beta'?"),
+            (['sweep', 'incast', '--grid', 'titta.beta=1', '-o', out], "did you mean 'tita'?"),
             (['sweep', 'incast', '--plan', 'slrum', '-o', out], "did you mean 'slurm'?"),
             (['merge', out], 'sweep.json'),
             (['replay', out], 'result.json'),
