@@ -110,6 +110,15 @@ wire::Reth FrameMaker::RethOf(const Instruction& i, size_t payload) {
 
 void FrameMaker::FillExtensions(const Instruction& i, const OpcodeTraits& t, size_t payload,
                                 uint8_t* to) {
+  if (t.extended) {
+    if (t.payload_allowed) return FillExtended(i, t, payload, to);
+    return FillAnswer(i, t.extension_bytes > wire::ExtendedAck::kSize, to);
+  }
+  if (t.deth) {
+    // Without a RETH the byte that bends one bends the key.
+    wire::Deth{EngineWorld::kQkey ^ (i.e == 0 ? 0 : 1u << (i.e & 31)), 0, i.f}.Write(to);
+    to += wire::Deth::kSize;
+  }
   if (t.reth) {
     RethOf(i, payload).Write(to);
     to += wire::Reth::kSize;
@@ -126,6 +135,52 @@ void FrameMaker::FillExtensions(const Instruction& i, const OpcodeTraits& t, siz
   if (t.atomic_ack_eth) wire::AtomicAckEth{i.f * 0x0101010101010101u}.Write(to);
   if (t.ieth) StoreBe32(to, RethOf(i, payload).rkey);
   if (t.imm) StoreBe32(to, 0xcafe0000u | i.f);
+}
+
+// The headers of a data packet of the extension: right for e = 0, else bent by its low three bits,
+// and the address and key of the RETH of the same byte.
+void FrameMaker::FillExtended(const Instruction& i, const OpcodeTraits& t, size_t payload,
+                              uint8_t* to) {
+  const Peer& p = world_.peer(i.qp & 0x7f);
+  const auto n = static_cast<uint32_t>(payload);
+  wire::ExtendedData d;
+  d.message = p.message + static_cast<uint8_t>(i.b);
+  d.length = n;
+  d.receive = p.takes + static_cast<uint8_t>(i.b);
+  d.attempt = i.f & 3;
+  const uint32_t lengths[] = {n, n, 2 * p.mtu, n + 1, n == 0 ? 0 : n - 1, 0xffffffffu, n, n};
+  const uint32_t offsets[] = {0, 0, 0, 0, 0, 0, p.mtu, 1};
+  d.length = lengths[i.e & 7];
+  d.offset = offsets[i.e & 7];
+  if ((i.f & 4) != 0) ++d.message;
+  if ((i.f & 8) != 0) ++d.receive;
+  d.Write(to);
+  to += wire::ExtendedData::kSize;
+  if (t.extension_bytes >= wire::ExtendedData::kSize + wire::ExtendedTarget::kSize) {
+    Instruction place = i;
+    place.e &= 0x1f;
+    const wire::Reth r = RethOf(place, payload);
+    wire::ExtendedTarget{r.va, r.rkey}.Write(to);
+    to += wire::ExtendedTarget::kSize;
+  }
+  if (t.imm) StoreBe32(to, 0xcafe0000u | i.f);
+}
+
+void FrameMaker::FillAnswer(const Instruction& i, bool block, uint8_t* to) {
+  const Peer& p = world_.peer(i.qp & 0x7f);
+  wire::ExtendedAck a;
+  a.syndrome = i.a;
+  a.receives = i.c;
+  a.flags = (i.c & 1) != 0 ? wire::ExtendedAck::kEchoes : uint16_t{0};
+  a.attempt = i.c >> 1 & 3;
+  a.psn = p.newest + Signed(i.f);
+  a.ce_packets = a.ce_bytes = a.duplicates = i.c;
+  a.Write(to);
+  if (!block) return;
+  wire::SackBlock s;
+  s.first = p.newest + Signed(static_cast<uint8_t>(i.f * 3));
+  for (uint32_t bit = 0; bit < wire::SackBlock::kPackets; bit += 1u + i.c % 7u) s.Set(bit);
+  s.Write(to + wire::ExtendedAck::kSize);
 }
 
 test::FakeFrame FrameMaker::Build(const Instruction& i, Bth bth, size_t payload) {
@@ -172,6 +227,11 @@ test::FakeFrame FrameMaker::Request(const Instruction& i) {
   const bool good = i.b == 0 && (i.d & (kBadPkey | kBadSource | kBadIcrc)) == 0 && !alter_;
   test::FakeFrame f = Build(i, bth, payload);
   if (good) ++p.request;
+  const OpcodeTraits& t = wire::TraitsOf(bth.opcode);
+  if (good && t.extended && t.payload_allowed && (i.e & 7) == 0 && (i.f & 12) == 0) {
+    ++p.message;
+    if (bth.opcode != wire::Opcode::kXtWrite) ++p.takes;
+  }
   return f;
 }
 
@@ -182,7 +242,9 @@ test::FakeFrame FrameMaker::Response(const Instruction& i) {
                                        wire::Opcode::kCnp,
                                        wire::Opcode::kRcAtomicAcknowledge,
                                        wire::Opcode::kRcReadResponseOnly,
-                                       wire::Opcode::kRcReadResponseFirst};
+                                       wire::Opcode::kRcReadResponseFirst,
+                                       wire::Opcode::kXtAck,
+                                       wire::Opcode::kXtSack};
   Bth bth;
   bth.opcode = kOpcodes[i.e % std::size(kOpcodes)];
   bth.psn = p.newest + Signed(i.b);

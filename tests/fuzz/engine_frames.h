@@ -29,6 +29,8 @@ class FrameMaker {
   test::FakeFrame Build(const Instruction& i, wire::Bth bth, size_t payload);
   void FillExtensions(const Instruction& i, const wire::OpcodeTraits& t, size_t payload,
                       uint8_t* to);
+  void FillExtended(const Instruction& i, const wire::OpcodeTraits& t, size_t payload, uint8_t* to);
+  void FillAnswer(const Instruction& i, bool block, uint8_t* to);
   wire::Reth RethOf(const Instruction& i, size_t payload);
   test::FakeFrame Dress(std::vector<uint8_t> bytes, bool seal);
   void Redirect(const Peer& p, uint8_t psn_delta, std::vector<uint8_t>* bytes);

@@ -105,7 +105,8 @@ std::vector<size_t> Starts(std::span<const uint8_t> input) {
 }
 
 Instruction Random(Rng* rng) {
-  constexpr uint8_t kOpcodes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  constexpr uint8_t kOpcodes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 19, 20};
+  constexpr uint8_t kUnconnected[] = {0x64, 0x65, 0xc0, 0xc1, 0xc2, 0xc3};
   constexpr uint8_t kSyndromes[] = {0, 3, 31, 0x20, 0x21, 0x60, 0x61, 0x62, 0x63, 0x64, 0x40};
   const auto byte = [rng] { return static_cast<uint8_t>(rng->Next()); };
   const auto rarely = [&] { return byte() < 200 ? uint8_t{0} : byte(); };
@@ -118,7 +119,15 @@ Instruction Random(Rng* rng) {
   i.d = rarely();
   i.e = byte();
   i.f = byte();
-  if (i.what == Do::kRequest) i.a = kOpcodes[i.a % std::size(kOpcodes)];
+  if (i.what == Do::kRequest) {
+    const size_t qp = i.qp & 0x7f;
+    const uint8_t rc = kOpcodes[i.a % std::size(kOpcodes)];
+    // Those of the queue pair's service, where the world has one of it.
+    i.a = qp < EngineWorld::kUc    ? rc
+          : qp == EngineWorld::kUc ? static_cast<uint8_t>(0x20 | rc % 12)
+          : qp == EngineWorld::kUd ? kUnconnected[i.a % 2]
+                                   : kUnconnected[2 + i.a % 4];
+  }
   if (i.what == Do::kRequest && (byte() & 1) != 0) i.e &= 0xe1;
   if (i.what == Do::kResponse) i.a = kSyndromes[i.a % std::size(kSyndromes)];
   if (i.what == Do::kPostReceive || i.what == Do::kPostSend) i.c %= 12;

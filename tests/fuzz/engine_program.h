@@ -19,6 +19,7 @@ inline constexpr uint8_t kWorldNoIcrc = 0x04;
 inline constexpr uint8_t kWorldStamps = 0x08;
 inline constexpr int kWorldCutShift = 4;  // two bits: how received frames are cut into segments
 inline constexpr uint8_t kWorldSmallPool = 0x40;
+inline constexpr uint8_t kWorldServices = 0x80;  // queue pairs of UC, UD and the extension as well
 // Byte 1: two bits each for the algorithm, the MTU and the retry counts of queue pair 0, then
 // whether its completion queue is small. Byte 2 and 3: where the PSNs start.
 

@@ -36,7 +36,7 @@ EngineWorld::EngineWorld(std::span<const uint8_t, kWorldBytes> options) {
   parts.mac = *wire::MacAddress::Parse(kOurMac);
   parts.address = address(false);
   parts.engine.start = clock_.Now();
-  parts.engine.max_queue_pairs = 8;
+  parts.engine.max_queue_pairs = 16;
   parts.engine.record_blocks = 2;
   parts.engine.icrc = checks_icrc();
   parts.max_regions = 8;
@@ -80,7 +80,13 @@ void EngineWorld::MakePort() {
 
 void EngineWorld::MakePeers() {
   const uint32_t mtus[] = {1024, 256, 512, 4096};
-  for (size_t i = 0; i < kPeers; ++i) {
+  if (services()) {
+    verbs::AddressOptions to;
+    to.peer_mac = kPeerMac;
+    to.peer_address = AddressText(ipv6(), true);
+    address_handle_ = *device_->CreateAddressHandle(to);
+  }
+  for (size_t i = 0; i < used(); ++i) {
     Peer& p = peers_[i];
     p.domain = i == kStranger ? 1 : 0;
     p.cq = i == kTight ? small_cq_.get() : cq_.get();
@@ -90,7 +96,7 @@ void EngineWorld::MakePeers() {
     for (int n = 0; n < 3 && i != 1; ++n) {
       PostReceive(p, {.b = 0xd0, .c = 7, .e = static_cast<uint8_t>(n + 1)});
     }
-    if (i == 0 || i == kTight) {
+    if (i == 0 || i == kTight || i >= kUc) {
       PostSend(p, {.b = 0xb8, .c = 11, .e = 2});
       PostSend(p, {.a = 3, .b = 100, .d = 1, .e = 1});
     }
@@ -103,6 +109,9 @@ void EngineWorld::Create(Peer& p) {
   o.send_completions = o.receive_completions = p.cq;
   o.send_depth = o.receive_depth = kDepth;
   o.max_segments = 3;
+  const size_t i = static_cast<size_t>(&p - peers_.data());
+  if (i == kUc) o.type = verbs::QueuePairType::kUc;
+  if (i == kUd) o.type = verbs::QueuePairType::kUd;
   p.qp = *device_->CreateQueuePair(domains_[static_cast<size_t>(p.domain)].get(), o);
   p.qpn = p.qp->qpn();
   p.connected = false;
@@ -112,6 +121,7 @@ void EngineWorld::Create(Peer& p) {
 
 void EngineWorld::Connect(Peer& p) {
   const size_t i = static_cast<size_t>(&p - peers_.data());
+  if (i == kUd) return ConnectDatagrams(p);
   const char* const algorithms[] = {"fixed", "dcqcn", "tita", "fixed:window=4KB"};
   verbs::ConnectOptions o;
   o.peer_qpn = kPeerQpn + static_cast<uint32_t>(i);
@@ -121,6 +131,11 @@ void EngineWorld::Connect(Peer& p) {
   o.timeout = 8;
   o.min_rnr_timer = 1;
   o.algorithm = algorithms[(options_[1] + i) & 3];
+  if (i == kUc && o.algorithm == "tita") o.algorithm = "dcqcn";  // it needs round trips
+  if (i == kExtended) {
+    o.reliability = verbs::Reliability::kExtended;
+    o.tracking_window = 64;
+  }
   o.base_rtt_ns = 4000;
   if ((options_[1] & 0x10) != 0) o.retry_count = 1;
   if ((options_[1] & 0x20) != 0) o.rnr_retry = 1;
@@ -131,6 +146,18 @@ void EngineWorld::Connect(Peer& p) {
   p.connected = true;
   p.request = Psn(o.receive_psn);
   p.newest = Psn(o.send_psn - 1);
+  p.message = p.takes = 0;
+}
+
+void EngineWorld::ConnectDatagrams(Peer& p) {
+  verbs::QueuePairAttributes init, receive, send;
+  init.pkey = 0xffff;
+  init.qkey = kQkey;
+  receive.algorithm = "fixed";
+  send.send_psn = 1000;
+  p.connected = p.qp->Modify(verbs::QueuePairState::kInit, init).ok() &&
+                p.qp->Modify(verbs::QueuePairState::kReadyToReceive, receive).ok() &&
+                p.qp->Modify(verbs::QueuePairState::kReadyToSend, send).ok();
 }
 
 void EngineWorld::Register(RegionIndex r, int domain, int access) {
@@ -160,8 +187,11 @@ Peer* EngineWorld::Find(uint32_t qpn) {
 
 void EngineWorld::Deliver(test::FakeFrame frame) {
   NoteWrite(frame);
-  if (last_.size() == kLastFrames) last_.erase(last_.begin());
-  last_.push_back(frame);
+  if (last_.size() < kLastFrames) {
+    last_.push_back(frame);
+  } else {
+    last_[next_last_++ % kLastFrames] = frame;  // into the bytes that are there
+  }
   port_->Inject(std::move(frame));
   ++delivered_;
 }
@@ -174,7 +204,8 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
                               ? frame.frame_length
                               : static_cast<uint32_t>(frame.bytes.size()) + frame.elided_length;
   if (wire::ParseFrame(frame.bytes, length, &v) != wire::DropCause::kNone) return;
-  if (!(v.traits->reth && v.traits->write) && !v.traits->atomic) return;
+  const bool extended = v.opcode == wire::Opcode::kXtWrite || v.opcode == wire::Opcode::kXtWriteImm;
+  if (!(v.traits->reth && v.traits->write) && !v.traits->atomic && !extended) return;
   const Peer* p = Find(v.dest_qpn);
   if (p == nullptr) return;
   if (frame.rx.icrc == port::IcrcState::kBad) return;
@@ -183,7 +214,11 @@ void EngineWorld::NoteWrite(const test::FakeFrame& frame) {
   }
   const RegionIndex r = p->domain == 0 ? kShared : kForeign;
   wire::Reth reth;
-  if (v.traits->atomic) {
+  if (extended) {
+    // Each packet says where it goes itself.
+    const wire::ExtendedTarget target = v.extended_target();
+    reth = {target.va + v.extended_data().offset, target.rkey, v.payload_length};
+  } else if (v.traits->atomic) {
     const wire::AtomicEth eth = v.atomic_eth();
     reth = {eth.va, eth.rkey, 8};
   } else {
@@ -255,6 +290,9 @@ void EngineWorld::PostSend(Peer& p, const Instruction& i) {
   r.solicited = (i.d & 2) != 0;
   r.remote_address = 0x7000'0000'0000 + (atomic ? i.f * 8u : i.f);
   r.rkey = 0x11223344;
+  r.address_handle = address_handle_.get();
+  r.remote_qpn = kPeerQpn + static_cast<uint32_t>(kUd);
+  r.remote_qkey = kQkey;
   if (p.qp->PostSend(r, (i.d & 4) != 0) != verbs::PostResult::kOk) return;
   uint32_t length = 0;
   for (size_t s = 0; s < n; ++s) length += segments[s].length;

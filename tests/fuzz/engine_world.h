@@ -54,13 +54,17 @@ struct Peer {
   Psn request;  // of the peer's next request
   Psn newest;   // of the last request that the device sent
   uint32_t msn = 0;
+  uint32_t message = 0;  // extension: of the peer's next message,
+  uint32_t takes = 0;    // and how many before it take a receive
   std::deque<Posted> sends;
   std::deque<Posted> receives;
 };
 
 class EngineWorld {
  public:
-  static constexpr size_t kPeers = 6;
+  static constexpr size_t kPeers = 9;
+  static constexpr size_t kUc = 6, kUd = 7, kExtended = 8;  // the others are of RC
+  static constexpr uint32_t kQkey = 0x11111111;
   static constexpr uint32_t kPeerQpn = 0x500000;  // of peer i: plus i
   static constexpr uint32_t kDepth = 8;
 
@@ -69,7 +73,10 @@ class EngineWorld {
   EngineWorld(const EngineWorld&) = delete;
   EngineWorld& operator=(const EngineWorld&) = delete;
 
-  Peer& peer(size_t i) { return peers_[i % kPeers]; }
+  Peer& peer(size_t i) { return peers_[i % used()]; }
+  bool services() const { return (options_[0] & kWorldServices) != 0; }
+  // Queue pairs of this world.
+  size_t used() const { return services() ? kPeers : kUc; }
   bool ipv6() const { return (options_[0] & kWorldIpv6) != 0; }
   bool elides() const { return (options_[0] & kWorldElides) != 0; }
   bool checks_icrc() const { return (options_[0] & kWorldNoIcrc) == 0; }
@@ -98,6 +105,8 @@ class EngineWorld {
  private:
   void MakePort();
   void MakePeers();
+  void ConnectDatagrams(Peer& p);
+  void WatchExtended(Peer& p, const wire::FrameView& v);
   void Create(Peer& p);
   void Connect(Peer& p);
   void Register(RegionIndex r, int domain, int access);
@@ -121,10 +130,13 @@ class EngineWorld {
   std::array<std::unique_ptr<GuardedRegion>, kRegions> memory_;
   std::array<std::unique_ptr<verbs::MemoryRegion>, kRegions> regions_;
   std::array<uint32_t, kRegions> rkeys_{};
+  std::unique_ptr<verbs::AddressHandle> address_handle_;
   std::array<Peer, kPeers> peers_;
   uint64_t next_wr_ = 1;
   uint64_t delivered_ = 0;
-  std::vector<test::FakeFrame> last_;  // frames for the end, when nothing may be written any more
+  // Frames for the end, when nothing may be written any more: the last ones, in a ring.
+  std::vector<test::FakeFrame> last_;
+  size_t next_last_ = 0;
 };
 
 }  // namespace sluice::fuzz
