@@ -22,7 +22,7 @@ using cli::Json;
 // Slurm's default MaxArraySize is 1001.
 constexpr size_t kMostTasks = 1000;
 // As `sweep --seeds` has it.
-constexpr int kMostSeeds = 10000;
+constexpr int kMostSeedsOfSweep = 10000;
 
 std::string HashOf(const Sweep& sweep, const SweepPoint& point, size_t arm, uint64_t seed) {
   return Sha256(absl::StrFormat("sluice-lab run\nexperiment %s\narm %s\nseed %d\nversion %s\n"
@@ -174,7 +174,7 @@ absl::StatusOr<Sweep> ReadSweep(const std::string& directory) {
     sweep.grid.push_back({name, values.get<std::vector<std::string>>()});
   }
   sweep.arms = j["arms"].get<std::vector<std::string>>();
-  if (j["seeds"] < 1 || j["seeds"] > kMostSeeds) return Damaged(path);
+  if (j["seeds"] < 1 || j["seeds"] > kMostSeedsOfSweep) return Damaged(path);
   sweep.seeds = j["seeds"].get<int>();
   const absl::StatusOr<size_t> primary = FindMetric(j["primary"].get<std::string>());
   if (!primary.ok()) return Damaged(path);
