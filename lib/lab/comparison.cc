@@ -234,9 +234,9 @@ std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& r
     text += MetricsTable(result.rivals[i]) + "\n";
   }
   if (plan.independent.any()) {
-    text += absl::StrFormat(
-        plan.rivals.size() > 1 ? "The rivals draw %s anew.\n" : "Arm b draws %s anew.\n",
-        RedrawText(plan.independent));
+    text +=
+        absl::StrFormat("%s %s anew.\n", plan.rivals.size() > 1 ? "The rivals draw" : "Arm b draws",
+                        RedrawText(plan.independent));
   }
   if (plan.jitter > Duration::Zero()) {
     text += absl::StrFormat("Starts are jittered by up to %s.\n", TimeText(plan.jitter));

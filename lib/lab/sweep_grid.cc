@@ -31,7 +31,8 @@ absl::StatusOr<ArmAxis> ResolveAxis(const GridAxis& axis, const std::vector<std:
   if (dot == std::string::npos) return found;
   const std::string_view owner = std::string_view(axis.name).substr(0, dot);
   found.parameter = axis.name.substr(dot + 1);
-  if (found.parameter.empty()) return Invalid(axis.name + ": write arm.parameter=value,value");
+  if (found.parameter.empty())
+    return Invalid("--grid " + axis.name + ": write arm.parameter=value,value");
   std::vector<std::string> letters;
   for (size_t i = 0; i < arms.size(); ++i) letters.push_back(LetterOf(i));
   std::vector<std::string_view> names(letters.begin(), letters.end());
@@ -43,7 +44,7 @@ absl::StatusOr<ArmAxis> ResolveAxis(const GridAxis& axis, const std::vector<std:
   if (std::find(found.arms.begin(), found.arms.end(), true) != found.arms.end()) return found;
   std::string known;
   for (const std::string_view n : names) known.append(known.empty() ? "" : ", ").append(n);
-  return Invalid(absl::StrFormat("%s: no arm '%s'%s (there are: %s)", axis.name,
+  return Invalid(absl::StrFormat("--grid %s: no arm '%s'%s (there are: %s)", axis.name,
                                  cli::OneLine(owner), DidYouMean(owner, names), known));
 }
 
@@ -92,13 +93,14 @@ absl::Status ExplainName(std::string_view experiment, const GridAxis& axis,
     for (const cc::RegistryEntry& e : cc::Algorithms()) {
       if (e.name != NameOfArm(arm) || !std::any_of(e.params.begin(), e.params.end(), named))
         continue;
-      return Invalid(absl::StrFormat("%s is no parameter of the experiment; did you mean '%s.%s'?",
-                                     axis.name, e.name, axis.name));
+      return Invalid(
+          absl::StrFormat("--grid %s: no parameter of the experiment; did you mean '%s.%s'?",
+                          axis.name, e.name, axis.name));
     }
   }
   if (!file) return absl::OkStatus();
   return Invalid(absl::StrFormat(
-      "%s: a file has no parameters; leave it out, or name one of an algorithm, as %s.NAME",
+      "--grid %s: a file has no parameters; leave it out, or name one of an algorithm, as %s.NAME",
       axis.name, std::string(NameOfArm(arms.empty() ? "tita" : std::string_view(arms[0])))));
 }
 
@@ -164,7 +166,8 @@ class Grid {
         if (!axes_[i].arms[arm]) continue;
         std::string& text = point.arms[arm];
         text = WithParameter(point.experiment, text, axes_[i].parameter, value);
-        absl::Status s = CheckAlgorithm(point.experiment, grid_[i].name + "=" + value, text);
+        absl::Status s =
+            CheckAlgorithm(point.experiment, "--grid " + grid_[i].name + "=" + value, text);
         if (!s.ok()) return s;
       }
     }
