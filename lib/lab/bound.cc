@@ -184,6 +184,11 @@ absl::Status CheckBound(const Scenario& scenario) {
         "links of this experiment fail or come back; the bound is for a fabric that stays as it "
         "is");
   }
+  if (scenario.queue_pairs.reused) {
+    return absl::InvalidArgumentError(
+        "messages of this experiment wait for each other on reused queue pairs; the bound is for "
+        "queue pairs that are new");
+  }
   return absl::OkStatus();
 }
 

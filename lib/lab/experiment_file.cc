@@ -155,6 +155,25 @@ absl::Status ReadTimeout(JsonFields& f, Plan* plan) {
   return absl::OkStatus();
 }
 
+void ReadQueuePairs(JsonFields& f, Scenario* s) {
+  size_t use = 0;
+  f.Choice("queue_pairs", {"new", "reused"}, &use);
+  s->queue_pairs.reused = use == 1;
+  if (use == 1 && s->profile == WireProfile::kHpccNs3) {
+    f.Fail("queue_pairs", "the profile hpcc-ns3 has a queue pair for each flow; leave it out");
+  }
+  const Json* json = f.Get("idle");
+  if (json == nullptr) return;
+  if (use == 0) f.Fail("idle", "is of reused queue pairs; set queue_pairs to \"reused\"");
+  if (*json == "never") return;
+  Duration idle;
+  f.Time("idle", &idle);
+  if (idle < Duration::Zero() || idle > Duration::Seconds(1000)) {
+    f.Fail("idle", "must be from 0 to 1000s, or \"never\"");
+  }
+  s->queue_pairs.idle = idle;
+}
+
 absl::Status ReadWatch(const Json& json, const std::string& where, Plan* plan) {
   Scenario& s = plan->scenario;
   JsonFields f(json, where);
@@ -240,6 +259,7 @@ absl::Status ReadPlan(const Json& json, Plan* plan) {
   if (absl::Status s = ReadProfile(f, &plan->scenario); !s.ok()) return s;
   if (absl::Status s = ReadTimes(f, plan); !s.ok()) return s;
   if (absl::Status s = ReadTimeout(f, plan); !s.ok()) return s;
+  ReadQueuePairs(f, &plan->scenario);
   const absl::Status parts = f.ok() ? ReadParts(f, plan) : absl::OkStatus();
   if (!parts.ok()) return parts;
   if (absl::Status s = f.Finish(); !s.ok()) return s;

@@ -182,7 +182,8 @@ absl::Status Execution::BuildHosts() {
     engine::EngineConfig engine;
     engine.seed = Rng(seed, node, kHostPurpose).Next();
     ApplyProfile(scenario_, *algorithm_, engine);
-    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], engine, host_events_);
+    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], scenario_.queue_pairs,
+                                          engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -231,8 +232,11 @@ absl::Status Execution::ConnectFlows() {
     connect.telemetry = algorithm_->traits().required.Has(cc::Signal::kInt);
     connect.flow_label = FlowLabel(f);
     const size_t depth = scenario_.one_queue_pair ? scenario_.flows.size() : 1;
+    const QueuePairUse& use = scenario_.queue_pairs;
     if (i > 0 && scenario_.one_queue_pair) {
       hosts_[f.source]->AddFlow(i, f);
+    } else if (use.reused && !use.idle && hosts_[f.source]->HasQueuePairTo(f.destination)) {
+      hosts_[f.source]->AddToQueuePair(i, f, Notifies(i));
     } else if (absl::Status s = Host::Connect(*hosts_[f.source], *hosts_[f.destination], i, f,
                                               connect, static_cast<uint32_t>(depth), Notifies(i));
                !s.ok()) {
