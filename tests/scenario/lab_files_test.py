@@ -120,6 +120,9 @@ class Schema(Folder):
             ({'switch': {'buffer': '1 MB'}}, 'buffer'),
             ({'topology': {**good['topology'], 'rate': '1 Gbps'}}, 'rate'),
             ({'topology': {'kind': 'star', 'hosts': 16, 'core_rate': '1Gbps'}}, 'core_rate'),
+            ({'queue_pairs': 'shared'}, 'queue_pairs'),
+            ({'idle': '10us'}, 'idle'),
+            ({'queue_pairs': 'reused', 'idle': '10 us'}, 'idle'),
             ({'mtu': 1002}, 'mtu'),
             ({'format': 'sluice-experiment/9'}, 'format'),
             ({'random': ['coins']}, 'coins'),
@@ -146,6 +149,11 @@ class Schema(Folder):
             document = {**flows, 'topology': {**flows['topology'], **topology}}
             VALIDATOR.validate(document)
             self.ok('exec', self.write(document), '-a', 'mine', '-o', self.file('out'))
+        for use in [{'queue_pairs': 'new'}, {'queue_pairs': 'reused'},
+                    {'queue_pairs': 'reused', 'idle': 'never'},
+                    {'queue_pairs': 'reused', 'idle': '10us'}]:
+            VALIDATOR.validate({**flows, **use})
+            self.ok('exec', self.write({**flows, **use}), '-a', 'mine', '-o', self.file('out'))
 
 
 class Imported(Folder):

@@ -83,6 +83,16 @@ class Exec(Folder):
             self.assertLess(r['queue_bytes']['max'], 300e3)
             self.assertGreater(r['goodput_gbps'], 85)
 
+    def test_reused_queue_pairs_finish_the_same_flows(self):
+        """The same arrivals and sizes: an idle rule changes how long they take."""
+        window = 'googlerpc:hosts=4,warmup=0,window=100us,load=0.8'
+        new = self.result('new', window, 'tita')
+        for rule in ['reused', 'reused,idle=1us', 'reused,idle=0']:
+            r = self.result(rule, f'{window},queue-pairs={rule}', 'tita')
+            self.assertEqual((r['flows'], r['unfinished']), (new['flows'], 0), rule)
+            self.assertNotEqual(r['trace_hash'], new['trace_hash'], rule)
+            self.assertGreaterEqual(r['slowdown']['p50'], 1)
+
     def test_timing_lies_apart(self):
         where = self.execute('timing', 'incast:senders=2,size=50KB', 'tita')
         with open(os.path.join(where, 'timing.json'), encoding='utf-8') as f:
