@@ -22,7 +22,8 @@ constexpr std::string_view kAlgorithms[] = {"ring", "tree", "halving-doubling"};
 constexpr std::string_view kOrders[] = {"in-order", "random"};
 
 constexpr std::string_view kSeedDetails =
-    "Each message has a queue pair of its own, unless queue-pairs=reused, and is posted when what it\n"
+    "Each message has a queue pair of its own, unless queue-pairs=reused, and is posted when what "
+    "it\n"
     "needs has arrived. With rails every rail does this by itself.\n"
     "The seed varies the ranks' starts (uniform in `spread`), with order=random which host has "
     "which\n"

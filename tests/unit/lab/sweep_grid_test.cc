@@ -98,7 +98,9 @@ TEST(MakePoints, RefuseWhatNobodyTakes) {
       {"incast", {"tita.", {"1"}}, {"write arm.parameter=value,value"}},
       {"incast", {"tita.betta", {"0.1"}}, {"tita.betta=0.1: ", "did you mean 'beta'?"}},
       {"incast", {"tita.beta", {"0.01", "7"}}, {"tita.beta=7: ", "beta"}},
-      {"incast", {"beta", {"0.01"}}, {"--grid beta: no parameter of the experiment", "'tita.beta'"}},
+      {"incast",
+       {"beta", {"0.01"}},
+       {"--grid beta: no parameter of the experiment", "'tita.beta'"}},
   };
   for (const auto& row : table) {
     const absl::Status status = MakePoints(row.experiment, {row.axis}, kArms).status();
