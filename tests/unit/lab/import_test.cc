@@ -206,8 +206,8 @@ TEST(ImportHpcc, OtherUnitsOfTelemetryAreTold) {
 TEST(ExportHpcc, KeepsFractions) {
   std::vector<std::string> notes;
   const auto files = ExportHpcc(
-      TwoHosts(), "dcqcn:preset=ns3,notice=ack,rate_timer=1500ns,alpha_timer=55001ns,ai=2500Kbps",
-      &notes);
+      TwoHosts(),
+      "dcqcn:preset=ns3-50us,notice=ack,rate_timer=1500ns,alpha_timer=55001ns,ai=2500Kbps", &notes);
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_TRUE(notes.empty());
   EXPECT_THAT(files->topology, HasSubstr("0 2 12345678901bps 1us 0\n"));
@@ -231,7 +231,7 @@ TEST(ExportHpcc, TellsWhatIsNotAsItWas) {
   s.switches.ecn = {
       .mode = switching::EcnProfile::Mode::kDequeue, .kmin = Bytes(1500), .kmax = Bytes(3000)};
   std::vector<std::string> notes;
-  ASSERT_TRUE(ExportHpcc(s, "dcqcn:preset=ns3", &notes).ok());
+  ASSERT_TRUE(ExportHpcc(s, "dcqcn:preset=ns3-50us", &notes).ok());
   EXPECT_THAT(notes,
               testing::UnorderedElementsAre("messages of one queue pair become flows of their own",
                                             "the buffer is at least 1 MiB there",
@@ -365,8 +365,8 @@ TEST(Imports, SurviveMutations) {
   Rng rng(20);
   const Files good;
   const std::string matrix =
-      "Nodes 64\nConnections 2\n1->2 id 1 start 0 size 9 send_done_trigger 1\n"
-      "63->0 trigger 1 size 1000\nTriggers 1\ntrigger id 1 oneshot\n";
+      "Nodes 64\nConnections 2\nTriggers 1\n1->2 id 1 start 0 size 9 send_done_trigger 1\n"
+      "63->0 trigger 1 size 1000\ntrigger id 1 oneshot\n";
   const std::string topo = Data("htsim/ls64.topo");
   Files whole;
   const std::string experiment = ExperimentText(*whole.Import());
@@ -397,7 +397,7 @@ TEST(Imports, SurviveMutations) {
     }
   }
   EXPECT_GT(refused, 1000);
-  EXPECT_GT(matrices, 100);
+  EXPECT_GT(matrices, 10);  // most damages are found
 }
 
 }  // namespace

@@ -75,9 +75,9 @@ TEST(MakePoints, ReplaceParametersOfAnArmOfAFile) {
       "arms": {"mine": {"cc": "dcqcn", "parameters": {"ai": "100Mbps", "g": 0.5}}}})")
                   .ok());
   const auto arms =
-      ArmsOf({{"mine.ai", {"50Mbps"}}, {"dcqcn.ai", {"1Gbps"}}}, {"mine", "dcqcn"}, path);
+      ArmsOf({{"mine.ai", {"50Mbps"}}, {"dcqcn.ai", {"10Mbps"}}}, {"mine", "dcqcn"}, path);
   EXPECT_EQ(arms,
-            (std::vector<std::vector<std::string>>{{"dcqcn:g=0.5,ai=50Mbps", "dcqcn:ai=1Gbps"}}));
+            (std::vector<std::vector<std::string>>{{"dcqcn:g=0.5,ai=50Mbps", "dcqcn:ai=10Mbps"}}));
   EXPECT_THAT(MakePoints(path, {{"ai", {"1Gbps"}}}, {"dcqcn", "tita"}).status().ToString(),
               HasSubstr("did you mean 'dcqcn.ai'?"));
   std::filesystem::remove(path);
