@@ -39,14 +39,17 @@ Dctcp::Dctcp(const DctcpParams& params, const FlowContext& context)
 }
 
 void Dctcp::OnFeedback(const Feedback& feedback) {
-  for (const Sample& sample : feedback.samples) Take(feedback, sample);
+  BatchInFlight in_flight(feedback);
+  for (const Sample& sample : feedback.samples) {
+    Take(sample, in_flight.After(sample), feedback.app_limited);
+  }
 }
 
-void Dctcp::Take(const Feedback& feedback, const Sample& sample) {
+void Dctcp::Take(const Sample& sample, Bytes in_flight, bool app_limited) {
   if (sample.acked <= Bytes(0) && !sample.ce) return;
   ++acked_;
   if (sample.ce) ++marked_;
-  const bool ended = round_.Ends(sample.acked, feedback.in_flight);
+  const bool ended = round_.Ends(sample.acked, in_flight);
   if (ended) EndRound();
   if (reduced_ && static_cast<int64_t>(round_.acked() - reduced_until_) > 0) reduced_ = false;
   if (sample.ce) {
@@ -54,7 +57,7 @@ void Dctcp::Take(const Feedback& feedback, const Sample& sample) {
     if (!reduced_) Cut(1 - alpha_ / 2, round_.sent(), kCut);
   }
   // What was not used is no measure of what there is.
-  if (!reduced_ && !feedback.app_limited) Grow(sample, ended);
+  if (!reduced_ && !app_limited) Grow(sample, ended);
 }
 
 // Equation 1; the first acknowledgement ends no round of its own.

@@ -64,7 +64,7 @@ class Dctcp final : public Controller {
   void Restore(const State& state) override;
 
  private:
-  void Take(const Feedback& feedback, const Sample& sample);
+  void Take(const Sample& sample, Bytes in_flight, bool app_limited);
   void EndRound();
   void Cut(double factor, uint64_t until, Cause cause);
   void Grow(const Sample& sample, bool round_ended);

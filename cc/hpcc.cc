@@ -50,12 +50,13 @@ void Hpcc::SetRtt(Duration rtt) {
 
 void Hpcc::OnFeedback(const Feedback& feedback) {
   LearnRtt(feedback);
-  for (const Sample& sample : feedback.samples) Take(feedback, sample);
+  BatchInFlight in_flight(feedback);
+  for (const Sample& sample : feedback.samples) Take(sample, in_flight.After(sample));
 }
 
 // Procedure NewAck of algorithm 1.
-void Hpcc::Take(const Feedback& feedback, const Sample& sample) {
-  const bool ended = round_.Ends(sample.acked, feedback.in_flight);
+void Hpcc::Take(const Sample& sample, Bytes in_flight) {
+  const bool ended = round_.Ends(sample.acked, in_flight);
   if (sample.hops.empty() || base_rtt_ <= Duration::Zero()) return;
   if (sample.hops.size() != hops_) return Store(sample.hops);
   if (Measure(sample.hops)) Compute(ended);

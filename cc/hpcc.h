@@ -63,7 +63,7 @@ class Hpcc final : public Controller {
 
  private:
   void LearnRtt(const Feedback& feedback);
-  void Take(const Feedback& feedback, const Sample& sample);
+  void Take(const Sample& sample, Bytes in_flight);
   bool Measure(std::span<const IntHop> hops);
   void Store(std::span<const IntHop> hops);
   void SetRtt(Duration rtt);

@@ -50,8 +50,9 @@ bool Timely::Due(const Sample& sample, Bytes in_flight) {
 }
 
 void Timely::OnFeedback(const Feedback& feedback) {
+  BatchInFlight in_flight(feedback);
   for (const Sample& sample : feedback.samples) {
-    if (Due(sample, feedback.in_flight)) Update(static_cast<double>(sample.rtt.ps()));
+    if (Due(sample, in_flight.After(sample))) Update(static_cast<double>(sample.rtt.ps()));
   }
 }
 

@@ -39,6 +39,7 @@ void Ack(Controller& cc, const std::vector<IntHop>& hops, int64_t in_flight = 0)
   sample.acked = Bytes(kMtu);
   sample.hops = hops;
   Feedback f;
+  f.acked = sample.acked;
   f.in_flight = Bytes(in_flight);
   f.samples = {&sample, 1};
   cc.OnFeedback(f);
