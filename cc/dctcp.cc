@@ -39,6 +39,8 @@ Dctcp::Dctcp(const DctcpParams& params, const FlowContext& context)
 }
 
 void Dctcp::OnFeedback(const Feedback& feedback) {
+  marked_ += feedback.ce_packets;
+  acked_ += feedback.acked_packets;
   BatchInFlight in_flight(feedback);
   for (const Sample& sample : feedback.samples) {
     Take(sample, in_flight.After(sample), feedback.app_limited);
@@ -47,8 +49,6 @@ void Dctcp::OnFeedback(const Feedback& feedback) {
 
 void Dctcp::Take(const Sample& sample, Bytes in_flight, bool app_limited) {
   if (sample.acked <= Bytes(0) && !sample.ce) return;
-  ++acked_;
-  if (sample.ce) ++marked_;
   const bool ended = round_.Ends(sample.acked, in_flight);
   if (ended) EndRound();
   if (reduced_ && static_cast<int64_t>(round_.acked() - reduced_until_) > 0) reduced_ = false;
@@ -66,6 +66,9 @@ void Dctcp::EndRound() {
     first_round_ = false;
     return;
   }
+  // Two rounds may end in one batch; the first of them took all.
+  if (acked_ == 0) return;
+  // Duplicates count as marked, but not as acknowledged.
   const double part = std::min(1.0, static_cast<double>(marked_) / static_cast<double>(acked_));
   alpha_ = (1 - params_->g) * alpha_ + params_->g * part;
   marked_ = acked_ = 0;

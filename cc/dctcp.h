@@ -80,7 +80,7 @@ class Dctcp final : public Controller {
   double value_;  // bytes of window, or bit/s
   double alpha_ = 1;
   Round round_;
-  uint64_t marked_ = 0;  // packets of this round
+  uint64_t marked_ = 0;  // packets of this round, by the counts of whole batches
   uint64_t acked_ = 0;
   uint64_t reduced_until_ = 0;  // place in the stream, if reduced_
   bool reduced_ = false;

@@ -29,17 +29,22 @@ double Of(const Controller& cc, const char* name) {
   return fields.values.at(name);
 }
 
-// One acknowledged packet.
-void Ack(Controller& cc, bool ce, int64_t in_flight) {
+// One acknowledgement of `packets`, of which `marked`.
+void AckMany(Controller& cc, uint32_t packets, uint32_t marked, int64_t in_flight) {
   Sample sample;
-  sample.acked = Bytes(kMtu);
-  sample.ce = ce;
+  sample.acked = Bytes(kMtu) * packets;
+  sample.ce = marked > 0;
   Feedback f;
   f.acked = sample.acked;
+  f.acked_packets = packets;
+  f.ce_packets = marked;
+  f.ce_bytes = Bytes(kMtu) * marked;
   f.in_flight = Bytes(in_flight);
   f.samples = {&sample, 1};
   cc.OnFeedback(f);
 }
+
+void Ack(Controller& cc, bool ce, int64_t in_flight) { AckMany(cc, 1, ce ? 1 : 0, in_flight); }
 
 // RFC 6928's ten packets, and one more for each that is acknowledged.
 TEST(DctcpPaperTest, DoublesPerRoundTripUntilTheFirstMark) {
@@ -83,6 +88,18 @@ TEST(DctcpPaperTest, AlphaFollowsTheMarkedPart) {
   // Sent: 10; ends with 11, after 5 packets without a mark.
   for (int i = 7; i <= 11; ++i) Ack(cc, false, 4 * kMtu);
   EXPECT_DOUBLE_EQ(Of(cc, "alpha"), alpha * 15 / 16);
+}
+
+// An acknowledgement stands for 16 packets: of 48 in a round one was marked, or 16.
+TEST(DctcpPaperTest, AlphaCountsPacketsNotAcknowledgements) {
+  const DctcpParams params;
+  for (const uint32_t marked : {1u, 16u}) {
+    Dctcp cc(params, Context());
+    AckMany(cc, 16, 0, 16 * kMtu);  // sent: 32
+    AckMany(cc, 16, marked, 0);     // 32 acknowledged
+    AckMany(cc, 16, 0, 0);          // the first of what was sent later: 48 packets
+    EXPECT_DOUBLE_EQ(Of(cc, "alpha"), 15.0 / 16 + marked / 48.0 / 16) << marked;
+  }
 }
 
 // 100 Gb/s x 8.32 us = 104,000 B; the window is that part of it which the rate is of the line.
