@@ -56,10 +56,16 @@ void Hpcc::OnFeedback(const Feedback& feedback) {
 
 // Procedure NewAck of algorithm 1.
 void Hpcc::Take(const Sample& sample, Bytes in_flight) {
-  const bool ended = round_.Ends(sample.acked, in_flight);
+  // A round may end with an acknowledgement that tells nothing; the next one that does sets Wc.
+  update_ |= round_.Ends(sample.acked, in_flight);
   if (sample.hops.empty() || base_rtt_ <= Duration::Zero()) return;
-  if (sample.hops.size() != hops_) return Store(sample.hops);
-  if (Measure(sample.hops)) Compute(ended);
+  if (sample.hops.size() != hops_) {
+    update_ = false;
+    return Store(sample.hops);
+  }
+  if (!Measure(sample.hops)) return;
+  Compute(update_);
+  update_ = false;
 }
 
 void Hpcc::Store(std::span<const IntHop> hops) {

@@ -80,6 +80,7 @@ class Hpcc final : public Controller {
   const HpccParams* params_;
   Duration base_rtt_;
   bool rtt_told_;
+  bool update_ = false;  // a round has ended since the reference was set
   double line_;
   double min_;
   double reference_;  // Wc / T, bit/s

@@ -98,6 +98,20 @@ TEST(HpccTest, ReactsWithinARoundTripWithoutCountingTwice) {
   }
 }
 
+// The round ends with an acknowledgement whose report is the one before again; the next one that
+// tells something moves the reference too: to 100 / (2 / 0.95) + 0.05 Gb/s.
+TEST(HpccTest, ARoundThatEndsWithoutNewsCountsWithTheNextReport) {
+  HpccParams params;
+  params.max_stage = 0;
+  Hpcc cc(params, Context());
+  Ack(cc, {{0, 0, 0, kLine}}, 1000);             // acknowledged 1000, sent 2000
+  Ack(cc, {{0, 0, 0, kLine}}, 100'000);          // 2000: not behind it yet
+  Ack(cc, {{0, 0, 0, kLine}}, 100'000);          // 3000 ends the round
+  Ack(cc, {{3906, 10'000, 0, kLine}}, 100'000);  // twice what the link can do
+  EXPECT_NEAR(Of(cc, "rate"), 47.55e9, 0.05e9);
+  EXPECT_EQ(Of(cc, "reference_rate"), Of(cc, "rate"));
+}
+
 // Stages: max_stage additive steps, then the link's room is taken at once.
 TEST(HpccTest, TakesTheRoomAfterMaxStageSteps) {
   HpccParams params;
