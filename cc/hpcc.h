@@ -11,7 +11,8 @@
 // Starts at line rate. Window = base round trip x rate, and the rate is the pace: the paper's W and
 // W / T.
 // Departures from the paper: the first telemetry of a path is only stored, as in the ns-3 model of
-// the authors; a timeout halves.
+// the authors; reports carry no pathID, so another way of as many hops is known by counters that
+// cannot be; a timeout halves.
 #ifndef SLUICE_CC_HPCC_H_
 #define SLUICE_CC_HPCC_H_
 
