@@ -35,9 +35,12 @@ Dcqcn::Dcqcn(const DcqcnParams& params, const FlowContext& context)
 }
 
 void Dcqcn::OnFeedback(const Feedback& feedback) {
-  if (params_->notice == DcqcnParams::Notice::kAck && feedback.ce_packets > 0) {
-    Notified(feedback.now);
-  }
+  if (params_->notice != DcqcnParams::Notice::kAck || feedback.ce_packets == 0) return;
+  // N, which the receiver keeps where it sends CNPs.
+  if (marked_ && Within(feedback.now, mark_base_, params_->cnp_interval)) return;
+  marked_ = true;
+  mark_base_ = feedback.now;
+  Notified(feedback.now);
 }
 
 void Dcqcn::OnLoss(const Loss& loss) {

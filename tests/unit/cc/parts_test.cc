@@ -45,8 +45,8 @@ TEST(WindowedMinTest, RemembersForOneToTwoHalves) {
   EXPECT_FALSE(min.known());
 }
 
-// A window of 32 packets, acknowledged in bursts of 1, 4 and 32: rounds end with acknowledgements 1,
-// 33, 65, ..., 3169.
+// A window of 32 packets, acknowledged in bursts of 1, 4 and 32: rounds end with acknowledgements
+// 1, 33, 65, ..., 3169.
 TEST(RoundTest, ABatchHasAsManyRoundsAsItsSamplesOneByOne) {
   constexpr int64_t kPacket = 1000, kWindow = 32;
   for (const size_t batch : {1, 4, 32}) {
