@@ -120,8 +120,10 @@ void Dctcp::Restore(const State& state) {
   const bool by_window = params_->law == DctcpParams::Law::kWindow;
   const auto given = static_cast<double>(by_window ? state.window.count() : state.rate.bps());
   // "No limit" of the predecessor says nothing of the network.
-  if (!by_window || state.window != kNoWindow) value_ = std::clamp(given, low_, high_);
-  slow_start_ = false;
+  if (!by_window || state.window != kNoWindow) {
+    value_ = std::clamp(given, low_, high_);
+    slow_start_ = false;
+  }
   Publish(kRestored);
 }
 

@@ -115,6 +115,19 @@ TEST(DctcpNs3Test, RateWithItsWindow) {
   EXPECT_EQ(cc.control().rate, Bandwidth::MegabitsPerSecond(50'615));
 }
 
+// What a predecessor without a window leaves says nothing of one: the flow starts as a new one.
+TEST(DctcpPaperTest, TakesAWindowButNotItsAbsenceFromAPredecessor) {
+  const DctcpParams params;
+  Dctcp after_rate(params, Context()), after_window(params, Context());
+  after_rate.Restore({kNoWindow, Bandwidth::GigabitsPerSecond(40), Duration::Zero()});
+  EXPECT_EQ(after_rate.control().window, Bytes(10 * kMtu));
+  for (int i = 0; i < 10; ++i) Ack(after_rate, false, 10 * kMtu);
+  EXPECT_EQ(after_rate.control().window, Bytes(20 * kMtu));
+  after_window.Restore({Bytes(30 * kMtu), kNoRate, Duration::Zero()});
+  for (int i = 0; i < 10; ++i) Ack(after_window, false, 10 * kMtu);
+  EXPECT_EQ(after_window.control().window, Bytes(31 * kMtu)) << "one round trip, no slow start";
+}
+
 TEST(DctcpTest, LossHalvesOncePerRoundTrip) {
   const DctcpParams params = DctcpParams::Of(DctcpParams::Preset::kNs3);
   Dctcp cc(params, Context());
