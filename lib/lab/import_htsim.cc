@@ -20,7 +20,6 @@ using cli::Json;
 
 constexpr int64_t kMostNodes = 1 << 17;
 constexpr int64_t kMostFlows = 1'000'000;
-constexpr int64_t kMostTriggers = 1'000'000;
 
 struct Connection {
   int64_t source = 0;

@@ -20,7 +20,7 @@ using cli::Json;
 // Slurm's default MaxArraySize is 1001.
 constexpr size_t kMostTasks = 1000;
 // As `sweep --seeds` has it.
-constexpr int kMostSeeds = 10000;
+constexpr int kMostSeedsOfSweep = 10000;
 
 std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::string& arm,
                    uint64_t seed) {
@@ -221,7 +221,7 @@ absl::StatusOr<Sweep> ReadSweep(const std::string& directory) {
     sweep.grid.push_back({name, values.get<std::vector<std::string>>()});
   }
   sweep.arms = j["arms"].get<std::vector<std::string>>();
-  if (j["seeds"] < 1 || j["seeds"] > kMostSeeds) return Damaged(path);
+  if (j["seeds"] < 1 || j["seeds"] > kMostSeedsOfSweep) return Damaged(path);
   sweep.seeds = j["seeds"].get<int>();
   const absl::StatusOr<size_t> primary = FindMetric(j["primary"].get<std::string>());
   if (!primary.ok()) return Damaged(path);

@@ -111,6 +111,11 @@ wire::Reth FrameMaker::RethOf(const Instruction& i, size_t payload) {
 
 void FrameMaker::FillExtensions(const Instruction& i, const OpcodeTraits& t, size_t payload,
                                 uint8_t* to) {
+  if (t.deth) {
+    // Without a RETH the byte that bends one bends the key.
+    wire::Deth{EngineWorld::kQkey ^ (i.e == 0 ? 0 : 1u << (i.e & 31)), 0, i.f}.Write(to);
+    to += wire::Deth::kSize;
+  }
   if (t.reth) {
     RethOf(i, payload).Write(to);
     to += wire::Reth::kSize;
