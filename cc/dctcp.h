@@ -13,7 +13,8 @@
 //   rate     the ns-3 model of HPCC's authors: starts at line rate, `ai` more per round trip, and a
 //            window of a base round trip of the rate (`window`); preset ns3
 // Departures from the paper: the receiver echoes counts instead of toggling a bit (nothing is lost
-// by delayed acknowledgements); loss halves once per round trip, as TCP does.
+// by delayed acknowledgements); loss halves once per round trip as in TCP, and so does a timeout,
+// where TCP begins again with one packet; after either nothing grows for a round trip.
 #ifndef SLUICE_CC_DCTCP_H_
 #define SLUICE_CC_DCTCP_H_
 

@@ -1,7 +1,7 @@
 // The wire profile of a scenario: whose wire it imitates.
 //
 //   kRoce     RoCEv2 on Ethernet, to the picosecond: what our transport really sends
-//   kHpccNs3  the ns-3 simulator of HPCC's authors, so that their published results can be repeated
+//   kHpccNs3  the published ns-3 simulator of HPCC's authors, so that its runs can be repeated
 //             (docs/validation.md): its header sizes, no gap between frames,
 //             times in whole nanoseconds rounded down, an acknowledgement per packet that echoes
 //             mark, stamp and telemetry, congestion control called per acknowledgement, one base
