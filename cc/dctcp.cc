@@ -24,16 +24,15 @@ DctcpParams DctcpParams::Of(Preset preset) {
 }
 
 Dctcp::Dctcp(const DctcpParams& params, const FlowContext& context)
-    : params_(&params),
-      window_(params.window, context.base_rtt, context.line_rate),
-      line_(static_cast<double>(context.line_rate.bps())),
-      mtu_(static_cast<double>(context.mtu.count())) {
+    : params_(&params), window_(params.window, context.base_rtt, context.line_rate) {
+  const auto line = static_cast<double>(context.line_rate.bps());
+  const auto mtu = static_cast<double>(context.mtu.count());
   const bool by_window = params.law == DctcpParams::Law::kWindow;
-  low_ = by_window ? mtu_ * kLeastPackets
-                   : std::min(static_cast<double>(params.min_rate.bps()), line_);
-  high_ = by_window ? kMostWindow : line_;
-  step_ = by_window ? mtu_ : static_cast<double>(params.ai.bps());
-  value_ = by_window ? mtu_ * kFirstPackets : line_;
+  low_ =
+      by_window ? mtu * kLeastPackets : std::min(static_cast<double>(params.min_rate.bps()), line);
+  high_ = by_window ? kMostWindow : line;
+  step_ = by_window ? mtu : static_cast<double>(params.ai.bps());
+  value_ = by_window ? mtu * kFirstPackets : line;
   slow_start_ = by_window;
   Publish(kStart);
 }
@@ -151,11 +150,8 @@ Traits MakeTraits() {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureDctcp(const ParamList& params) {
-  DctcpParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = DctcpParams::Of(DctcpParams::Preset::kNs3);
-  }
-  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(), params, chosen);
+  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(), params,
+                                       PresetOf<DctcpParams>(Entry(), params));
 }
 
 }  // namespace

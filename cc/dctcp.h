@@ -73,8 +73,6 @@ class Dctcp final : public Controller {
 
   const DctcpParams* params_;
   RateWindow window_;
-  double line_;
-  double mtu_;
   double low_;    // of value_
   double high_;   // of value_
   double step_;   // per round trip

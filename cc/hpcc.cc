@@ -179,11 +179,8 @@ Traits MakeTraits() {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureHpcc(const ParamList& params) {
-  HpccParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = HpccParams::Of(HpccParams::Preset::kNs3);
-  }
-  return Configure<HpccParams, Hpcc>(Entry(), MakeTraits(), params, chosen);
+  return Configure<HpccParams, Hpcc>(Entry(), MakeTraits(), params,
+                                     PresetOf<HpccParams>(Entry(), params));
 }
 
 }  // namespace

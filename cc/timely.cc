@@ -152,11 +152,8 @@ Traits MakeTraits() {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureTimely(const ParamList& params) {
-  TimelyParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = TimelyParams::Of(TimelyParams::Preset::kNs3);
-  }
-  return Configure<TimelyParams, Timely>(Entry(), MakeTraits(), params, chosen);
+  return Configure<TimelyParams, Timely>(Entry(), MakeTraits(), params,
+                                         PresetOf<TimelyParams>(Entry(), params));
 }
 
 }  // namespace
