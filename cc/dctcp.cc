@@ -142,16 +142,21 @@ constexpr ParamSpec kSpecs[] = {
      "law=rate: bound in flight to a base round trip of the rate"},
 };
 
-Traits MakeTraits() {
+Traits MakeTraits(bool by_rate) {
   Traits traits;
   traits.required.Add(Signal::kCeBytes);
   traits.uses_window = true;
+  traits.uses_rate = by_rate;
+  // Sixteen rates without a window keep ten times what the link holds in a round trip.
+  if (by_rate) traits.max_incast_queue_bdp = 0;
   return traits;
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureDctcp(const ParamList& params) {
-  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(), params,
-                                       PresetOf<DctcpParams>(Entry(), params));
+  const auto preset = PresetOf<DctcpParams>(Entry(), params);
+  bool by_rate = preset.law == DctcpParams::Law::kRate;
+  for (const auto& [name, text] : params) by_rate = name == "law" ? text == "rate" : by_rate;
+  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(by_rate), params, preset);
 }
 
 }  // namespace
