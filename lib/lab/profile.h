@@ -25,7 +25,7 @@ namespace sluice::lab {
 inline constexpr int64_t kIntMulti = 4;
 
 // Makes a scenario that is complete otherwise one of the profile kHpccNs3: links and
-// queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files.
+// queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files, which reaches hosts only.
 void UseHpccNs3(Scenario& scenario, bool ack_priority);
 
 // What the profile means for the simulation and for each host's engine.
