@@ -33,8 +33,9 @@ struct AckSignal {
 
 class FeedbackBatch {
  public:
-  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received packet
-  // brings one, or, where it releases READs and atomics that waited, one for each of those too.
+  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received
+  // packet brings one, or, where it releases READs and atomics that waited, one for each of those
+  // too.
   void Add(SendFlow* flow, const AckSignal& signal);
 
   // Calls the controllers of the flows that were touched, in the order in which they were touched
