@@ -35,6 +35,8 @@ Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
     case wire::Opcode::kRcAtomicAcknowledge:
     case wire::Opcode::kXtAck:
     case wire::Opcode::kXtSack:
+    case wire::Opcode::kXtTrimmed:
+    case wire::Opcode::kXtResponseTrimmed:
       return Traffic::kAck;
     case wire::Opcode::kCnp:
       return Traffic::kCnp;
