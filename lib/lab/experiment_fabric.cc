@@ -1,20 +1,16 @@
 #include "lab/experiment_fabric.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "lab/json_fields.h"
+#include "lab/limits.h"
 #include "sim/topologies.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
-
-constexpr int64_t kMostNodes = 1 << 17;
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
 // [a, b, rate, delay] or [a, b, rate, delay, loss].
 absl::Status ReadLink(const Json& json, const std::string& where, sim::Topology* topology) {

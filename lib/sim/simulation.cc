@@ -28,8 +28,8 @@ absl::Status SimulationConfig::Validate() const {
   if (absl::Status status = sharing.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.scheduler.Validate(); !status.ok()) return status;
-  if (ns3.on && switches.scheduler.queues != (ns3.ack_priority ? 2 : 1)) {
-    return absl::InvalidArgumentError("the ns-3 wire has a queue for data, and one for priority");
+  if (ns3.on && switches.scheduler.queues != 1) {
+    return absl::InvalidArgumentError("switches of the ns-3 wire have one queue for each port");
   }
   for (const Bytes step : {switches.telemetry.queue_step, switches.telemetry.sent_step}) {
     if (step < Bytes(64) || step.count() % 64 != 0) {
@@ -112,6 +112,8 @@ Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
+  switching::SchedulerConfig hosts = config.switches.scheduler;
+  if (config.ns3.on && config.ns3.ack_priority) hosts.queues = 2;
   Source source = 0;
   for (NodeId node = 0; node < topology.nodes.size(); ++node) {
     // The sources of a node: arrivals by port, then the wake-up.
@@ -121,8 +123,8 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
       hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
       targets_[source++].host = hosts_[node].get();
       for (const PortEnd& end : ports_[node]) {
-        hosts_[node]->AddPort(std::make_unique<SimPort>(context_, config.ports, config.hosts,
-                                                        config.switches.scheduler, end.out));
+        hosts_[node]->AddPort(
+            std::make_unique<SimPort>(context_, config.ports, config.hosts, hosts, end.out));
       }
       continue;
     }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/be.h"
+#include "switch/headers.h"
 #include "wire/trimmed.h"
 
 namespace sluice::switching {
@@ -12,26 +13,17 @@ namespace {
 constexpr Bytes kLeast{static_cast<int64_t>(wire::kLeastTrimmed + wire::kVlanTagBytes)};
 constexpr Bytes kMost{1024};
 
-// Where the IP header ends; 0 if the packet is none of the extension with payload, or was cut
-// before.
-size_t EndOfIp(const SwitchPacket& packet) {
-  if (packet.network_offset == 0) return 0;
-  const uint8_t* const ip = packet.header + packet.network_offset;
-  const bool v4 = ip[0] >> 4 == 4;
-  const size_t ip_bytes = v4 ? wire::Ipv4Header::kSize : wire::Ipv6Header::kSize;
-  if (v4 && ip[0] != 0x45) return 0;
-  const size_t udp = packet.network_offset + ip_bytes;
-  const size_t bth = udp + wire::UdpHeader::kSize;
-  if (packet.header_length < bth + wire::Bth::kSize) return 0;
-  if ((v4 ? ip[9] : ip[6]) != wire::kIpProtocolUdp) return 0;
-  if (LoadBe16(packet.header + udp + 2) != wire::kRocePort) return 0;
-  const wire::OpcodeTraits& traits = wire::TraitsOf(packet.header[bth]);
-  if ((traits.extended_headers & wire::kXtData) == 0 || !traits.payload_allowed) return 0;
+// Whether it is a packet of the extension with payload that was not cut before, and all that a
+// receiver needs of it is there.
+bool IsWhole(const SwitchPacket& packet) {
+  const size_t bth = BthOffset(packet.header_span(), packet.network_offset);
   // A frame that is shorter than its headers stays as it is: it is somebody's mistake.
-  if (packet.header_length < bth + wire::Bth::kSize + wire::ExtendedData::kSize) return 0;
-  const uint16_t word = LoadBe16(ip);
-  const int dscp = v4 ? (word >> 2) & 63 : (word >> 6) & 63;
-  return dscp == wire::kTrimmedDscp ? 0 : udp;
+  if (packet.header_length < bth + wire::Bth::kSize + wire::ExtendedData::kSize) return false;
+  const uint8_t version = bth == 0 ? 0 : packet.header[packet.network_offset];
+  if (bth == 0 || (version >> 4 == 4 && version != 0x45)) return false;  // none, or with options
+  const wire::OpcodeTraits& traits = wire::TraitsOf(packet.header[bth]);
+  if ((traits.extended_headers & wire::kXtData) == 0 || !traits.payload_allowed) return false;
+  return DscpOf(packet.header_span(), packet.network_offset) != wire::kTrimmedDscp;
 }
 
 }  // namespace
@@ -46,8 +38,7 @@ absl::Status TrimConfig::Validate() const {
 }
 
 bool Trim(const TrimConfig& config, SwitchPacket& packet) {
-  const size_t ip_end = EndOfIp(packet);
-  if (ip_end == 0 || packet.length() <= config.size) return false;
+  if (!IsWhole(packet) || packet.length() <= config.size) return false;
   uint8_t* const ip = packet.header + packet.network_offset;
   packet.wire_length = static_cast<uint32_t>(config.size.count());
   packet.header_length = std::min(packet.header_length, static_cast<uint16_t>(packet.wire_length));
