@@ -29,7 +29,7 @@ bool IsWhole(const SwitchPacket& packet) {
 }  // namespace
 
 absl::Status TrimConfig::Validate() const {
-  if (!on() && size == Bytes(0)) return absl::OkStatus();
+  if (size == Bytes(0)) return absl::OkStatus();
   if (size < kLeast || size > kMost) {
     return absl::InvalidArgumentError(
         absl::StrCat("trim size is not in ", kLeast.count(), "..", kMost.count(), " B, and not 0"));

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "lab/experiment_file.h"
-#include "lab/json_fields.h"
 #include "lab/runner.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 namespace {
