@@ -26,6 +26,8 @@ Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
     case wire::Opcode::kXtSack:
     case wire::Opcode::kXtResponseAck:
     case wire::Opcode::kXtResponseSack:
+    case wire::Opcode::kXtTrimmed:
+    case wire::Opcode::kXtResponseTrimmed:
       return Traffic::kAck;
     case wire::Opcode::kCnp:
       return Traffic::kCnp;

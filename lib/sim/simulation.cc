@@ -36,6 +36,16 @@ absl::Status SimulationConfig::Validate() const {
       return absl::InvalidArgumentError("a step of telemetry is no multiple of 64 B");
     }
   }
+  if (absl::Status status = switches.trim.Validate(); !status.ok()) return status;
+  if (switches.trim.on()) {
+    if (ns3.on) return absl::InvalidArgumentError("the ns-3 wire knows no trimming");
+    if (switches.trim.priority >= switches.scheduler.queues) {
+      return absl::InvalidArgumentError("trimmed packets ask for a queue that does not exist");
+    }
+    if ((sharing.lossless >> switches.trim.priority & 1) != 0) {
+      return absl::InvalidArgumentError("the queue of trimmed packets is lossless");
+    }
+  }
   if (sharing.lossless >> switches.scheduler.queues != 0) {
     return absl::InvalidArgumentError("PFC of a priority that has no queue");
   }
@@ -123,6 +133,7 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
                                                    config.switches.scheduler, config.marking_seed,
                                                    EntityOf(node, 0), routes_, node);
+    switches_[node]->queues().SetTrim(config.switches.trim);
     if (config.switches.telemetry.on) {
       switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
     }
@@ -378,6 +389,17 @@ uint64_t Simulation::drops() const {
     for (size_t i = 0; i < node->queues().ports(); ++i) {
       const auto port = static_cast<PortIndex>(i);
       sum += node->queues().counters(port).dropped;
+    }
+  }
+  return sum;
+}
+
+uint64_t Simulation::trims() const {
+  uint64_t sum = 0;
+  for (const auto& node : switches_) {
+    if (node == nullptr) continue;
+    for (size_t i = 0; i < node->queues().ports(); ++i) {
+      sum += node->queues().counters(static_cast<PortIndex>(i)).trimmed;
     }
   }
   return sum;

@@ -27,7 +27,11 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   if (!queues_.Easy(record, egress)) {
     for (Transmitter* other : transmitters_) other->Advance(now);
   }
-  if (!transmitter.Enqueue(now, record)) context_.pool.Put(&record);
+  if (!transmitter.Enqueue(now, record)) {
+    context_.pool.Put(&record);
+  } else if (queues_.trims()) {
+    record.elided_length = record.wire_length - record.header_length;
+  }
 }
 
 // Only hosts know a priority there.
