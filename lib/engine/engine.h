@@ -162,6 +162,10 @@ class Engine final : public Pollable {
     }
   };
 
+  // So many that a burst mostly finds its queue pairs outside the nearer caches: more than a
+  // megabyte of them, rings included.
+  bool ManyQueuePairs() const { return table_.size() > 256; }
+  [[gnu::noinline]] void LookAhead(size_t n);
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);

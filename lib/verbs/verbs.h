@@ -422,6 +422,11 @@ class SLUICE_PUBLIC QueuePair {
   PostResult PostSend(const SendRequest& request, bool more = false);
   void Doorbell();
   PostResult PostReceive(const ReceiveRequest& request);
+  // Hints that each of `qps` is posted to next. For applications with thousands of queue pairs: the
+  // memory of 8 to 32 of them is fetched in the time of one. Changes nothing, costs a few dozen
+  // instructions each. From the thread that posts.
+  static void PrefetchSends(std::span<QueuePair* const> qps);
+  static void PrefetchReceives(std::span<QueuePair* const> qps);
 
   // To the error state: everything posted completes flushed.
   void Fail();
@@ -433,6 +438,7 @@ class SLUICE_PUBLIC QueuePair {
  private:
   friend class Device;
   explicit QueuePair(std::unique_ptr<Impl> impl);
+  static void Prefetch(std::span<QueuePair* const> qps, bool sends);
   std::unique_ptr<Impl> impl_;
 };
 
