@@ -418,9 +418,8 @@ class SLUICE_PUBLIC QueuePair {
   PostResult PostSend(const SendRequest& request, bool more = false);
   void Doorbell();
   PostResult PostReceive(const ReceiveRequest& request);
-  // Hints that each of `qps` is posted to next. For applications with thousands of queue pairs: the
-  // memory of 8 to 32 of them is fetched in the time of one. Changes nothing, costs a few dozen
-  // instructions each. From the thread that posts.
+  // Hints that each of `qps` is posted to next: with thousands of queue pairs the memory of 8 to 32 is
+  // fetched in the time of one. Changes nothing. From the thread that posts.
   static void PrefetchSends(std::span<QueuePair* const> qps);
   static void PrefetchReceives(std::span<QueuePair* const> qps);
 
