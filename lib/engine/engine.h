@@ -169,6 +169,7 @@ class Engine final : public Pollable {
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
+  bool OnTrimmed(const port::Packet& packet);
   void OnTooBig(Time now, const net::TooBig& report);
   void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
                    const port::Packet& packet);

@@ -1,5 +1,5 @@
 // FeedbackBatch: collects what a receive burst told each send flow, and calls each touched
-// controller once with it (design decision 5: one call per flow and burst, not per packet).
+// controller once with it (decision 4: one call per flow and burst, not per packet).
 //
 // Owned by an engine; one thread; no allocation.
 #ifndef SLUICE_TRANSPORT_FEEDBACK_H_
@@ -33,8 +33,9 @@ struct AckSignal {
 
 class FeedbackBatch {
  public:
-  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received packet
-  // brings one, or, where it releases READs and atomics that waited, one for each of those too.
+  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received
+  // packet brings one, or, where it releases READs and atomics that waited, one for each of those
+  // too.
   void Add(SendFlow* flow, const AckSignal& signal);
 
   // Calls the controllers of the flows that were touched, in the order in which they were touched

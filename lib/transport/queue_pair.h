@@ -76,6 +76,7 @@ struct Connection {
   // PSNs, a power of two; 0: base RC. The pools outlive the queue pair.
   uint32_t tracking_window = 0;
   bool telemetry = false;  // with selective repeat: data carries a shim for the reports of switches
+  bool relaxed_ordering = false;  // likewise: WRITEs that overlap do not wait for each other
   ScoreboardPools* scoreboards = nullptr;
   WireModel model;  // with selective repeat, in virtual time
 };
@@ -138,6 +139,8 @@ class QueuePair {
 
   // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
   void OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  // A packet for it whose payload a switch cut (wire/trimmed.h): counted as dropped, whatever else.
+  void OnTrimmed(Context& ctx, const wire::FrameView& view);
   // Whatever timer is due: retransmission, RNR, the controller's. Spurious calls are harmless.
   void OnTimers(Context& ctx);
   // The earliest time at which OnTimers has something to do.

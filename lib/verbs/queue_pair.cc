@@ -226,6 +226,7 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (extended) {
     c.tracking_window = o.tracking_window;
     c.telemetry = o.telemetry;
+    c.relaxed_ordering = o.relaxed_ordering;
   }
   absl::Status status;
   d->worker.Execute([&] {

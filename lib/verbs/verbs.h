@@ -351,6 +351,10 @@ struct ConnectOptions {
   // Of an extended queue pair: each packet has room for the reports of switches, of which the peer
   // tells if it was set so too (docs/wire-formats.md). Only where switches write them.
   bool telemetry = false;
+  // Of an extended queue pair: WRITEs to overlapping ranges need not wait for each other; where two
+  // overlap, any of the bytes may be of either once both have completed, unless the second was
+  // posted after the first had completed. Everything else keeps its order. Both ends must say so.
+  bool relaxed_ordering = false;
   // "name" or "name:key=value,...". Empty: dcqcn, and fixed for datagrams, whose senders nobody
   // tells of congestion. Without acknowledgements only its rate counts.
   std::string algorithm;
