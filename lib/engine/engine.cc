@@ -33,7 +33,8 @@ size_t QpnOffset(const port::Packet& p) {
     l3 += wire::kVlanTagBytes;
     type = LoadBe16(p.header + l3 - 2);
   }
-  const size_t ip = type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
+  const size_t ip =
+      type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
   return l3 + ip + wire::UdpHeader::kSize + kInBth;
 }
 
@@ -155,7 +156,13 @@ void Engine::AfterInput(QueuePair* qp) {
   if (outlook.unsettled) [[unlikely]]
     unsettled_.Append(qp);
   if (outlook.sends) ready_.Append(&qp->flow());
-  if (outlook.deadline) wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  if (outlook.deadline) {
+    wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  } else if (ManyQueuePairs() && !outlook.sends) {
+    // A timer that outlives its reason costs next to nothing, unless the queue pair has to come
+    // from memory for it; now it is at hand, and so are those that were armed beside it.
+    if (qp->flow().timer.armed()) wheel_.Cancel(&qp->flow().timer);
+  }
 }
 
 // The same in general.
