@@ -61,9 +61,17 @@ struct FlowContext {
 // One acknowledged measurement, newest last.
 struct Sample {
   Bytes acked;               // newly acknowledged payload since the previous sample
-  Duration rtt;              // transmit stamp to receive stamp of the acknowledgement
-  Duration host_delay;       // our host's share, if Signal::kHostDelay
-  Duration remote_delay;     // the peer's turn-around, if Signal::kRemoteDelay
+  // From the poll in which we decided to send the packet to the poll in which we saw its
+  // acknowledgement; both hosts and the fabric. Less the two shares below it is the fabric's:
+  // (t4 - t1) - (t3 - t2) in the stamps of docs/wire-formats.md.
+  Duration rtt;
+  // Our host's share, if Signal::kHostDelay: from the decision to the transmit stamp (t1), and from
+  // the receive stamp (t4) to our sight.
+  Duration host_delay;
+  Duration remote_delay;  // the peer's turn-around t3 - t2, if Signal::kRemoteDelay
+  // Between the poll that saw the acknowledgement and the poll before it. Unless stamp is kNic, the
+  // acknowledgement may have waited for so long unseen: how good rtt is.
+  Duration poll_gap;
   uint32_t wire_length = 0;  // frame bytes of the packet that was timed
   uint16_t path = 0;
   StampSource stamp = StampSource::kNone;  // kNone: this sample carries no rtt

@@ -56,6 +56,8 @@ size_t Engine::Poll(Time now) {
     hold_timers_until_ = now + config_.stall;
   }
   ctx.hold_timers = now < hold_timers_until_;
+  ctx.arrived = ctx.departs = now;
+  ctx.poll_gap = now - last_poll_;
   const size_t received = ReceiveBurst(ctx);
   DrainDoorbells(ctx);
   RunTimers(ctx);
@@ -69,6 +71,8 @@ size_t Engine::Poll(Time now) {
 size_t Engine::ReceiveBurst(Context& ctx) {
   const size_t n = port_->Receive({in_.data(), config_.burst});
   if (n == 0) return 0;
+  if (stamps()) [[unlikely]]
+    ctx.arrived = port_->ReceiveStamp(ctx.now);
   uint64_t bytes = 0;
   for (size_t i = 0; i < n; ++i) {
     bytes += in_[i].frame_length;
