@@ -46,9 +46,9 @@ class SignalSet {
   uint32_t bits_ = 0;
 };
 
-// Where the receive stamp of a sample was taken; the further from the wire, the more of our own host
-// is in it. kNic: by the port, as the packet came off the wire; kBurst: as its burst was taken out of
-// the receive ring; kPoll: when the poll began.
+// Where the receive stamp of a sample was taken; the further from the wire, the more of our own
+// host is in it. kNic: by the port, as the packet came off the wire; kBurst: as its burst was taken
+// out of the receive ring; kPoll: when the poll began.
 enum class StampSource : uint8_t { kNone, kNic, kBurst, kPoll };
 
 // One switch hop's telemetry (HPCC, SIGCOMM 2019, section 4), as the shim of docs/wire-formats.md

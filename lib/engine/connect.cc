@@ -208,8 +208,8 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
   return status;
 }
 
-// Stamps are taken from when somebody wants them: an algorithm that times packets, or the peer of an
-// extended queue pair, which is told t2 and t3.
+// Stamps are taken from when somebody wants them: an algorithm that times packets, or the peer of
+// an extended queue pair, which is told t2 and t3.
 void Engine::WantStamps(const cc::Algorithm& algorithm, bool extended) {
   const cc::Traits& t = algorithm.traits();
   const bool timed = t.required.Has(cc::Signal::kRtt) || t.optional.Has(cc::Signal::kRtt);

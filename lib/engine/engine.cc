@@ -57,7 +57,6 @@ size_t Engine::Poll(Time now) {
   }
   ctx.hold_timers = now < hold_timers_until_;
   ctx.arrived = ctx.departs = now;
-  ctx.poll_gap = now - last_poll_;
   const size_t received = ReceiveBurst(ctx);
   DrainDoorbells(ctx);
   RunTimers(ctx);
@@ -82,7 +81,8 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
   return n;
 }
 
@@ -183,7 +183,8 @@ void Engine::SettleCompletions(Context& ctx) {
 void Engine::AfterExtendedSettle(Context& ctx, QueuePair* qp) {
   AfterOtherInput(qp);
   if (feedback_.empty()) return;
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
 }
 
 void Engine::AccountPacing(Time now, bool sent) {

@@ -248,14 +248,14 @@ class Engine final : public Pollable {
   std::array<port::Packet, port::kMaxBurst> spare_;
   size_t written_ = 0;
   size_t spare_count_ = 0;
-  size_t budget_ = 0;     // data packets that this poll may still write
+  size_t budget_ = 0;  // data packets that this poll may still write
   // Frame bytes after which a flow gives way to others, and those that this poll may still write
   // while bursts are timed.
   uint32_t quantum_ = kQuantum;
   uint32_t timed_left_ = 0;
   uint32_t longest_frame_ = 0;  // of the data of any queue pair
   bool times_bursts_ = false;   // an algorithm wants round trips: packets of a burst share a stamp
-  bool starved_ = false;  // the port had no packet to lend
+  bool starved_ = false;        // the port had no packet to lend
 
   transport::Context ctx_;  // lent to the queue pairs; `now` is that of the poll under way
   Time last_poll_;

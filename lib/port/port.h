@@ -62,9 +62,10 @@ class Port {
   // who keeps them first in line and offers them again.
   virtual size_t Transmit(std::span<Packet> burst) = 0;
 
-  // The time stamps of a burst, for round-trip times (docs/decisions/0027-stamps.md): called once per
-  // burst, and not at all where nobody times packets. `now`, the time of the poll, is the answer of a
-  // port that knows no better. When the burst that Receive lent last was taken out of its ring:
+  // The time stamps of a burst, for round-trip times (docs/decisions/0027-stamps.md): called once
+  // per burst, and not at all where nobody times packets. `now`, the time of the poll, is the
+  // answer of a port that knows no better. When the burst that Receive lent last was taken out of
+  // its ring:
   virtual Time ReceiveStamp(Time now) { return now; }
   // When the frame that Transmit is given next begins to leave, as far as the port can tell; not
   // before `now`:

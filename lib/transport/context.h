@@ -43,9 +43,8 @@ struct Context {
   ResponsePool* responses = nullptr;
   // Time stamps (docs/decisions/0027-stamps.md), which are `now` while nobody wants them.
   cc::StampSource stamps = cc::StampSource::kPoll;  // of what is received
-  Time arrived;       // of the burst, or with kNic of the packet, under way
-  Time departs;       // of the burst that is being written
-  Duration poll_gap;  // since the poll before this one
+  Time arrived;  // of the burst, or with kNic of the packet, under way
+  Time departs;  // of the burst that is being written
 
   // Before an acknowledgement or a packet of the extension is handled.
   void StampFrom(const port::Packet& packet) {

@@ -16,7 +16,6 @@ inline void SetRoundTrip(const Context& ctx, Duration rtt, Duration leaving, Ack
   cc::Sample& sample = signal->sample;
   sample.rtt = rtt;
   sample.stamp = ctx.stamps;
-  sample.poll_gap = ctx.poll_gap;
   if (ctx.stamps == cc::StampSource::kPoll) return;
   // A burst is taken out after its poll has begun: then it is seen at its stamp.
   const Duration waited = ctx.now - ctx.arrived;

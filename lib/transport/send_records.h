@@ -73,9 +73,9 @@ class SendRecords {
     block_->records[tail_++ % RecordBlock::kRecords] = record;
   }
 
-  // Finds the record of exactly that packet and forgets it and all before it: a base peer that names
-  // a later packet has let the earlier one wait. Null when that PSN was not recorded; older records
-  // are forgotten all the same. The pointer is valid until the next Add.
+  // Finds the record of exactly that packet and forgets it and all before it: a base peer that
+  // names a later packet has let the earlier one wait. Null when that PSN was not recorded; older
+  // records are forgotten all the same. The pointer is valid until the next Add.
   const SendRecord* Take(Psn acked) {
     const SendRecord* found = nullptr;
     while (head_ != tail_) {

@@ -214,7 +214,8 @@ size_t FakePort::Transmit(std::span<Packet> burst) {
     const bool delivered = !tap_ || tap_(frame, taken_);
     ++taken_;
     if (delivered && peer_ != nullptr) {
-      peer_->queue_.push_back({std::move(frame), now_ + options_.transmit_delay + options_.latency});
+      peer_->queue_.push_back(
+          {std::move(frame), now_ + options_.transmit_delay + options_.latency});
     }
   }
   refused_ += burst.size() - n;

@@ -29,7 +29,7 @@ struct FakePortOptions {
   uint32_t max_frame = 9216;
   bool segments = true;
   bool elides_payload = false;
-  bool shared_memory = false;  // only declared: what a holder may not write is checked anyway
+  bool shared_memory = false;    // only declared: what a holder may not write is checked anyway
   bool hardware_stamps = false;  // received packets carry their arrival as stamp
   bool burst_stamps = false;
   Duration receive_stamp;   // ReceiveStamp lies so much behind SetNow,

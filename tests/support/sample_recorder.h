@@ -17,6 +17,7 @@ class SampleRecorder {
   struct Entry {
     Time now;
     cc::SignalSet present;
+    Duration poll_gap;
     cc::Sample sample;
     // What is left of the round trip for the fabric.
     Duration Fabric() const { return sample.rtt - sample.host_delay - sample.remote_delay; }
@@ -43,7 +44,8 @@ class SampleRecorder {
     void OnFeedback(const cc::Feedback& f) override {
       for (const cc::Sample& s : f.samples) {
         to_->acked += s.acked;
-        if (s.stamp != cc::StampSource::kNone) to_->timed.push_back({f.now, f.present, s});
+        if (s.stamp != cc::StampSource::kNone)
+          to_->timed.push_back({f.now, f.present, f.poll_gap, s});
       }
     }
     void OnLoss(const cc::Loss&) override {}

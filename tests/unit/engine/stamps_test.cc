@@ -59,15 +59,15 @@ TEST(Stamps, WithoutAnyTheRoundTripRunsFromPollToPoll) {
   const auto& e = t.timed()[0];
   EXPECT_EQ(e.sample.stamp, StampSource::kPoll);
   EXPECT_EQ(e.sample.rtt, Us(10));
-  EXPECT_EQ(e.sample.poll_gap, Us(10));
+  EXPECT_EQ(e.poll_gap, Us(10));
   EXPECT_EQ(e.sample.wire_length, kHeaders + kReth + 100);
   EXPECT_TRUE(e.present.Has(Signal::kRtt));
   EXPECT_FALSE(e.present.Has(Signal::kHostDelay));
   EXPECT_EQ(e.sample.host_delay, Duration::Zero());
 }
 
-// The poll begins at 0, its burst leaves at 700 ns; the poll of the answer begins at 10 us and takes
-// it out of the ring at 10.3 us.
+// The poll begins at 0, its burst leaves at 700 ns; the poll of the answer begins at 10 us and
+// takes it out of the ring at 10.3 us.
 TEST(Stamps, OnePerBurstTakesOutWhatOurHostDidBefore) {
   LoneEndOptions o = Timed();
   o.port.burst_stamps = true;
@@ -86,7 +86,7 @@ TEST(Stamps, OnePerBurstTakesOutWhatOurHostDidBefore) {
   EXPECT_EQ(e.sample.rtt, Ns(10'300));
   EXPECT_EQ(e.sample.host_delay, Ns(700));
   EXPECT_EQ(e.Fabric(), Ns(9'600));
-  EXPECT_EQ(e.sample.poll_gap, Us(4)) << "it may have waited so long in the ring";
+  EXPECT_EQ(e.poll_gap, Us(4)) << "it may have waited so long in the ring";
 }
 
 // Off the wire at 8 us, seen at 10 us.

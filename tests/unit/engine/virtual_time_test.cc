@@ -121,8 +121,8 @@ struct Exchange {
 // 100 Gb/s are 80 ps a byte; a star's way is two links of 1 us each. Frames with 24 B of preamble,
 // FCS and gap: data 14 + 20 + 8 + 12 + 4 of headers, 24 + 12 of the extension, 1000 of payload;
 // XT_ACK with 40.
-constexpr Duration kWire = Duration::Picoseconds(2 * (58 + 36 + 1000 + 24) * 80 +
-                                                 2 * (58 + 40 + 24) * 80 + 4 * 1'000'000);
+constexpr Duration kWire =
+    Duration::Picoseconds(2 * (58 + 36 + 1000 + 24) * 80 + 2 * (58 + 40 + 24) * 80 + 4 * 1'000'000);
 // Stamps travel in units of 1024 ps, and a difference of two is that much off at most; there are
 // two differences.
 constexpr int64_t kUnits = 2 * 1024;
@@ -140,8 +140,8 @@ TEST(StampsInVirtualTime, IdealHostsSeeTheWire) {
 }
 
 // Both hosts poll every 5 us, frames need 700 ns from the last bit to where they are seen, and
-// 1.3 us from Transmit to the first bit. The round trip grows by that and jumps with the polls; what
-// is left for the fabric does neither.
+// 1.3 us from Transmit to the first bit. The round trip grows by that and jumps with the polls;
+// what is left for the fabric does neither.
 TEST(StampsInVirtualTime, WhatHostsAddIsTakenOut) {
   Exchange run;
   run.hosts = {Duration::Microseconds(5), Duration::Nanoseconds(700), Duration::Nanoseconds(1300)};
