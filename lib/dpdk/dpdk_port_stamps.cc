@@ -1,4 +1,6 @@
 // Where the time stamps of received packets come from.
+// rte_eth_read_clock is experimental since DPDK 19.08 and still in 22.11.
+#define ALLOW_EXPERIMENTAL_API 1
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>

@@ -103,6 +103,37 @@ absl::Status CheckValues(const transport::QueuePair& qp, QpAttributeSet given, c
   return moves ? Check(c, port) : absl::OkStatus();
 }
 
+struct SignalWords {
+  cc::Signal signal;
+  const char* needs;
+  const char* cure;
+};
+constexpr char kExtended[] = "a peer of the extension (--reliability extended)";
+constexpr char kNothing[] = "another algorithm: no connection promises them";
+constexpr SignalWords kSignalWords[] = {
+    {cc::Signal::kRtt, "round-trip times", "a reliable connection (RC)"},
+    {cc::Signal::kCnp, "congestion notification packets", "a connection (RC or UC)"},
+    {cc::Signal::kCeBytes, "counts of marked packets", kExtended},
+    {cc::Signal::kHostDelay, "delays of our host", "a port that stamps (every opened device does)"},
+    {cc::Signal::kRemoteDelay, "delays of the peer's host", kExtended},
+    {cc::Signal::kActiveSenders, "counts of active senders", kNothing},
+    {cc::Signal::kInt, "telemetry of switches (INT)",
+     "a peer of the extension (--reliability extended), ConnectOptions::telemetry at both ends, "
+     "and switches that write it"},
+};
+
+// Names the first signal that is missing, and what gives it.
+absl::Status CheckSignals(const cc::Algorithm& algorithm, cc::SignalSet given) {
+  const cc::SignalSet missing = algorithm.traits().required.Without(given);
+  for (const SignalWords& w : kSignalWords) {
+    if (!missing.Has(w.signal)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrFormat("algorithm '%s' needs %s, which this connection does not give; it takes %s",
+                        std::string(algorithm.name()), w.needs, w.cure));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 uint32_t Engine::ActiveMtu() const {
@@ -238,13 +269,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   cc::SignalSet signals = peer_signals;
   const port::Capabilities& port = port_->capabilities();
   if (port.hardware_stamps || port.burst_stamps) signals.Add(cc::Signal::kHostDelay);
-  const cc::SignalSet missing = algorithm.traits().required.Without(signals);
-  if (!missing.empty()) {
-    const std::string_view name = algorithm.name();
-    return absl::FailedPreconditionError(
-        absl::StrFormat("algorithm '%s' needs signals that this peer cannot give (mask %#x)",
-                        std::string(name), missing.bits()));
-  }
+  status = CheckSignals(algorithm, signals);
+  if (!status.ok()) return status;
   status = OpenAccount(qp, connection.path.destination_ip);
   if (!status.ok()) return status;
   cc::FlowContext context;

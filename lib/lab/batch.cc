@@ -10,7 +10,6 @@
 
 #include "lab/bound.h"
 #include "lab/metrics.h"
-#include "lab/result.h"
 
 namespace sluice::lab {
 namespace {
@@ -105,28 +104,29 @@ RunOptions OptionsOf(const RunOrder& order) {
   return options;
 }
 
+RunLabel LabelOf(const RunOrder& order, std::string_view version, std::string_view commit) {
+  RunLabel label;
+  label.experiment = order.experiment;
+  label.arm = order.algorithm;
+  label.seed = order.seed;
+  label.version = version;
+  label.commit = commit;
+  label.redraw = order.redraw;
+  label.jitter = order.jitter;
+  return label;
+}
+
 absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& options,
                                  const std::function<bool(double)>& progress) {
   const absl::StatusOr<Scenario> scenario = order.experiment->Build(order.seed);
   if (!scenario.ok()) return scenario.status();
-  RunOptions run_options;
-  run_options.algorithm = order.algorithm;
-  run_options.seed = order.seed;
-  run_options.redraw = order.redraw;
-  run_options.jitter = order.jitter;
+  RunOptions run_options = OptionsOf(order);
   run_options.series = !order.directory.empty();
   run_options.progress = progress;
   const absl::StatusOr<RunResult> run = Run(*scenario, run_options);
   if (!run.ok()) return run.status();
   const Metrics metrics = Measure(*run);
-  RunLabel label;
-  label.experiment = order.experiment;
-  label.arm = order.algorithm;
-  label.seed = order.seed;
-  label.redraw = order.redraw;
-  label.jitter = order.jitter;
-  label.version = options.version;
-  label.commit = options.commit;
+  const RunLabel label = LabelOf(order, options.version, options.commit);
   RunRecord record{ResultJson(label, *run, metrics), run->cpu_seconds, run->packet_hops, {}};
   if (order.bound && CheckBound(*scenario).ok()) {
     absl::StatusOr<cli::Json> bound = BoundResult(order);

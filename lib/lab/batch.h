@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "cli/json.h"
 #include "lab/experiment.h"
+#include "lab/result.h"
 #include "lab/runner.h"
 
 namespace sluice::lab {
@@ -29,6 +30,8 @@ struct RunOrder {
 
 // What it asks of the runner; series, trace and progress are the caller's.
 RunOptions OptionsOf(const RunOrder& order);
+// What its result names; both texts outlive the label.
+RunLabel LabelOf(const RunOrder& order, std::string_view version, std::string_view commit);
 
 struct RunRecord {
   cli::Json result;  // result.json

@@ -127,16 +127,6 @@ class Fluid {
   double latest_ = 0;
 };
 
-RunLabel LabelOf(const RunOrder& order) {
-  RunLabel label;
-  label.experiment = order.experiment;
-  label.arm = order.algorithm;
-  label.seed = order.seed;
-  label.redraw = order.redraw;
-  label.jitter = order.jitter;
-  return label;
-}
-
 }  // namespace
 
 std::vector<double> MaxMinRates(std::span<const double> capacity,
@@ -194,6 +184,11 @@ absl::Status CheckBound(const Scenario& scenario) {
         "links of this experiment fail or come back; the bound is for a fabric that stays as it "
         "is");
   }
+  if (scenario.queue_pairs.reused) {
+    return absl::InvalidArgumentError(
+        "messages of this experiment wait for each other on reused queue pairs; the bound is for "
+        "queue pairs that are new");
+  }
   return absl::OkStatus();
 }
 
@@ -201,11 +196,8 @@ absl::StatusOr<RunResult> FluidRun(const RunOrder& order) {
   absl::StatusOr<Scenario> scenario = order.experiment->Build(order.seed);
   if (!scenario.ok()) return scenario.status();
   if (absl::Status s = CheckBound(*scenario); !s.ok()) return s;
-  RunOptions options;
+  RunOptions options = OptionsOf(order);
   options.algorithm = "fixed";  // the packets' ways are those of any algorithm
-  options.seed = order.seed;
-  options.redraw = order.redraw;
-  options.jitter = order.jitter;
   if (options.jitter > Duration::Zero()) *scenario = WithJitter(*scenario, options);
   const auto crossings = CrossingsOf(*scenario, options);
   if (!crossings.ok()) return crossings.status();
@@ -215,7 +207,7 @@ absl::StatusOr<RunResult> FluidRun(const RunOrder& order) {
 absl::StatusOr<Json> BoundResult(const RunOrder& order) {
   const absl::StatusOr<RunResult> run = FluidRun(order);
   if (!run.ok()) return run.status();
-  return ResultJson(LabelOf(order), *run, Measure(*run));
+  return ResultJson(LabelOf(order, "", ""), *run, Measure(*run));
 }
 
 absl::StatusOr<Json> BoundJson(const RunOrder& order) {

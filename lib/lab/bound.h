@@ -33,8 +33,8 @@ std::vector<double> MaxMinRates(std::span<const double> capacity,
                                 std::span<const std::vector<size_t>* const> links);
 
 // Whether the fluid knows all that an experiment does. Invalid argument with the reason if not: the
-// wire profile hpcc-ns3 has another hash, flows with triggers start when others end, and links that
-// fail change the ways.
+// wire profile hpcc-ns3 has another hash, flows with triggers start when others end, messages on
+// reused queue pairs wait for each other, and links that fail change the ways.
 absl::Status CheckBound(const Scenario& scenario);
 
 // The flows with the times of the fluid, in the shape of a run: flows and finished are filled in,

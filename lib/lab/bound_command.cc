@@ -12,12 +12,7 @@ int Bound(const cli::Arguments& arguments, cli::Report& report) {
   if (!experiment.ok()) return Fail(report, experiment.status());
   const absl::StatusOr<Factors> factors = FactorsOf(arguments);
   if (!factors.ok()) return Fail(report, factors.status());
-  RunOrder order;
-  order.experiment = &*experiment;
-  order.algorithm = "fixed";
-  order.seed = arguments.Unsigned("seed");
-  order.redraw = factors->redraw;
-  order.jitter = factors->jitter;
+  const RunOrder order = OrderOf(*experiment, *factors, "fixed", arguments.Unsigned("seed"));
   const absl::StatusOr<cli::Json> bound = BoundJson(order);
   if (!bound.ok()) return Fail(report, bound.status());
   const cli::Json& j = *bound;
@@ -40,7 +35,8 @@ cli::Command BoundCommand() {
   c.name = "bound";
   c.summary = "what ideal fair sharing would do: the max-min fluid bound of the same metrics";
   c.examples = {{"sluice-lab bound incast:senders=64 --seed 1", ""}};
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   c.options = {{.name = "seed",
                 .kind = cli::Kind::kUnsigned,
                 .help = "of starts, placement and ECMP, as `exec` has it",

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "base/int128.h"
 #include "cli/values.h"
+#include "lab/limits.h"
 #include "lab/tokens.h"
 
 namespace sluice::lab {
@@ -16,7 +17,7 @@ absl::Status Refuse(std::string_view name, const std::string& why) {
 
 // What is wrong with a row after those before it; nothing is the empty text.
 std::string WrongWith(std::span<const Cdf::Point> before, const Cdf::Point& p) {
-  if (p.bytes < 0 || p.bytes > Cdf::kMaxBytes) {
+  if (p.bytes < 0 || p.bytes > kMostMessageBytes) {
     return absl::StrFormat("%d bytes are no size from 0 to 2^31", p.bytes);
   }
   if (p.part > Cdf::kWhole) return "more than 100 percent";
@@ -53,7 +54,7 @@ absl::StatusOr<Cdf> Cdf::Parse(std::string_view name, std::string_view text) {
   while (!tokens.AtEnd()) {
     const int line = tokens.line();
     Point p;
-    absl::StatusOr<int64_t> bytes = tokens.Integer("a size in bytes", 0, kMaxBytes);
+    absl::StatusOr<int64_t> bytes = tokens.Integer("a size in bytes", 0, kMostMessageBytes);
     if (!bytes.ok()) return bytes.status();
     p.bytes = *bytes;
     absl::StatusOr<std::string_view> percent = tokens.Word("a percentage");

@@ -20,7 +20,6 @@ class Cdf {
  public:
   // Percentages are exact to ten decimals: all of them together are kWhole.
   static constexpr int64_t kWhole = 1'000'000'000'000;
-  static constexpr int64_t kMaxBytes = int64_t{1} << 31;  // of one message
 
   struct Point {
     int64_t bytes = 0;

@@ -22,8 +22,9 @@ constexpr std::string_view kAlgorithms[] = {"ring", "tree", "halving-doubling"};
 constexpr std::string_view kOrders[] = {"in-order", "random"};
 
 constexpr std::string_view kSeedDetails =
-    "Each message has a queue pair of its own and is posted when what it needs has arrived. With\n"
-    "rails every rail does this by itself.\n"
+    "Each message has a queue pair of its own, unless queue-pairs=reused, and is posted when what "
+    "it\n"
+    "needs has arrived. With rails every rail does this by itself.\n"
     "The seed varies the ranks' starts (uniform in `spread`), with order=random which host has "
     "which\n"
     "rank, ECMP keys, QPNs, PSNs and the ECN marking.";
@@ -193,7 +194,7 @@ absl::Status AddMoe(const WorkloadInput& input, Scenario& s) {
       std::vector<std::vector<int64_t>> back(n, std::vector<int64_t>(n));
       for (size_t i = 0; i < n; ++i) {
         for (size_t j = 0; j < n; ++j) {
-          out[i][j] = std::min(out[i][j] * p.Size("token").count(), Cdf::kMaxBytes);
+          out[i][j] = std::min(out[i][j] * p.Size("token").count(), kMostMessageBytes);
           back[j][i] = out[i][j];
         }
       }

@@ -2,23 +2,20 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "cc/registry.h"
 #include "cli/exit.h"
+#include "lab/judge.h"
 #include "lab/result.h"
 
 namespace sluice::lab {
 
-std::string Message(const absl::Status& status) {
-  const absl::string_view m = status.message();
-  return std::string(m.data(), m.size());
-}
-
 int Fail(cli::Report& report, const absl::Status& status) {
   if (absl::IsCancelled(status)) return report.Fail(cli::kExitInterrupted, "interrupted");
   return report.Fail(absl::IsInvalidArgument(status) ? cli::kExitUsage : cli::kExitFailed,
-                     Message(status));
+                     MessageOf(status));
 }
 
 absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment) {
@@ -27,7 +24,7 @@ absl::Status CheckArm(std::string_view option, const std::string& text, const Ch
   std::string arms;
   for (const Arm& arm : experiment.arms) arms.append(arms.empty() ? "" : ", ").append(arm.name);
   return absl::InvalidArgumentError(absl::StrFormat(
-      "%s %s: %s%s", std::string(option), cli::OneLine(text), Message(algorithm.status()),
+      "%s %s: %s%s", std::string(option), cli::OneLine(text), MessageOf(algorithm.status()),
       arms.empty() ? "" : "; arms of the experiment: " + arms));
 }
 
@@ -41,6 +38,33 @@ cli::Option ArmOption(char letter, std::string_view name, std::string_view help,
   o.default_text = default_text;
   o.placeholder = "NAME[:k=v,...]";
   return o;
+}
+
+cli::Option RivalOption() {
+  cli::Option o = ArmOption('b', "b", "algorithm that it is compared with; default: dcqcn", "");
+  o.repeated = true;
+  return o;
+}
+
+std::vector<std::string> RivalsOf(const cli::Arguments& arguments) {
+  std::vector<std::string> rivals;
+  for (const cli::Value& b : arguments.All("b")) rivals.push_back(std::get<std::string>(b));
+  if (rivals.empty()) rivals.push_back("dcqcn");
+  return rivals;
+}
+
+cli::Option PrimaryOption() {
+  return {.name = "primary",
+          .kind = cli::Kind::kText,
+          .help = "the one metric that decides; all others are exploratory",
+          .default_text = kPrimaryMetric,
+          .placeholder = "METRIC"};
+}
+
+absl::StatusOr<size_t> PrimaryOf(const cli::Arguments& arguments) {
+  absl::StatusOr<size_t> primary = FindMetric(arguments.Text("primary"));
+  if (primary.ok()) return primary;
+  return Invalid("--primary: " + MessageOf(primary.status()));
 }
 
 cli::Option OutputOption(std::string_view help, std::string_view placeholder, bool required) {
@@ -74,7 +98,7 @@ absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments) {
   if (arguments.Has("independent")) {
     const absl::StatusOr<Redraw> redraw = ParseRedraw(arguments.Text("independent"));
     if (!redraw.ok()) {
-      return absl::InvalidArgumentError("--independent: " + Message(redraw.status()));
+      return absl::InvalidArgumentError("--independent: " + MessageOf(redraw.status()));
     }
     factors.redraw = *redraw;
   }
@@ -85,6 +109,17 @@ absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments) {
         "--independent jitter: there is none with --jitter 0; leave --jitter out");
   }
   return factors;
+}
+
+RunOrder OrderOf(const Chosen& experiment, const Factors& factors, std::string algorithm,
+                 uint64_t seed) {
+  RunOrder order;
+  order.experiment = &experiment;
+  order.algorithm = std::move(algorithm);
+  order.seed = seed;
+  order.redraw = factors.redraw;
+  order.jitter = factors.jitter;
+  return order;
 }
 
 cli::Option JobsOption() {

@@ -8,8 +8,10 @@
 
 #include "absl/status/statusor.h"
 #include "cli/command.h"
+#include "lab/batch.h"
 #include "lab/experiment.h"
 #include "lab/runner.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 
@@ -25,15 +27,22 @@ cli::Command BoundCommand();                     // bound_command.cc
 cli::Command SweepCommand(const Build& build);   // sweep_command.cc
 cli::Command MergeCommand();                     // sweep_command.cc
 cli::Command CompareCommand();                   // compare_command.cc
+cli::Command ImportCommand();                    // import_command.cc
+cli::Command ExportCommand();                    // export_command.cc
 
 // For all of them.
-std::string Message(const absl::Status& status);
 // Usage for InvalidArgument, interrupted for Cancelled, else failed.
 int Fail(cli::Report& report, const absl::Status& status);
 // The text of an option names an algorithm, or an arm of the experiment.
 absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment);
 cli::Option ArmOption(char letter, std::string_view name, std::string_view help,
                       std::string_view default_text);
+// -b, as often as there are rivals; their texts, dcqcn if there is none.
+cli::Option RivalOption();
+std::vector<std::string> RivalsOf(const cli::Arguments& arguments);
+// --primary; its place in MetricKinds().
+cli::Option PrimaryOption();
+absl::StatusOr<size_t> PrimaryOf(const cli::Arguments& arguments);
 cli::Option OutputOption(std::string_view help, std::string_view placeholder, bool required);
 // --independent and --jitter; `whose` tells in help what draws anew.
 struct Factors {
@@ -42,6 +51,9 @@ struct Factors {
 };
 std::vector<cli::Option> FactorOptions(std::string_view whose);
 absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments);
+// One run with them; `experiment` outlives the order.
+RunOrder OrderOf(const Chosen& experiment, const Factors& factors, std::string algorithm,
+                 uint64_t seed);
 cli::Option JobsOption();
 // Its value, or a thread for each core.
 int JobsOf(const cli::Arguments& arguments);

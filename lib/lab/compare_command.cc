@@ -1,7 +1,7 @@
 // sluice-lab compare: new runs against old ones, with gates.
-#include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -16,8 +16,8 @@ namespace {
 
 using cli::Json;
 
-// Runs of one side that are compared with those of the same key: experiment, and arm unless either
-// side has one arm only.
+// Runs of one side that are compared with those of the same key: experiment, and arm unless both
+// sides have one arm only.
 struct Key {
   std::string experiment;
   std::string arm;  // empty: whichever
@@ -144,12 +144,12 @@ int CompareStored(const cli::Arguments& arguments, cli::Report& report) {
   for (const cli::Value& v : arguments.All("fail-on")) {
     absl::StatusOr<Gate> gate = ParseGate(std::get<std::string>(v));
     if (!gate.ok()) {
-      return report.Fail(cli::kExitUsage, "--fail-on: " + Message(gate.status()));
+      return report.Fail(cli::kExitUsage, "--fail-on: " + MessageOf(gate.status()));
     }
     gates.push_back(*std::move(gate));
   }
-  const absl::StatusOr<size_t> primary = FindMetric(arguments.Text("primary"));
-  if (!primary.ok()) return report.Fail(cli::kExitUsage, "--primary: " + Message(primary.status()));
+  const absl::StatusOr<size_t> primary = PrimaryOf(arguments);
+  if (!primary.ok()) return Fail(report, primary.status());
   const std::string &old_path = arguments.positionals()[0], &new_path = arguments.positionals()[1];
   const absl::StatusOr<std::vector<StoredRun>> old_runs = FindStored(old_path);
   if (!old_runs.ok()) return Fail(report, old_runs.status());
@@ -196,15 +196,10 @@ cli::Command CompareCommand() {
   cli::Option gate;
   gate.name = "fail-on";
   gate.kind = cli::Kind::kText;
-  gate.help = "exit status 3 if NEW is that much worse, 4 if nobody can tell; may repeat";
+  gate.help = "exit status 3 if NEW is that much worse, 4 if nobody can tell";
   gate.placeholder = "worse:METRIC>N%";
   gate.repeated = true;
-  c.options = {gate,
-               {.name = "primary",
-                .kind = cli::Kind::kText,
-                .help = "the one metric that decides; all others are exploratory",
-                .default_text = kPrimaryMetric,
-                .placeholder = "METRIC"}};
+  c.options = {gate, PrimaryOption()};
   c.run = CompareStored;
   return c;
 }

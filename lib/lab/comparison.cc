@@ -33,7 +33,10 @@ class Comparing {
 
   absl::StatusOr<ComparisonResult> Go() {
     result_.piloted = plan_.seeds == 0;
-    if (absl::Status s = RunSeeds(1, planned_); !s.ok()) return s;
+    // Two seeds tell whether more would be the same run again.
+    const int first = std::min(planned_, 2);
+    if (absl::Status s = RunSeeds(1, first); !s.ok()) return s;
+    if (absl::Status s = RunSeeds(first + 1, planned_); !s.ok()) return s;
     if (result_.piloted) {
       const int pilot = planned_;
       for (size_t rival = 1; rival < arms_.size(); ++rival) {
@@ -79,10 +82,11 @@ class Comparing {
     }
     BatchOptions options{plan_.jobs, plan_.version, plan_.commit, {}};
     const int before = (first - 1) * static_cast<int>(arms_.size());
-    const int all = last * static_cast<int>(arms_.size());
+    const int these = (last - first + 1) * static_cast<int>(arms_.size());
+    const int all = planned_ * static_cast<int>(arms_.size());
     if (plan_.progress) {
       options.progress = [&](double fraction, int done) {
-        return plan_.progress((before + fraction * (all - before)) / all, before + done, all);
+        return plan_.progress((before + fraction * these) / all, before + done, all);
       };
     }
     absl::StatusOr<std::vector<RunRecord>> records = RunAll(orders, options);
@@ -230,10 +234,12 @@ std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& r
     text += MetricsTable(result.rivals[i]) + "\n";
   }
   if (plan.independent.any()) {
-    text += absl::StrFormat("Arm b draws %s anew", RedrawText(plan.independent));
-    text += plan.jitter > Duration::Zero()
-                ? absl::StrFormat("; starts jittered by up to %s.\n", TimeText(plan.jitter))
-                : ".\n";
+    text +=
+        absl::StrFormat("%s %s anew.\n", plan.rivals.size() > 1 ? "The rivals draw" : "Arm b draws",
+                        RedrawText(plan.independent));
+  }
+  if (plan.jitter > Duration::Zero()) {
+    text += absl::StrFormat("Starts are jittered by up to %s.\n", TimeText(plan.jitter));
   }
   text += GapText(plan, result);
   text += absl::StrFormat(

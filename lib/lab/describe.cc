@@ -1,6 +1,5 @@
 #include "lab/describe.h"
 
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"

@@ -1,7 +1,6 @@
 #include "lab/experiment_file.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -9,7 +8,6 @@
 #include "lab/experiment_fabric.h"
 #include "lab/experiment_flows.h"
 #include "lab/fabric.h"
-#include "lab/ideal.h"
 #include "lab/json_fields.h"
 #include "lab/profile.h"
 #include "lab/result.h"
@@ -21,8 +19,6 @@ using cli::Json;
 
 // Of the jitter that a file gives its flows; --jitter has others (lab/runner.cc).
 constexpr uint64_t kFileJitter = uint64_t{1} << 62;
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
 // What a file says, apart from what the seed makes of it.
 struct Plan {
@@ -49,7 +45,6 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   if (!s.flows.empty()) s.limit = PatientLimit(s, 0);
   for (size_t i = 0; i < workloads.size(); ++i) {
     WorkloadInput input;
-    input.owner = name;
     input.parameters = &workloads[i].parameters;
     input.seed = seed;
     input.stream = static_cast<uint32_t>(i);
@@ -63,6 +58,9 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   if (limited) s.limit = limit;
   if (auto_timer) s.timeout = AutoTimer(s);
   if (!watched) WatchBusiest(s);
+  if (s.profile == WireProfile::kHpccNs3 && s.switches.trim.on()) {
+    return Invalid(file + ": switch.trim: the profile hpcc-ns3 knows no trimming; leave one out");
+  }
   if (s.profile == WireProfile::kHpccNs3) UseHpccNs3(s, s.ack_priority);
   return s;
 }
@@ -160,6 +158,25 @@ absl::Status ReadTimeout(JsonFields& f, Plan* plan) {
   return absl::OkStatus();
 }
 
+void ReadQueuePairs(JsonFields& f, Scenario* s) {
+  size_t use = 0;
+  f.Choice("queue_pairs", {"new", "reused"}, &use);
+  s->queue_pairs.reused = use == 1;
+  if (use == 1 && s->profile == WireProfile::kHpccNs3) {
+    f.Fail("queue_pairs", "the profile hpcc-ns3 has a queue pair for each flow; leave it out");
+  }
+  const Json* json = f.Get("idle");
+  if (json == nullptr) return;
+  if (use == 0) f.Fail("idle", "is of reused queue pairs; set queue_pairs to \"reused\"");
+  if (*json == "never") return;
+  Duration idle;
+  f.Time("idle", &idle);
+  if (idle < Duration::Zero() || idle > Duration::Seconds(1000)) {
+    f.Fail("idle", "must be from 0 to 1000s, or \"never\"");
+  }
+  s->queue_pairs.idle = idle;
+}
+
 absl::Status ReadWatch(const Json& json, const std::string& where, Plan* plan) {
   Scenario& s = plan->scenario;
   JsonFields f(json, where);
@@ -245,6 +262,7 @@ absl::Status ReadPlan(const Json& json, Plan* plan) {
   if (absl::Status s = ReadProfile(f, &plan->scenario); !s.ok()) return s;
   if (absl::Status s = ReadTimes(f, plan); !s.ok()) return s;
   if (absl::Status s = ReadTimeout(f, plan); !s.ok()) return s;
+  ReadQueuePairs(f, &plan->scenario);
   const absl::Status parts = f.ok() ? ReadParts(f, plan) : absl::OkStatus();
   if (!parts.ok()) return parts;
   if (absl::Status s = f.Finish(); !s.ok()) return s;

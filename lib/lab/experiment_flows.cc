@@ -1,21 +1,20 @@
 #include "lab/experiment_flows.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "lab/ideal.h"
 #include "lab/json_fields.h"
+#include "lab/limits.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
 
-constexpr int64_t kMostBytes = int64_t{1} << 31;
 constexpr int64_t kLatest = 1'000'000'000'000'000;  // ps: 1000 s
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
 // [source, destination, bytes, start] as the object that says the same.
 absl::StatusOr<Json> Unfold(const Json& json, const std::string& where) {
@@ -56,7 +55,7 @@ absl::Status ReadFlow(const Json& given, const std::string& where, const Scenari
   f.Boolean("measured", &flow->measured);
   int64_t port = flow->destination_port;
   f.Integer("port", 0, 65535, &port);
-  if (flow->size < Bytes(1) || flow->size > Bytes(kMostBytes)) {
+  if (flow->size < Bytes(1) || flow->size > Bytes(kMostMessageBytes)) {
     f.Fail("bytes", "must be from 1 to 2^31");
   }
   if (start < Duration::Zero() || start.ps() > kLatest) f.Fail("start", "must be from 0 to 1000s");
@@ -91,6 +90,14 @@ absl::Status ReadTrigger(const Json& json, const std::string& where, size_t flow
   return absl::OkStatus();
 }
 
+// The shortest text of the number, without an exponent: the one that was written.
+std::string PlainText(double value) {
+  char text[400];  // the longest double has 309 digits, the smallest 324 decimals and few more
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+  return error == std::errc() ? std::string(text, end) : "";
+}
+
 absl::Status ReadPoints(const Json& json, const std::string& where,
                         std::vector<Cdf::Point>* points) {
   if (!json.is_array()) return Invalid(where + ": a list of [bytes, percent] is needed");
@@ -99,8 +106,7 @@ absl::Status ReadPoints(const Json& json, const std::string& where,
     if (!row.is_array() || row.size() != 2 || !row[0].is_number_integer() || !row[1].is_number()) {
       return Invalid(absl::StrFormat("%s[%d]: a row is [bytes, percent]", where, i));
     }
-    // The shortest text of the number: the one that was written.
-    const absl::StatusOr<int64_t> part = Cdf::ParsePercent(row[1].dump());
+    const absl::StatusOr<int64_t> part = Cdf::ParsePercent(PlainText(row[1].get<double>()));
     if (!part.ok()) {
       return Invalid(absl::StrFormat("%s[%d]: %s", where, i, MessageOf(part.status())));
     }
@@ -182,8 +188,8 @@ absl::Status ReadWorkloads(const Json& json, const std::string& where,
     for (const auto& [key, value] : one.items()) {
       if (key != "kind") items.emplace_back(key, TextOf(value));
     }
-    absl::StatusOr<Parameters> parameters =
-        Parameters::Of((*workload)->name, (*workload)->parameters, items);
+    absl::StatusOr<Parameters> parameters = Parameters::Of(
+        "workload " + std::string((*workload)->name), (*workload)->parameters, items);
     if (!parameters.ok()) return Invalid(place + ": " + MessageOf(parameters.status()));
     plans->push_back({*workload, *std::move(parameters)});
   }

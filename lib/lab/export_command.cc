@@ -1,5 +1,4 @@
-#include "lab/export_command.h"
-
+// sluice-lab export: a run as files of another simulator.
 #include <unistd.h>
 
 #include <string>
@@ -20,8 +19,6 @@ namespace sluice::lab {
 namespace {
 
 using cli::Json;
-
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
 
 // What a stored run was made of.
 struct Inputs {
@@ -111,15 +108,9 @@ cli::Command ExportCommand() {
   c.summary = "a run as files of another simulator: its inputs, and what it would have written";
   c.examples = {{"sluice-lab export hpcc out/1 -o hpcc",
                  "topology, flow and config.txt; fct, pfc and qlen.txt"}};
-  c.positionals = {{"FORMAT", "hpcc"}, {"RUN", "directory that `sluice-lab exec -o` wrote"}};
-  cli::Option output;
-  output.name = "output";
-  output.short_name = 'o';
-  output.kind = cli::Kind::kText;
-  output.help = "directory of the files; made if need be";
-  output.placeholder = "DIR";
-  output.required = true;
-  c.options = {output};
+  c.positionals = {{"FORMAT", "hpcc"},
+                   {"RUN", "directory with result.json, as exec, run and sweep leave them"}};
+  c.options = {OutputOption("directory of the files; made if need be", "DIR", true)};
   c.run = Export;
   return c;
 }

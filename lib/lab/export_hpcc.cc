@@ -206,7 +206,10 @@ absl::StatusOr<HpccFiles> ExportHpcc(const Scenario& s, const std::string& algor
   const absl::StatusOr<std::string> cc = AlgorithmText(algorithm, notes);
   if (!cc.ok()) return cc.status();
   if (!s.link_events.empty()) notes->push_back("failures of links are not written");
-  if (s.one_queue_pair) notes->push_back("messages of one queue pair become flows of their own");
+  if (s.switches.trim.on()) notes->push_back("that simulator knows no trimming: it drops");
+  if (s.one_queue_pair || s.queue_pairs.reused) {
+    notes->push_back("messages of one queue pair become flows of their own");
+  }
   const int64_t buffer = s.switches.buffer.count();
   if (buffer < kMiB) {
     notes->push_back("the buffer is at least 1 MiB there");

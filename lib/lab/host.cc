@@ -11,12 +11,14 @@ namespace {
 
 // Where the messages lie: no memory, because elided payload is never touched.
 constexpr uint64_t kBase = uint64_t{1} << 40;
+// Messages that a reused queue pair has at a time; the others wait in the application.
+constexpr uint32_t kLaneDepth = 16;
 
 }  // namespace
 
-Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
+Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const QueuePairUse& use,
            const engine::EngineConfig& engine, const Events& events)
-    : events_(events) {
+    : events_(events), use_(use) {
   const sim::HostAddress address = sim::AddressOf(node);
   verbs::DeviceParts parts;
   parts.port = &simulation.port(node);
@@ -53,12 +55,12 @@ absl::Status Host::Register(Bytes longest) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth) {
+absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth, uint32_t receives) {
   verbs::QueuePairOptions options;
   options.send_completions = completions_.get();
   options.receive_completions = arrivals_.get();
   options.send_depth = depth;
-  options.receive_depth = 1;
+  options.receive_depth = receives;
   auto qp = device_->CreateQueuePair(pd_.get(), options);
   if (!qp.ok()) return qp.status();
   queue_pairs_.push_back(std::move(*qp));
@@ -67,9 +69,12 @@ absl::StatusOr<verbs::QueuePair*> Host::MakeQueuePair(uint32_t depth) {
 
 absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
                            verbs::ConnectOptions options, uint32_t depth, bool notify) {
-  const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair(depth);
+  const bool reused = source.use_.reused;
+  if (reused) depth = kLaneDepth;
+  const uint32_t receives = reused ? kLaneDepth : 1;
+  const absl::StatusOr<verbs::QueuePair*> from = source.MakeQueuePair(depth, receives);
   if (!from.ok()) return from.status();
-  const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair(depth);
+  const absl::StatusOr<verbs::QueuePair*> to = destination.MakeQueuePair(depth, receives);
   if (!to.ok()) return to.status();
   const auto connect = [&](verbs::QueuePair* qp, const Host& peer,
                            const verbs::QueuePair& peer_qp) {
@@ -85,7 +90,13 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   Outgoing out{flow, spec, *from, kBase, destination.region_->rkey()};
   out.notify = notify;
   out.source_port = wire::ConnectedSourcePort(options.flow_label, (*from)->qpn(), (*to)->qpn());
+  out.peer = &destination;
+  out.peer_qp = *to;
   source.Add(out);
+  if (reused) {
+    source.lanes_.try_emplace(spec.destination);
+    return absl::OkStatus();  // whose arrival comes first, nobody knows yet
+  }
   return notify ? destination.ExpectArrival(**to, flow) : absl::OkStatus();
 }
 
@@ -119,44 +130,99 @@ void Host::AddFlow(size_t flow, const FlowSpec& spec) {
   Add(next);
 }
 
+void Host::AddToQueuePair(size_t flow, const FlowSpec& spec, bool notify) {
+  Outgoing out;
+  out.flow = flow;
+  out.spec = spec;
+  out.notify = notify;
+  Add(out);
+}
+
 uint16_t Host::SourcePortOf(size_t flow) const {
-  for (const Outgoing& out : outgoing_) {
-    if (out.flow == flow) return out.source_port;
-  }
-  return 0;
+  const auto at = std::lower_bound(outgoing_.begin(), outgoing_.end(), flow,
+                                   [](const Outgoing& out, size_t f) { return out.flow < f; });
+  return at != outgoing_.end() && at->flow == flow ? at->source_port : 0;
 }
 
 void Host::PostDue(Time now) {
   while (!due_.empty() && due_.top().start <= now) {
-    const Outgoing& out = outgoing_[due_.top().place];
+    const size_t place = due_.top().place;
     due_.pop();
-    Post(out, now);
+    const Outgoing& out = outgoing_[place];
+    events_.posted(out.flow, now);
+    if (use_.reused) {
+      PostOnLane(place, now);
+    } else {
+      Send(out, out, now);
+    }
   }
 }
 
-void Host::Post(const Outgoing& out, Time now) {
+void Host::PostOnLane(size_t place, Time now) {
+  const Outgoing& out = outgoing_[place];
+  Lane& lane = lanes_.at(out.spec.destination);
+  const bool idle = lane.under_way == 0;
+  const bool left = idle && use_.idle && now - lane.idle_since > *use_.idle;
+  if (out.qp != nullptr && (!lane.taken || left || (idle && lane.failed))) {
+    lane.owner = place;
+    lane.taken = true;
+    lane.failed = false;
+  }
+  lane.waiting.push(place);
+  Drain(lane, now);
+}
+
+void Host::Drain(Lane& lane, Time now) {
+  const Outgoing& way = outgoing_[lane.owner];
+  while (!lane.waiting.empty() && lane.under_way < kLaneDepth) {
+    const Outgoing& out = outgoing_[lane.waiting.front()];
+    lane.waiting.pop();
+    if (out.notify && !way.peer->ExpectArrival(*way.peer_qp, out.flow).ok()) {
+      events_.done(out.flow, now, false);
+    } else if (Send(out, way, now)) {
+      ++lane.under_way;
+    }
+  }
+}
+
+bool Host::LaneIsDone(size_t flow, bool delivered, Time now) {
+  const auto out = std::lower_bound(outgoing_.begin(), outgoing_.end(), flow,
+                                    [](const Outgoing& o, size_t f) { return o.flow < f; });
+  Lane& lane = lanes_.at(out->spec.destination);
+  lane.failed = lane.failed || !delivered;
+  --lane.under_way;
+  lane.idle_since = now;
+  const bool more = !lane.waiting.empty();
+  Drain(lane, now);
+  return more;
+}
+
+bool Host::Send(const Outgoing& out, const Outgoing& way, Time now) {
   const verbs::Segment segment{reinterpret_cast<void*>(kBase),
                                static_cast<uint32_t>(out.spec.size.count()), region_->lkey()};
   verbs::SendRequest request;
   request.wr_id = out.flow;
   request.segments = {&segment, 1};
   request.opcode = out.notify ? verbs::Opcode::kRdmaWriteWithImm : verbs::Opcode::kRdmaWrite;
-  request.remote_address = out.remote_address;
-  request.rkey = out.rkey;
-  events_.posted(out.flow, now);
-  if (out.qp->PostSend(request) != verbs::PostResult::kOk) {
+  request.remote_address = way.remote_address;
+  request.rkey = way.rkey;
+  if (way.qp->PostSend(request) != verbs::PostResult::kOk) {
     events_.done(out.flow, now, false);
-    return;
+    return false;
   }
   ++pending_;
+  return true;
 }
 
-void Host::Reap(Time now) {
+bool Host::Reap(Time now) {
+  bool more = false;
   verbs::WorkCompletion done;
   while (pending_ > 0 && completions_->Poll({&done, 1}) == 1) {
     --pending_;
-    events_.done(static_cast<size_t>(done.wr_id), now,
-                 done.status == verbs::CompletionStatus::kSuccess);
+    const auto flow = static_cast<size_t>(done.wr_id);
+    const bool delivered = done.status == verbs::CompletionStatus::kSuccess;
+    events_.done(flow, now, delivered);
+    if (use_.reused) more = LaneIsDone(flow, delivered, now) || more;
   }
   while (expected_ > 0 && arrivals_->Poll({&done, 1}) == 1) {
     --expected_;
@@ -164,12 +230,14 @@ void Host::Reap(Time now) {
       events_.received(static_cast<size_t>(done.wr_id), now);
     }
   }
+  return more;
 }
 
 size_t Host::Poll(Time now) {
   PostDue(now);
-  const size_t handled = engine_->Poll(now);
-  Reap(now);
+  size_t handled = engine_->Poll(now);
+  // What waited for a queue pair goes out now.
+  while (Reap(now)) handled += engine_->Poll(now);
   return handled;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -33,9 +34,10 @@ class Host final : public Pollable {
     std::function<void(size_t flow, Time now)> received;  // of flows that were connected to notify
   };
 
-  // `flows`: how many start or end here. `engine`: what is not said of it is filled in; its seed is
-  // that of QPNs, PSNs and keys. `events` outlives the host.
-  Host(sim::Simulation& simulation, sim::NodeId node, size_t flows,
+  // `flows`: how many start or end here. `use`: of queue pairs by the flows that start here.
+  // `engine`: what is not said of it is filled in; its seed is that of QPNs, PSNs and keys.
+  // `events` outlives the host.
+  Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const QueuePairUse& use,
        const engine::EngineConfig& engine, const Events& events);
   ~Host() override;
   Host(const Host&) = delete;
@@ -44,9 +46,13 @@ class Host final : public Pollable {
   // At set-up: the region that holds the longest message (or all of them, one behind the other),
   // then each flow between two hosts. With `notify` the receiver's end reports the arrival.
   absl::Status Register(Bytes longest);
+  // Flows are added in ascending order. Where queue pairs are reused, `depth` is not looked at.
   static absl::Status Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
                               verbs::ConnectOptions options, uint32_t depth = 1,
                               bool notify = false);
+  // Where queue pairs are reused and never left: a flow between hosts that have one already.
+  bool HasQueuePairTo(sim::NodeId destination) const { return lanes_.contains(destination); }
+  void AddToQueuePair(size_t flow, const FlowSpec& spec, bool notify);
   // A further flow on the queue pair of the flow before it, into memory behind that one's.
   void AddFlow(size_t flow, const FlowSpec& spec);
   // The trigger of a flow that starts here has fired: it is posted at `start`, now or later. Unless
@@ -70,6 +76,17 @@ class Host final : public Pollable {
     uint32_t rkey = 0;
     uint16_t source_port = 0;
     bool notify = false;
+    Host* peer = nullptr;
+    verbs::QueuePair* peer_qp = nullptr;
+  };
+  // The messages to one host, where they reuse queue pairs.
+  struct Lane {
+    size_t owner = 0;  // place in outgoing_ of the flow that the queue pair was connected for
+    bool taken = false;
+    bool failed = false;
+    size_t under_way = 0;
+    Time idle_since;
+    std::queue<size_t> waiting;  // places in outgoing_; the queue pair has all that it takes
   };
   // To be posted; the first is the earliest, of equals the one that was added first.
   struct Due {
@@ -80,14 +97,20 @@ class Host final : public Pollable {
     }
   };
 
-  absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth);
+  absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth, uint32_t receives);
   absl::Status ExpectArrival(verbs::QueuePair& qp, size_t flow);
   void Add(Outgoing out);
   void PostDue(Time now);
-  void Post(const Outgoing& out, Time now);
-  void Reap(Time now);
+  void PostOnLane(size_t place, Time now);
+  void Drain(Lane& lane, Time now);
+  bool LaneIsDone(size_t flow, bool delivered, Time now);
+  // On a queue pair, to where that of `way` writes. False: the flow is over.
+  bool Send(const Outgoing& out, const Outgoing& way, Time now);
+  // True if there is more to be sent.
+  bool Reap(Time now);
 
   const Events& events_;
+  const QueuePairUse use_;
   std::unique_ptr<verbs::Device> device_;
   engine::Engine* engine_;
   std::unique_ptr<verbs::ProtectionDomain> pd_;
@@ -95,9 +118,10 @@ class Host final : public Pollable {
   std::unique_ptr<verbs::CompletionQueue> completions_;
   std::unique_ptr<verbs::CompletionQueue> arrivals_;
   std::vector<std::unique_ptr<verbs::QueuePair>> queue_pairs_;
-  std::vector<Outgoing> outgoing_;
+  std::vector<Outgoing> outgoing_;  // flows ascend
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
   std::unordered_map<size_t, size_t> waiting_;  // flows with a trigger to their place in outgoing_
+  std::map<sim::NodeId, Lane> lanes_;           // by destination, where queue pairs are reused
   size_t pending_ = 0;                          // posted and not done
   size_t expected_ = 0;                         // arrivals to be reported
 };

@@ -8,9 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "base/values.h"
-#include "cc/registry.h"
 #include "cli/values.h"
-#include "lab/json_fields.h"
 #include "lab/profile.h"
 #include "lab/tokens.h"
 
@@ -326,31 +324,19 @@ absl::StatusOr<HpccConfig> Reader::Read() {
   return config_;
 }
 
-// Whether this build's algorithm has the parameter.
-bool HasParameter(std::string_view algorithm, std::string_view parameter) {
-  for (const cc::RegistryEntry& e : cc::Algorithms()) {
-    if (e.name != algorithm) continue;
-    for (const cc::ParamSpec& p : e.params) {
-      if (p.name == parameter) return true;
-    }
-  }
-  return false;
-}
-
 Json DcqcnParameters(const HpccConfig& c) {
-  Json j = {{"preset", "ns3-50us"},
-            {"g", NumberText(c.g)},
-            {"ai", RateText(c.ai)},
-            {"hai", RateText(c.hai)},
-            {"min_rate", RateText(c.min_rate)},
-            {"fast_recovery", c.fast_recovery},
-            {"rate_timer", TimeText(c.rate_timer)},
-            {"alpha_timer", TimeText(c.alpha_timer)},
-            {"decrease_interval", TimeText(c.decrease_interval)},
-            {"target", c.clamp_target ? "rate" : "kept"}};
-  // An acknowledgement carries the mark of its packet.
-  if (HasParameter("dcqcn", "notice")) j["notice"] = "ack";
-  return j;
+  return {{"preset", "ns3-50us"},
+          {"g", NumberText(c.g)},
+          {"ai", RateText(c.ai)},
+          {"hai", RateText(c.hai)},
+          {"min_rate", RateText(c.min_rate)},
+          {"fast_recovery", c.fast_recovery},
+          {"rate_timer", TimeText(c.rate_timer)},
+          {"alpha_timer", TimeText(c.alpha_timer)},
+          {"decrease_interval", TimeText(c.decrease_interval)},
+          {"target", c.clamp_target ? "rate" : "kept"},
+          // An acknowledgement carries the mark of its packet.
+          {"notice", "ack"}};
 }
 
 }  // namespace

@@ -2,22 +2,18 @@
 
 #include <array>
 #include <string_view>
-#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "base/values.h"
 #include "cli/values.h"
-#include "lab/json_fields.h"
+#include "lab/limits.h"
 #include "lab/tokens.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
-
-constexpr int64_t kMostNodes = 1 << 17;
-constexpr int64_t kMostLinks = 1 << 20;
 
 struct Tier {
   int64_t speed_gbps = 0;  // of its links down
@@ -190,7 +186,7 @@ absl::StatusOr<Json> ReadHtsimTopology(const NamedText& file, int64_t* hosts,
   return Reader(file, notes).Read(hosts);
 }
 
-absl::StatusOr<Json> DefaultHtsimTopology(int64_t hosts) {
+Json DefaultHtsimTopology(int64_t hosts) {
   int64_t k = 2;
   while (k * k * k / 4 < hosts) k += 2;
   if (k * k * k / 4 == hosts) return Json{{"kind", "fat-tree"}, {"k", k}};

@@ -19,7 +19,7 @@ absl::StatusOr<cli::Json> ReadHtsimTopology(const NamedText& file, int64_t* host
                                             std::vector<std::string>* notes);
 
 // Of 100 Gb/s and 1 us: the fat tree with that many hosts, or a leaf-spine if there is none.
-absl::StatusOr<cli::Json> DefaultHtsimTopology(int64_t hosts);
+cli::Json DefaultHtsimTopology(int64_t hosts);
 
 }  // namespace sluice::lab
 

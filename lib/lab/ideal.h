@@ -40,8 +40,8 @@ class Paths {
   // The links from one host to another, in order. The host is reachable.
   std::vector<sim::LinkConfig> Between(sim::NodeId from, sim::NodeId to) const;
 
-  // The ports of switches that every packet between the two passes: those without a choice, as far
-  // as one path among equals sees them.
+  // The ports of switches that every packet between the two passes: where all equal paths are at
+  // one switch, and it has no choice.
   struct Forced {
     sim::NodeId node = 0;
     sim::PortIndex port = 0;

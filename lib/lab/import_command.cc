@@ -1,5 +1,4 @@
-#include "lab/import_command.h"
-
+// sluice-lab import: an experiment file from files of another simulator.
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,10 +9,10 @@
 #include "cli/exit.h"
 #include "cli/values.h"
 #include "lab/cdf.h"
+#include "lab/commands.h"
 #include "lab/experiment_file.h"
 #include "lab/import_hpcc.h"
 #include "lab/import_htsim.h"
-#include "lab/json_fields.h"
 #include "lab/result.h"
 
 namespace sluice::lab {
@@ -39,16 +38,14 @@ const std::vector<Format>& Formats() {
   return all;
 }
 
-absl::Status Usage(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 absl::StatusOr<const Format*> FindFormat(const std::string& name) {
   std::vector<std::string_view> names;
   for (const Format& f : Formats()) {
     if (f.name == name) return &f;
     names.push_back(f.name);
   }
-  return Usage(absl::StrFormat("import: no format '%s'%s (there are: hpcc, htsim, cdf)",
-                               cli::OneLine(name), DidYouMean(name, names)));
+  return Invalid(absl::StrFormat("import: no format '%s'%s (there are: hpcc, htsim, cdf)",
+                                 cli::OneLine(name), DidYouMean(name, names)));
 }
 
 absl::Status CheckOptions(const Format& format, const cli::Arguments& arguments) {
@@ -57,12 +54,12 @@ absl::Status CheckOptions(const Format& format, const cli::Arguments& arguments)
       const std::string option(input.option);
       if (&other == &format) {
         if (input.required && !arguments.Given(option)) {
-          return Usage(
+          return Invalid(
               absl::StrFormat("import %s: --%s FILE is needed", std::string(format.name), option));
         }
       } else if (arguments.Given(option)) {
-        return Usage(absl::StrFormat("import %s: --%s belongs to import %s",
-                                     std::string(format.name), option, std::string(other.name)));
+        return Invalid(absl::StrFormat("import %s: --%s belongs to import %s",
+                                       std::string(format.name), option, std::string(other.name)));
       }
     }
   }
@@ -129,25 +126,21 @@ absl::StatusOr<Json> FromCdf(const cli::Arguments& arguments) {
 }
 
 int Import(const cli::Arguments& arguments, cli::Report& report) {
-  const auto fail = [&](const absl::Status& s) {
-    return report.Fail(absl::IsInvalidArgument(s) ? cli::kExitUsage : cli::kExitFailed,
-                       MessageOf(s));
-  };
   const absl::StatusOr<const Format*> format = FindFormat(arguments.positionals()[0]);
-  if (!format.ok()) return fail(format.status());
-  if (absl::Status s = CheckOptions(**format, arguments); !s.ok()) return fail(s);
+  if (!format.ok()) return Fail(report, format.status());
+  if (absl::Status s = CheckOptions(**format, arguments); !s.ok()) return Fail(report, s);
   std::vector<std::string> notes;
   const std::string_view name = (*format)->name;
   const absl::StatusOr<Json> document = name == "hpcc"    ? FromHpcc(arguments, &notes)
                                         : name == "htsim" ? FromHtsim(arguments, &notes)
                                                           : FromCdf(arguments);
-  if (!document.ok()) return fail(document.status());
+  if (!document.ok()) return Fail(report, document.status());
   const std::string& path = arguments.Text("output");
   const std::string text = ExperimentText(*document);
   // What was written must be readable: this also checks what only a whole experiment shows.
   const absl::StatusOr<Chosen> chosen = ParseExperimentFile(path, text);
-  if (!chosen.ok()) return fail(chosen.status());
-  if (absl::Status s = WriteText(path, text); !s.ok()) return fail(s);
+  if (!chosen.ok()) return Fail(report, chosen.status());
+  if (absl::Status s = WriteText(path, text); !s.ok()) return Fail(report, s);
   for (const std::string& note : notes) report.messages() << note << "\n";
   Json json = {{"experiment", path}, {"arms", Json::array()}, {"notes", notes}};
   std::string arm = "NAME";
@@ -157,17 +150,17 @@ int Import(const cli::Arguments& arguments, cli::Report& report) {
   }
   report.set_json(json);
   report.text() << path << ": " << (*document)["summary"].get<std::string>() << "\n"
-                << "next: sluice-lab exec " << path << " -a " << arm << " --seed 1 -o DIR\n";
+                << "next: sluice-lab exec " << ShellWord(path) << " -a " << ShellWord(arm)
+                << " --seed 1 -o DIR\n";
   return cli::kExitOk;
 }
 
-cli::Option File(std::string_view name, std::string_view help, std::string_view group) {
+cli::Option File(std::string_view name, std::string_view help) {
   cli::Option o;
   o.name = name;
   o.kind = cli::Kind::kText;
   o.help = help;
   o.placeholder = "FILE";
-  o.group = group;
   return o;
 }
 
@@ -184,16 +177,14 @@ cli::Command ImportCommand() {
       {"sluice-lab import cdf --cdf sizes.txt -o x.json", "Poisson arrivals of these sizes"},
   };
   c.positionals = {{"FORMAT", "hpcc, htsim or cdf"}};
-  c.options = {File("config", "hpcc: configuration", ""),
-               File("topology", "hpcc: topology", ""),
-               File("flows", "hpcc: flows", ""),
-               File("cm", "htsim: connection matrix", ""),
-               File("topo", "htsim: topology; default: a fat tree of 100Gbps and 1us", ""),
-               File("cdf", "cdf: rows of bytes and percent", "")};
-  cli::Option output = File("output", "the experiment file", "");
-  output.short_name = 'o';
-  output.required = true;
-  c.options.push_back(output);
+  c.options = {
+      File("config", "hpcc: configuration"),
+      File("topology", "hpcc: topology"),
+      File("flows", "hpcc: flows"),
+      File("cm", "htsim: connection matrix"),
+      File("topo", "htsim: topology; default: a fat tree or a leaf-spine of 100Gbps and 1us"),
+      File("cdf", "cdf: rows of bytes and percent")};
+  c.options.push_back(OutputOption("the experiment file", "FILE", true));
   c.run = Import;
   return c;
 }

@@ -9,7 +9,7 @@
 #include "base/values.h"
 #include "lab/experiment_file.h"
 #include "lab/hpcc_config.h"
-#include "lab/json_fields.h"
+#include "lab/limits.h"
 #include "lab/tokens.h"
 #include "sim/topology.h"
 
@@ -18,8 +18,6 @@ namespace {
 
 using cli::Json;
 
-constexpr int64_t kMostNodes = 1 << 17;
-constexpr int64_t kMostLinks = 1 << 20;
 // When the simulator's generators begin, and what LINK_DOWN counts from.
 constexpr int64_t kOriginNs = 2'000'000'000;
 
@@ -123,7 +121,7 @@ absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
                 {"a destination", 0, last, &f.destination},
                 {"a priority", 0, 7, &f.priority},
                 {"a port", 0, 65535, &f.port},
-                {"a size in bytes", 1, int64_t{1} << 31, &f.bytes}};
+                {"a size in bytes", 1, kMostMessageBytes, &f.bytes}};
   for (const auto& field : fields) {
     const absl::StatusOr<int64_t> v = tokens.Integer(field.what, field.min, field.max);
     if (!v.ok()) return v.status();
@@ -147,7 +145,8 @@ absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
 
 absl::StatusOr<Flows> ReadFlows(const NamedText& file, const Topology& t) {
   Tokens tokens(file.name, file.text);
-  const absl::StatusOr<int64_t> count = tokens.Integer("the number of flows", 1, 1'000'000);
+  const absl::StatusOr<int64_t> count =
+      tokens.Integer("the number of flows", 1, int64_t{kMaxFlows});
   if (!count.ok()) return count.status();
   Flows flows;
   std::optional<FlowLine> before;

@@ -10,17 +10,13 @@
 #include "cli/values.h"
 #include "lab/experiment_file.h"
 #include "lab/htsim_topology.h"
-#include "lab/json_fields.h"
+#include "lab/limits.h"
 #include "lab/tokens.h"
 
 namespace sluice::lab {
 namespace {
 
 using cli::Json;
-
-constexpr int64_t kMostNodes = 1 << 17;
-constexpr int64_t kMostFlows = 1'000'000;
-constexpr int64_t kMostTriggers = 1'000'000;
 
 struct Connection {
   int64_t source = 0;
@@ -47,7 +43,6 @@ class Matrix {
 
   absl::Status Read();
   int64_t nodes() const { return nodes_; }
-  absl::Status Link();  // triggers to flows, once all is read
   Json FlowsJson() const;
   Json TriggersJson() const;
 
@@ -66,6 +61,7 @@ class Matrix {
     return absl::InvalidArgumentError(absl::StrFormat("%s: line %d: %s", file_.name, line, why));
   }
   absl::Status Event(size_t flow, int64_t trigger, bool received);
+  absl::Status Link();  // triggers to flows, once all is read
 
   const NamedText& file_;
   Tokens tokens_;
@@ -95,7 +91,7 @@ absl::Status Matrix::ReadHeader() {
     if (word == "Failures") value = &failures;
     if (value == nullptr) break;
     if (auto w = tokens_.Word("a key"); !w.ok()) return w.status();
-    if (absl::Status s = Integer("a number", 0, kMostFlows, value); !s.ok()) return s;
+    if (absl::Status s = Integer("a number", 0, int64_t{kMaxFlows}, value); !s.ok()) return s;
     if (failures > 0) return tokens_.Wrong("failures are not supported");
   }
   if (nodes_ < 2 || nodes_ > kMostNodes) {
@@ -145,7 +141,7 @@ absl::Status Matrix::ReadConnection(std::string_view pair) {
       s = Integer("a start in ps", 0, int64_t{1'000'000'000'000'000}, &c.start_ps);
       started = true;
     } else if (*key == "size") {
-      s = Integer("a size in bytes", 1, int64_t{1} << 31, &c.bytes);
+      s = Integer("a size in bytes", 1, kMostMessageBytes, &c.bytes);
     } else if (*key == "trigger") {
       s = Integer("a trigger", 1, INT64_MAX, &c.trigger);
     } else if (*key == "send_done_trigger") {
@@ -184,7 +180,7 @@ absl::Status Matrix::ReadTrigger() {
     const absl::StatusOr<std::string_view> count = tokens_.Word("`count`");
     if (!count.ok()) return count.status();
     if (*count != "count") return tokens_.Wrong("`barrier count N` is needed");
-    if (absl::Status s = Integer("a count", 1, kMostFlows, &t.needed); !s.ok()) return s;
+    if (absl::Status s = Integer("a count", 1, int64_t{kMaxFlows}, &t.needed); !s.ok()) return s;
   } else if (*kind == "multishot") {
     t.multishot = true;
   } else if (*kind != "oneshot") {
@@ -291,17 +287,20 @@ absl::StatusOr<Json> ImportHtsim(const NamedText& matrix_file,
                                  std::vector<std::string>* notes) {
   Matrix matrix(matrix_file, notes);
   if (absl::Status s = matrix.Read(); !s.ok()) return s;
-  absl::StatusOr<Json> topology = DefaultHtsimTopology(matrix.nodes());
+  Json topology;
   if (topology_file) {
     int64_t hosts = 0;
-    topology = ReadHtsimTopology(*topology_file, &hosts, notes);
-    if (topology.ok() && hosts < matrix.nodes()) {
+    absl::StatusOr<Json> read = ReadHtsimTopology(*topology_file, &hosts, notes);
+    if (!read.ok()) return read.status();
+    if (hosts < matrix.nodes()) {
       return absl::InvalidArgumentError(absl::StrFormat("%s: %d nodes, but %s has %d",
                                                         topology_file->name, hosts,
                                                         matrix_file.name, matrix.nodes()));
     }
+    topology = *std::move(read);
+  } else {
+    topology = DefaultHtsimTopology(matrix.nodes());
   }
-  if (!topology.ok()) return topology.status();
   Json j;
   j["format"] = kExperimentFormat;
   j["name"] = "imported";
@@ -312,7 +311,7 @@ absl::StatusOr<Json> ImportHtsim(const NamedText& matrix_file,
   j["random"] = {"ecmp", "marking"};
   j["switch"] = {{"buffer", "32MiB"},
                  {"ecn", {{"kmin", "400KB"}, {"kmax", "1600KB"}, {"pmax", 0.2}}}};
-  j["topology"] = *topology;
+  j["topology"] = std::move(topology);
   j["flows"] = flows;
   const Json triggers = matrix.TriggersJson();
   if (!triggers.empty()) j["triggers"] = triggers;

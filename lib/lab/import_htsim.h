@@ -13,10 +13,10 @@
 
 namespace sluice::lab {
 
-// Without a topology the hosts stand on a leaf-spine of 100 Gb/s links of 1 us with as many links
-// up as down. A topology of 2 or 3 tiers becomes one with the same switches, rates and latencies:
-// its switch latency is added to the links below. Damaged files fail with name, line and cause;
-// what is passed over is told in `notes`.
+// Without a topology the hosts stand in a fat tree of 100 Gb/s links of 1 us, or a leaf-spine with
+// as many links up as down where no fat tree has their number. A topology of 2 or 3 tiers becomes
+// one with the same switches, rates and latencies: half of a switch's latency is added to each of
+// its links. Damaged files fail with name, line and cause; what is passed over is told in `notes`.
 absl::StatusOr<cli::Json> ImportHtsim(const NamedText& matrix,
                                       const std::optional<NamedText>& topology,
                                       std::vector<std::string>* notes);

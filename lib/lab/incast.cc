@@ -1,7 +1,5 @@
 #include "lab/incast.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 #include "base/rng.h"
 #include "lab/ideal.h"

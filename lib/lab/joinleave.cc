@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "lab/fabric.h"
 #include "lab/ideal.h"
+#include "lab/limits.h"
 #include "sim/topologies.h"
 
 namespace sluice::lab {
@@ -60,7 +61,7 @@ absl::StatusOr<Scenario> Build(const Parameters& p, uint64_t seed) {
   const auto jitter = static_cast<uint64_t>(p.Time("jitter").ps());
   for (int64_t i = 0; i < n; ++i) {
     const auto size = static_cast<int64_t>(payload * FairSteps(i, n)) + 1;
-    if (size > int64_t{1} << 31) {
+    if (size > kMostMessageBytes) {
       return absl::InvalidArgumentError(absl::StrFormat(
           "experiment joinleave: flow %d would send %d bytes, more than one message may have; "
           "lower step, flows or rate",

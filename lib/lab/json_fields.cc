@@ -14,8 +14,6 @@ namespace {
 
 using cli::Json;
 
-absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError(why); }
-
 // Follows a document as it is read; keeps the first thing that is wrong.
 class Watcher final : public nlohmann::json_sax<Json> {
  public:
@@ -77,11 +75,6 @@ absl::StatusOr<T> ParsedText(const Json& json, absl::StatusOr<T> (*parse)(std::s
 
 }  // namespace
 
-std::string MessageOf(const absl::Status& status) {
-  const absl::string_view m = status.message();
-  return std::string(m.data(), m.size());
-}
-
 absl::StatusOr<Json> ParseJsonStrictly(std::string_view name, std::string_view text) {
   Watcher watcher;
   if (!Json::sax_parse(text, &watcher)) {
@@ -108,13 +101,14 @@ absl::StatusOr<Bandwidth> RateOf(const Json& json) {
 
 JsonFields::JsonFields(const Json& json, std::string where)
     : json_(json), where_(std::move(where)) {
+  // A file's name ends with a colon, what stands in the file does not.
+  top_ = where_.ends_with(":");
+  if (top_) where_.pop_back();
   if (!json.is_object()) status_ = Invalid(where_ + ": an object { ... } is needed");
 }
 
 std::string JsonFields::Where(std::string_view key) const {
-  // The file's name ends with ": ", what follows it with nothing.
-  const bool top = where_.ends_with(":");
-  return where_ + (top ? " " : ".") + std::string(key);
+  return where_ + (top_ ? ": " : ".") + std::string(key);
 }
 
 void JsonFields::Fail(std::string_view key, std::string_view why) {
@@ -125,7 +119,7 @@ void JsonFields::Fail(const absl::Status& status) {
 }
 
 const Json* JsonFields::Get(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
   if (!status_.ok()) return nullptr;
   const auto found = json_.find(std::string(key));
   return found == json_.end() ? nullptr : &*found;

@@ -16,12 +16,14 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "cli/json.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 
 class JsonFields {
  public:
-  // `json` outlives the object. Not an object: the first error.
+  // `json` outlives the object. Not an object: the first error. `where` is a place in a file,
+  // "x.json: switch", or with a colon at its end the file itself, "x.json:".
   JsonFields(const cli::Json& json, std::string where);
 
   // Null if the key is missing or something is wrong.
@@ -48,7 +50,8 @@ class JsonFields {
  private:
   const cli::Json& json_;
   std::string where_;
-  std::vector<std::string> known_;
+  bool top_ = false;                // where_ is a file
+  std::vector<std::string> known_;  // each once, in the order in which they were asked for
   absl::Status status_;
 };
 
@@ -60,8 +63,6 @@ absl::StatusOr<Bandwidth> RateOf(const cli::Json& json);
 // The document. A text that is none fails with name, line and cause; so does a key that stands
 // twice in one object, and nesting deeper than 32.
 absl::StatusOr<cli::Json> ParseJsonStrictly(std::string_view name, std::string_view text);
-
-std::string MessageOf(const absl::Status& status);
 
 }  // namespace sluice::lab
 

@@ -20,7 +20,7 @@ namespace sluice::lab {
 // for p = 100. n > 0, 0 <= p <= 100.
 size_t PercentileIndex(size_t n, int p);
 
-// Of values in any order, which are sorted; nullopt if there are none.
+// Of values that are sorted, the smallest first; nullopt if there are none.
 template <typename T>
 std::optional<T> Percentile(std::span<const T> sorted, int p) {
   if (sorted.empty()) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "base/near.h"
 #include "base/values.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 namespace {
@@ -26,7 +27,7 @@ cli::Value MustParse(const ParameterSpec& spec, std::string_view text) {
   return *value;
 }
 
-absl::StatusOr<Parameters::Items> Split(std::string_view owner, std::string_view text) {
+absl::StatusOr<Parameters::Items> Split(std::string_view experiment, std::string_view text) {
   Parameters::Items items;
   while (!text.empty()) {
     const size_t comma = text.find(',');
@@ -35,14 +36,14 @@ absl::StatusOr<Parameters::Items> Split(std::string_view owner, std::string_view
     if (equals == std::string_view::npos || equals == 0 || equals + 1 == item.size()) {
       return absl::InvalidArgumentError(
           absl::StrFormat("experiment %s: '%s' is not name=value; write %s:name=value,name=value",
-                          std::string(owner), cli::OneLine(item), std::string(owner)));
+                          std::string(experiment), cli::OneLine(item), std::string(experiment)));
     }
     items.emplace_back(item.substr(0, equals), item.substr(equals + 1));
     if (comma == std::string_view::npos) return items;
     text.remove_prefix(comma + 1);
     if (text.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("experiment %s: ends with a comma", std::string(owner)));
+          absl::StrFormat("experiment %s: ends with a comma", std::string(experiment)));
     }
   }
   return items;
@@ -63,16 +64,12 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
     values_[i].reset();
     return absl::OkStatus();
   }
-  const auto refuse = [&](std::string_view why) {
-    return absl::InvalidArgumentError(absl::StrFormat("experiment %s: %s=%s: %s",
-                                                      std::string(owner), std::string(spec.name),
-                                                      cli::OneLine(text), std::string(why)));
+  const auto refuse = [&](const std::string& why) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: %s=%s: %s", std::string(owner), std::string(spec.name), cli::OneLine(text), why));
   };
   absl::StatusOr<cli::Value> value = cli::ParseValue(spec.kind, text, spec.choices);
-  if (!value.ok()) {
-    const absl::string_view why = value.status().message();
-    return refuse(std::string_view(why.data(), why.size()));
-  }
+  if (!value.ok()) return refuse(MessageOf(value.status()));
   if (!spec.min.empty() && cli::Less(*value, MustParse(spec, spec.min))) {
     return refuse("must be at least " + std::string(spec.min));
   }
@@ -84,12 +81,12 @@ absl::Status Parameters::Set(std::string_view owner, const ParameterSpec& spec,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Parameters> Parameters::Parse(std::string_view owner,
+absl::StatusOr<Parameters> Parameters::Parse(std::string_view experiment,
                                              std::span<const ParameterSpec> specs,
                                              std::string_view text) {
-  absl::StatusOr<Items> items = Split(owner, text);
+  absl::StatusOr<Items> items = Split(experiment, text);
   if (!items.ok()) return items.status();
-  return Of(owner, specs, *items);
+  return Of("experiment " + std::string(experiment), specs, *items);
 }
 
 absl::StatusOr<Parameters> Parameters::Of(std::string_view owner,
@@ -109,13 +106,13 @@ absl::StatusOr<Parameters> Parameters::Of(std::string_view owner,
     if (i == specs.size()) {
       std::string known;
       for (const std::string_view n : names) known.append(known.empty() ? "" : ", ").append(n);
-      return absl::InvalidArgumentError(
-          absl::StrFormat("experiment %s: no parameter '%s'%s (there are: %s)", std::string(owner),
-                          cli::OneLine(name), DidYouMean(name, names), known));
+      return absl::InvalidArgumentError(absl::StrFormat("%s: no parameter '%s'%s (there are: %s)",
+                                                        std::string(owner), cli::OneLine(name),
+                                                        DidYouMean(name, names), known));
     }
     if (given[i]) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("experiment %s: %s is given twice; keep one", std::string(owner), name));
+          absl::StrFormat("%s: %s is given twice; keep one", std::string(owner), name));
     }
     given[i] = true;
     if (absl::Status s = p.Set(owner, specs[i], value); !s.ok()) return s;

@@ -36,13 +36,14 @@ struct ParameterSpec {
 
 class Parameters {
  public:
-  // The text behind the colon, empty for all defaults. `owner` names the experiment in errors. An
-  // unknown or repeated name, a value that is no value of its kind or outside its bounds fails in
-  // one line that names it, the nearest name and the cure.
-  static absl::StatusOr<Parameters> Parse(std::string_view owner,
+  // The text behind the colon of an experiment, empty for all defaults. An unknown or repeated
+  // name, a value that is no value of its kind or outside its bounds fails in one line that names
+  // the experiment, what is wrong, the nearest name and the cure.
+  static absl::StatusOr<Parameters> Parse(std::string_view experiment,
                                           std::span<const ParameterSpec> specs,
                                           std::string_view text);
-  // The same of names and values that stand elsewhere, in a file.
+  // The same of names and values that stand elsewhere, in a file. `owner` is whose they are, in
+  // errors: "workload incast".
   using Items = std::vector<std::pair<std::string, std::string>>;
   static absl::StatusOr<Parameters> Of(std::string_view owner, std::span<const ParameterSpec> specs,
                                        const Items& items);

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "lab/fabric.h"
 #include "lab/ideal.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 namespace {
@@ -68,9 +69,8 @@ absl::StatusOr<Scenario> Build(const Parameters& p, uint64_t seed) {
   if (p.Has("core")) core.rate = p.Rate("core");
   absl::StatusOr<sim::Topology> topology = MakeTopology(name, hosts, edge, core);
   if (!topology.ok()) {
-    const absl::string_view why = topology.status().message();
-    return absl::InvalidArgumentError(
-        absl::StrFormat("experiment permutation: hosts=%d: %s", hosts, std::string(why)));
+    return Invalid(absl::StrFormat("experiment permutation: hosts=%d: %s", hosts,
+                                   MessageOf(topology.status())));
   }
   s.topology = *std::move(topology);
   const uint32_t rails = RailsOf(name);

@@ -119,7 +119,6 @@ absl::Status AddPoisson(const WorkloadInput& input, Scenario& s, std::string_vie
 
 // `fanin` hosts send to one at a time.
 absl::Status AddPoissonIncast(const WorkloadInput& input, Scenario& s) {
-  constexpr uint16_t kIncastPort = 200;  // the convention of the HPCC simulator
   const Parameters& p = input.p();
   const std::vector<sim::NodeId> hosts = HostsOf(s.topology);
   if (absl::Status status = CheckHosts(hosts, input.rails); !status.ok()) return status;
@@ -150,7 +149,6 @@ absl::Status AddPoissonIncast(const WorkloadInput& input, Scenario& s) {
       std::swap(senders[i], senders[i + places.Below(senders.size() - i)]);
       FlowSpec f{senders[i], hosts[receiver], size, t};
       f.measured = w.first <= t && t < w.end;
-      f.destination_port = kIncastPort;
       s.flows.push_back(f);
     }
   }

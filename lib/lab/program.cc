@@ -8,10 +8,9 @@
 #include "cli/exit.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "lab/batch.h"
 #include "lab/commands.h"
 #include "lab/describe.h"
-#include "lab/export_command.h"
-#include "lab/import_command.h"
 #include "lab/report.h"
 #include "lab/result.h"
 
@@ -29,11 +28,8 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
 
   cli::InterruptScope interrupt;
-  RunOptions options;
-  options.algorithm = arm;
-  options.seed = arguments.Unsigned("seed");
-  options.redraw = factors->redraw;
-  options.jitter = factors->jitter;
+  const RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
+  RunOptions options = OptionsOf(order);
   options.series = true;
   cli::Progress progress("exec", report.messages(), cli::Terminal::Of(STDERR_FILENO),
                          cli::SteadyClock());
@@ -47,15 +43,14 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   progress.Clear();
   if (!run.ok()) return Fail(report, run.status());
   const Metrics metrics = Measure(*run);
-  const RunLabel label{&*experiment,   arm,           options.seed, build.version, build.commit,
-                       options.redraw, options.jitter};
+  const RunLabel label = LabelOf(order, build.version, build.commit);
   if (absl::Status s = WriteRun(directory, label, *run, metrics); !s.ok()) return Fail(report, s);
   report.set_json(ResultJson(label, *run, metrics));
   report.text() << RunText(label, *run, metrics) << "files in " << directory << "/\n";
   return cli::kExitOk;
 }
 
-int WriteReport(const Build&, const cli::Arguments& arguments, cli::Report& report) {
+int WriteReport(const cli::Arguments& arguments, cli::Report& report) {
   const std::string& directory = arguments.positionals()[0];
   const absl::StatusOr<std::string> html = ReportOf(directory);
   if (!html.ok()) return Fail(report, html.status());
@@ -66,23 +61,18 @@ int WriteReport(const Build&, const cli::Arguments& arguments, cli::Report& repo
   return cli::kExitOk;
 }
 
-int List(const Build&, const cli::Arguments&, cli::Report& report) {
+int List(const cli::Arguments&, cli::Report& report) {
   report.text() << ListText();
   report.set_json(ListJson());
   return cli::kExitOk;
 }
 
-int Describe(const Build&, const cli::Arguments& arguments, cli::Report& report) {
+int Describe(const cli::Arguments& arguments, cli::Report& report) {
   const absl::StatusOr<Description> d = DescribeName(arguments.positionals()[0]);
   if (!d.ok()) return Fail(report, d.status());
   report.text() << d->text;
   report.set_json(d->json);
   return cli::kExitOk;
-}
-
-using Handler = int (*)(const Build&, const cli::Arguments&, cli::Report&);
-cli::Runner Bind(const Build& build, Handler handler) {
-  return [build, handler](const cli::Arguments& a, cli::Report& r) { return handler(build, a, r); };
 }
 
 cli::Command ExecCommand(const Build& build) {
@@ -103,7 +93,7 @@ cli::Command ExecCommand(const Build& build) {
   for (cli::Option& o : FactorOptions("draws these as the rivals of `run --independent` do")) {
     c.options.push_back(std::move(o));
   }
-  c.run = Bind(build, Exec);
+  c.run = [build](const cli::Arguments& a, cli::Report& r) { return Exec(build, a, r); };
   return c;
 }
 
@@ -118,21 +108,21 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
   program.foreign_words = {{"-C", "-a"}, {"-s", "--seed"}, {"-j", "--jobs"}};
   cli::Command report;
   report.name = "report";
-  report.summary = "one offline HTML file of what `run -o DIR` left";
+  report.summary = "one offline HTML file of what `run -o DIR` or `sweep -o DIR` left";
   report.examples = {{"sluice-lab report out -o report.html", ""}};
-  report.positionals = {{"DIR", "directory that `sluice-lab run -o DIR` wrote"}};
+  report.positionals = {{"DIR", "directory of `sluice-lab run` or `sluice-lab sweep ... -o DIR`"}};
   report.options = {OutputOption("the HTML file", "FILE", true)};
-  report.run = Bind(build, WriteReport);
+  report.run = WriteReport;
   cli::Command list;
   list.name = "list";
   list.summary = "experiments and algorithms";
-  list.run = Bind(build, List);
+  list.run = List;
   cli::Command describe;
   describe.name = "describe";
   describe.summary = "an experiment or an algorithm: what it does, every parameter";
   describe.examples = {{"sluice-lab describe incast", ""}, {"sluice-lab describe tita", ""}};
   describe.positionals = {{"NAME", "of an experiment or an algorithm"}};
-  describe.run = Bind(build, Describe);
+  describe.run = Describe;
   program.commands = {RunCommand(build),    ExecCommand(build), SweepCommand(build),
                       MergeCommand(),       std::move(report),  CompareCommand(),
                       ReplayCommand(build), BoundCommand(),     std::move(list),

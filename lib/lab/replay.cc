@@ -31,11 +31,7 @@ absl::StatusOr<std::vector<File>> Repeat(const StoredRun& stored, cli::Report& r
   cli::InterruptScope interrupt;
   cli::Progress progress("replay", report.messages(), cli::Terminal::Of(STDERR_FILENO),
                          cli::SteadyClock());
-  RunOptions options;
-  options.algorithm = order->algorithm;
-  options.seed = order->seed;
-  options.redraw = order->redraw;
-  options.jitter = order->jitter;
+  RunOptions options = OptionsOf(*order);
   options.series = true;
   options.progress = [&](double part) {
     progress.Update(part, order->algorithm);
@@ -47,8 +43,7 @@ absl::StatusOr<std::vector<File>> Repeat(const StoredRun& stored, cli::Report& r
   if (!run.ok()) return run.status();
   // The origin stays that of the stored run: what is compared is what was computed.
   const std::string version = stored.result["version"], commit = stored.result["commit"];
-  const RunLabel label{&*experiment, order->algorithm, order->seed,  version,
-                       commit,       order->redraw,    order->jitter};
+  const RunLabel label = LabelOf(*order, version, commit);
   return std::vector<File>{{"result.json", cli::JsonText(ResultJson(label, *run, Measure(*run)))},
                            {"fct.txt", FctText(*run)},
                            {"queues.csv", QueuesCsv(run->series)},

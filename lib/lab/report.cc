@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/values.h"
 #include "lab/comparison.h"
 #include "lab/judge.h"
@@ -59,6 +60,15 @@ std::optional<double> BoundOf(const Json& run, const std::string& metric) {
     sum += v.get<double>();
   }
   return sum / static_cast<double>(bound[metric].size());
+}
+
+// Of how many seeds the run has the bound; 0: it has none.
+size_t BoundSeeds(const Json& run) {
+  size_t seeds = 0;
+  for (const Json& values : run["bound"]) {
+    if (values.is_array()) seeds = std::max(seeds, values.size());
+  }
+  return seeds;
 }
 
 std::string Table(const Json& run, const Json& rival) {
@@ -130,12 +140,12 @@ std::string WorstSeeds(const ReportData& data, const Json& rival, char letter) {
     const bool both = !a[at].is_number() && !b[at].is_number();
     s += absl::StrFormat(
         "<tr><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td class=\"text\"><code>sluice-lab "
-        "replay %s/a/%d</code></td></tr>\n",
+        "replay %s</code></td></tr>\n",
         at + 1, Number(a[at], scale), Number(b[at], scale),
         both                ? "&#8211;"
         : std::isinf(ratio) ? "infinite"
                             : absl::StrFormat("%.3f", ratio),
-        Escape(data.directory), at + 1);
+        Escape(ShellWord(RunDirectory(data.directory, 0, at + 1))));
   }
   return s + "</tbody></table></div>\n";
 }
@@ -186,9 +196,12 @@ std::string Threats(const ReportData& data) {
                                     part.get<double>() * 100));
   }
   items.push_back(
-      "Hosts and switches are models in virtual time: no bus, no cache, no clock error. The bound "
-      "is fair sharing without queues; an algorithm that lets short flows go first may beat it in "
-      "a percentile.");
+      "Hosts and switches are models in virtual time: no bus, no cache, no clock error.");
+  if (BoundSeeds(run) > 0) {
+    items.push_back(
+        "The bound is fair sharing without queues; an algorithm that lets short flows go first may "
+        "beat it in a percentile.");
+  }
   std::string s = "<ul>\n";
   for (const std::string& item : items) s += "<li>" + Escape(item) + "</li>\n";
   return s + "</ul>\n";
@@ -233,9 +246,9 @@ std::string Provenance(const ReportData& data) {
   for (const ReportArm& arm : data.arms) {
     rows.push_back({absl::StrFormat("SHA-256 of %c/*/result.json", arm.letter), arm.hash});
   }
-  std::string command = "sluice-lab run '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                        data.arms[0].name + "'";
-  for (size_t i = 1; i < data.arms.size(); ++i) command += " -b '" + data.arms[i].name + "'";
+  const std::string experiment = ShellWord(run["experiment_text"].get<std::string>());
+  std::string command = "sluice-lab run " + experiment + " -a " + ShellWord(data.arms[0].name);
+  for (size_t i = 1; i < data.arms.size(); ++i) command += " -b " + ShellWord(data.arms[i].name);
   command += absl::StrFormat(" --seeds %d --primary %s", run["seeds"].get<int>(),
                              run["primary"].get<std::string>());
   if (run["independent"] != "")
@@ -248,8 +261,8 @@ std::string Provenance(const ReportData& data) {
          "<p>A run is the same byte for byte on any machine. To repeat all, or one "
          "run:</p>\n<pre>" +
          Escape(command + jitter + " -o DIR") + "\n" +
-         Escape("sluice-lab exec '" + run["experiment_text"].get<std::string>() + "' -a '" +
-                data.arms[0].name + "' --seed 1" + jitter + " -o DIR") +
+         Escape("sluice-lab exec " + experiment + " -a " + ShellWord(data.arms[0].name) +
+                " --seed 1" + jitter + " -o DIR") +
          "</pre>\n";
 }
 
@@ -321,13 +334,15 @@ std::string RunPage(const ReportData& data) {
     tables += heading + Table(run, data.rivals[i]);
     worst += heading + WorstSeeds(data, data.rivals[i], static_cast<char>('b' + i));
   }
+  const size_t bounds = BoundSeeds(run);
   const std::string note = absl::StrFormat(
       "<p class=\"key\">Means over %d seeds; the ratio is that of geometric means, paired by seed, "
       "with a Student-t interval and the BCa bootstrap's beside it. * primary metric%s; the others "
-      "are exploratory. Equivalent: the whole interval lies within %.0f %%. Bound: max-min fair "
-      "fluid of the first %d seeds.</p>\n",
+      "are exploratory. Equivalent: the whole interval lies within %.0f %%.%s</p>\n",
       run["seeds"].get<int>(), data.rivals.size() > 1 ? ", Holm over the rivals" : "",
-      run["equivalence_margin"].get<double>() * 100, std::min(10, run["seeds"].get<int>()));
+      run["equivalence_margin"].get<double>() * 100,
+      bounds > 0 ? absl::StrFormat(" Bound: max-min fair fluid of the first %d seeds.", bounds)
+                 : "");
   return Page(Escape(run["experiment_text"].get<std::string>()),
               key + Verdicts(VerdictLines(run)) + "<h2>Every metric</h2>\n<div class=\"grid2\">" +
                   forests + "</div>\n" + tables + note + "<h2>Slowdown by size of flow</h2>\n" +
@@ -340,19 +355,31 @@ std::string RunPage(const ReportData& data) {
                   Inside("seeds.csv", SeedsCsv(data)) + Inside("sizes.csv", BucketsCsv(data)));
 }
 
+// "tita.beta=0.01 senders=8": where a point of the grid is; without a grid its experiment.
+std::string PointText(const Json& point) {
+  std::string text;
+  for (const auto& [name, value] : point["values"].items()) {
+    text += (text.empty() ? "" : " ") + name + "=" + value.get<std::string>();
+  }
+  return text.empty() ? point["experiment_text"].get<std::string>() : text;
+}
+
 std::string SweepTable(const Json& merged) {
   std::string s =
-      "<div class=\"scroll\"><table><thead><tr><th>point</th><th>b</th><th>a</th><th>b</th>"
+      "<div class=\"scroll\"><table><thead><tr><th class=\"text\">point</th>"
+      "<th class=\"text\">experiment</th><th class=\"text\">a</th><th class=\"text\">b</th>"
+      "<th>a</th><th>b</th>"
       "<th>a / b</th><th>95 % interval</th><th>bootstrap</th><th>a is</th></tr></thead><tbody>\n";
   for (const Json& p : merged["points"]) {
     for (const Json& m : p["metrics"]) {
       if (m["role"] != "primary") continue;
       const std::string verdict = m["verdict"];
       s += absl::StrFormat(
-          "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+          "<tr><td class=\"text\">%s</td><td class=\"text\">%s</td><td class=\"text\">%s</td>"
+          "<td class=\"text\">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
           "<td class=\"%s\">%s</td></tr>\n",
-          Text(p["experiment_text"]), Text(p["b"]), Number(m["a"], m["scale"]),
-          Number(m["b"], m["scale"]),
+          Escape(PointText(p)), Text(p["experiment_text"]), Text(p["a"]), Text(p["b"]),
+          Number(m["a"], m["scale"]), Number(m["b"], m["scale"]),
           m["ratio"].is_number() ? absl::StrFormat("%.3f", m["ratio"].get<double>()) : "&#8211;",
           Span(m["low"], m["high"]), Span(m["bootstrap_low"], m["bootstrap_high"]),
           CssOfVerdict(verdict), Escape(verdict));
@@ -365,18 +392,23 @@ std::string SweepPage(const Json& merged, const std::string& csv) {
   std::vector<std::string> lines;
   for (const Json& p : merged["points"]) {
     lines.push_back(
-        p["experiment_text"].get<std::string>() + ": " +
+        PointText(p) + ": " +
         VerdictSentence(p["a"].get<std::string>(), p["b"].get<std::string>(), p["metrics"]));
   }
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"sluice-lab", merged["version"].get<std::string>()},
+      {"sources", merged["commit"].get<std::string>()},
+      {"experiment", merged["experiment"].get<std::string>()}};
+  for (const auto& [name, values] : merged["grid"].items()) {
+    rows.push_back({name, absl::StrJoin(values.get<std::vector<std::string>>(), ", ")});
+  }
+  rows.push_back({"seeds at each point", merged["seeds"].dump()});
+  rows.push_back({"primary metric", merged["primary"].get<std::string>()});
   return Page("Sweep of " + Text(merged["experiment"]),
               Verdicts(lines) + "<h2>Every point</h2>\n" + SweepForest(merged) +
                   SweepTable(merged) + "<p class=\"key\">Holm over all points.</p>\n" +
-                  "<h2>Provenance</h2>\n" +
-                  Rows({{"sluice-lab", merged["version"].get<std::string>()},
-                        {"sources", merged["commit"].get<std::string>()},
-                        {"seeds at each point", merged["seeds"].dump()},
-                        {"primary metric", merged["primary"].get<std::string>()}}) +
-                  "<h2>Data</h2>\n" + Inside("merged.csv", csv));
+                  "<h2>Provenance</h2>\n" + Rows(rows) + "<h2>Data</h2>\n" +
+                  Inside("merged.csv", csv));
 }
 
 }  // namespace

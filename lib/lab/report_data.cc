@@ -1,11 +1,14 @@
 #include "lab/report_data.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "lab/comparison.h"
+#include "lab/json_fields.h"
 #include "lab/result.h"
 #include "lab/stored.h"
 #include "lab/sweep.h"
@@ -116,6 +119,25 @@ bool IsRun(const Json& j) {
   return true;
 }
 
+bool AreTexts(const Json& values) {
+  return std::all_of(values.begin(), values.end(), [](const Json& v) { return v.is_string(); });
+}
+
+bool IsMerged(const Json& j) {
+  if (!HasOrigin(j) || !Has(j, "experiment", &Json::is_string) ||
+      !Has(j, "grid", &Json::is_object) || !Has(j, "points", &Json::is_array) ||
+      j["points"].empty()) {
+    return false;
+  }
+  for (const Json& values : j["grid"]) {
+    if (!values.is_array() || !AreTexts(values)) return false;
+  }
+  return std::all_of(j["points"].begin(), j["points"].end(), [](const Json& p) {
+    return IsRival(p) && Has(p, "a", &Json::is_string) && Has(p, "values", &Json::is_object) &&
+           AreTexts(p["values"]) && Has(p, "experiment_text", &Json::is_string);
+  });
+}
+
 absl::StatusOr<std::vector<double>> ReadFct(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
@@ -138,12 +160,15 @@ absl::StatusOr<std::vector<double>> ReadFct(const std::string& path) {
 absl::Status ReadArm(const std::string& directory, size_t seeds, ReportArm& arm) {
   std::string all;
   for (size_t seed = 1; seed <= seeds; ++seed) {
-    const std::string at = absl::StrFormat("%s/%c/%d/", directory, arm.letter, seed);
+    const auto place = static_cast<size_t>(arm.letter - 'a');
+    const std::string at = RunDirectory(directory, place, seed) + "/";
     ReportRun run;
     const absl::StatusOr<std::string> bytes = ReadText(at + "result.json");
     if (!bytes.ok()) return bytes.status();
     all += *bytes;
-    run.result = Json::parse(*bytes, nullptr, false);
+    absl::StatusOr<Json> result = ParseJsonStrictly(at + "result.json", *bytes);
+    if (!result.ok()) return result.status();
+    run.result = *std::move(result);
     if (!Has(run.result, "buckets", &Json::is_array)) {
       return NotOurs(at + "result.json", "has no buckets");
     }
@@ -181,9 +206,11 @@ absl::StatusOr<ReportData> ReadRun(const std::string& directory) {
   const std::string path = directory + "/run.json";
   const absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
+  absl::StatusOr<Json> run = ParseJsonStrictly(path, *text);
+  if (!run.ok()) return run.status();
   ReportData data;
   data.directory = directory;
-  data.run = Json::parse(*text, nullptr, false);
+  data.run = *std::move(run);
   data.run_hash = Sha256(*text);
   if (!IsRun(data.run)) return NotOurs(path, "is not what this `sluice-lab run` writes");
   if (data.run.contains("rivals")) {
@@ -206,20 +233,12 @@ absl::StatusOr<Json> ReadMerged(const std::string& directory) {
   const std::string path = directory + "/merged.json";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: is not there; sluice-lab merge %s makes it", path, directory));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: is not there; sluice-lab merge %s makes it", path, ShellWord(directory)));
   }
   absl::StatusOr<Json> merged = ReadJson(path);
   if (!merged.ok()) return merged.status();
-  const Json& j = *merged;
-  bool good = HasOrigin(j) && Has(j, "experiment", &Json::is_string) &&
-              Has(j, "points", &Json::is_array) && !j["points"].empty();
-  for (size_t i = 0; good && i < j["points"].size(); ++i) {
-    const Json& p = j["points"][i];
-    good = IsRival(p) && Has(p, "a", &Json::is_string) && Has(p, "values", &Json::is_object) &&
-           Has(p, "experiment_text", &Json::is_string);
-  }
-  if (!good) return NotOurs(path, "is not what `sluice-lab merge` writes");
+  if (!IsMerged(*merged)) return NotOurs(path, "is not what `sluice-lab merge` writes");
   return merged;
 }
 

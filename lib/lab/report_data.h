@@ -2,8 +2,6 @@
 #ifndef SLUICE_LAB_REPORT_DATA_H_
 #define SLUICE_LAB_REPORT_DATA_H_
 
-#include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,5 +1,6 @@
 #include "lab/result.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -71,10 +72,15 @@ absl::StatusOr<Redraw> ParseRedraw(std::string_view text) {
       if (f.name == name) found = &f;
     }
     if (found == nullptr) {
-      const std::string_view names[] = {"ecmp", "marking", "jitter"};
-      return absl::InvalidArgumentError(
-          absl::StrFormat("no random factor '%s'%s (there are: ecmp, marking, jitter)",
-                          cli::OneLine(name), DidYouMean(name, names)));
+      std::vector<std::string_view> names;
+      std::string known;
+      for (const Factor& f : kFactors) {
+        names.push_back(f.name);
+        known.append(known.empty() ? "" : ", ").append(f.name);
+      }
+      return absl::InvalidArgumentError(absl::StrFormat("no random factor '%s'%s (there are: %s)",
+                                                        cli::OneLine(name), DidYouMean(name, names),
+                                                        known));
     }
     if (redraw.*found->drawn) {
       return absl::InvalidArgumentError(
@@ -131,6 +137,7 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["pfc_pauses"] = run.pfc_pauses;
   j["drops"] = run.drops;
   j["ecn_marks"] = run.ecn_marks;
+  if (run.trimming) j["trimmed"] = run.trims;
   j["cnps"] = run.cnps;
   j["retransmissions"] = run.retransmissions;
   j["timeouts"] = run.timeouts;
@@ -217,6 +224,23 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
   if (file) text << file.rdbuf();
   if (!file) return FileError("cannot read", path, errno != 0 ? errno : EIO);
   return text.str();
+}
+
+std::string ShellWord(std::string_view text) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:,=+@%").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
 }
 
 absl::Status WriteRun(const std::string& directory, const RunLabel& label, const RunResult& run,

@@ -61,6 +61,10 @@ absl::Status MakeDirectory(const std::string& path);
 absl::Status WriteText(const std::string& path, std::string_view text);
 absl::StatusOr<std::string> ReadText(const std::string& path);
 
+// A word of a command that somebody gives to a shell: as it stands where a shell takes it so, else
+// in single quotes.
+std::string ShellWord(std::string_view text);
+
 }  // namespace sluice::lab
 
 #endif  // SLUICE_LAB_RESULT_H_

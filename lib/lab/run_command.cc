@@ -24,8 +24,7 @@ absl::StatusOr<ComparisonPlan> PlanOf(const Build& build, const cli::Arguments& 
   plan.experiment = std::move(*experiment);
   plan.a = arguments.Text("a");
   if (absl::Status s = CheckArm("-a", plan.a, plan.experiment); !s.ok()) return s;
-  for (const cli::Value& b : arguments.All("b")) plan.rivals.push_back(std::get<std::string>(b));
-  if (plan.rivals.empty()) plan.rivals = {"dcqcn"};
+  plan.rivals = RivalsOf(arguments);
   for (const std::string& b : plan.rivals) {
     if (absl::Status s = CheckArm("-b", b, plan.experiment); !s.ok()) return s;
   }
@@ -37,8 +36,8 @@ absl::StatusOr<ComparisonPlan> PlanOf(const Build& build, const cli::Arguments& 
   if (!factors.ok()) return factors.status();
   plan.independent = factors->redraw;
   plan.jitter = factors->jitter;
-  const absl::StatusOr<size_t> primary = FindMetric(arguments.Text("primary"));
-  if (!primary.ok()) return absl::InvalidArgumentError("--primary: " + Message(primary.status()));
+  const absl::StatusOr<size_t> primary = PrimaryOf(arguments);
+  if (!primary.ok()) return primary.status();
   plan.primary = *primary;
   if (arguments.Given("seeds")) plan.seeds = static_cast<int>(arguments.Integer("seeds"));
   plan.jobs = JobsOf(arguments);
@@ -72,7 +71,8 @@ int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& re
   report.text() << ComparisonText(*plan, *result) << "\n";
   for (const std::string& line : VerdictLines(json)) report.text() << line << "\n";
   if (!plan->directory.empty()) {
-    report.text() << "next: sluice-lab report " << plan->directory << " -o report.html\n";
+    report.text() << "next: sluice-lab report " << ShellWord(plan->directory)
+                  << " -o report.html\n";
   }
   report.set_json(json);
   return cli::kExitOk;
@@ -92,22 +92,15 @@ cli::Command RunCommand(const Build& build) {
   };
   c.positionals = {
       {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
-  cli::Option rival =
-      ArmOption('b', "b", "algorithm that it is compared with; may repeat; default: dcqcn", "");
-  rival.repeated = true;
   c.options = {
       ArmOption('a', "a", "algorithm that is judged", "tita"),
-      rival,
+      RivalOption(),
       {.name = "seeds",
        .kind = cli::Kind::kInteger,
        .help = "pairs of runs, seeds 1 to N; default: what a pilot of 5 asks for, at most 60",
        .min = "1",
        .max = "10000"},
-      {.name = "primary",
-       .kind = cli::Kind::kText,
-       .help = "the one metric that decides; all others are exploratory",
-       .default_text = kPrimaryMetric,
-       .placeholder = "METRIC"},
+      PrimaryOption(),
       JobsOption(),
       OutputOption("keep every run's files here", "DIR", false),
   };

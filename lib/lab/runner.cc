@@ -72,6 +72,10 @@ class Execution {
   void OnEvent(FlowEvent event, Time now);
   bool Notifies(size_t flow) const { return !events_.empty() && !events_[flow][1].empty(); }
   double PartDone() const;
+  // Of what draws this factor in the fabric, anew or as every run of the seed does.
+  uint64_t FactorSeed(bool RandomFactors::*factor, uint64_t purpose, bool anew) const {
+    return Rng(scenario_.random.Seed(factor, options_.seed), anew ? 1 : 0, purpose).Next();
+  }
 
   const Scenario& scenario_;
   const RunOptions& options_;
@@ -102,13 +106,10 @@ class Execution {
 
 absl::Status Execution::Build() {
   sim::SimulationConfig config;
-  const auto seed = [this](bool RandomFactors::*factor, uint64_t purpose, bool anew) {
-    return Rng(scenario_.random.Seed(factor, options_.seed), anew ? 1 : 0, purpose).Next();
-  };
   const Redraw& redraw = options_.redraw;
-  config.marking_seed = seed(&RandomFactors::marking, kMarkPurpose, redraw.marking);
-  config.loss_seed = seed(&RandomFactors::loss, kLossPurpose, false);
-  config.ecmp_seed = seed(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
+  config.marking_seed = FactorSeed(&RandomFactors::marking, kMarkPurpose, redraw.marking);
+  config.loss_seed = FactorSeed(&RandomFactors::loss, kLossPurpose, false);
+  config.ecmp_seed = FactorSeed(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
@@ -181,7 +182,8 @@ absl::Status Execution::BuildHosts() {
     engine::EngineConfig engine;
     engine.seed = Rng(seed, node, kHostPurpose).Next();
     ApplyProfile(scenario_, *algorithm_, engine);
-    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], engine, host_events_);
+    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], scenario_.queue_pairs,
+                                          engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -230,8 +232,11 @@ absl::Status Execution::ConnectFlows() {
     connect.telemetry = algorithm_->traits().required.Has(cc::Signal::kInt);
     connect.flow_label = FlowLabel(f);
     const size_t depth = scenario_.one_queue_pair ? scenario_.flows.size() : 1;
+    const QueuePairUse& use = scenario_.queue_pairs;
     if (i > 0 && scenario_.one_queue_pair) {
       hosts_[f.source]->AddFlow(i, f);
+    } else if (use.reused && !use.idle && hosts_[f.source]->HasQueuePairTo(f.destination)) {
+      hosts_[f.source]->AddToQueuePair(i, f, Notifies(i));
     } else if (absl::Status s = Host::Connect(*hosts_[f.source], *hosts_[f.destination], i, f,
                                               connect, static_cast<uint32_t>(depth), Notifies(i));
                !s.ok()) {
@@ -335,9 +340,7 @@ absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
   if (absl::Status s = Build(); !s.ok()) return s;
   const auto ports = sim::PortsOf(scenario_.topology);
   sim::Routes routes(scenario_.topology, ports,
-                     Rng(scenario_.random.Seed(&RandomFactors::ecmp, options_.seed),
-                         options_.redraw.ecmp ? 1 : 0, kEcmpPurpose)
-                         .Next());
+                     FactorSeed(&RandomFactors::ecmp, kEcmpPurpose, options_.redraw.ecmp));
   std::vector<std::vector<Crossing>> all;
   uint16_t source_port = 0;
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
@@ -425,6 +428,8 @@ void Execution::CollectFabric() {
   result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
   result_.ecn_marks = simulation_->ecn_marks();
+  result_.trimming = scenario_.switches.trim.on();
+  result_.trims = simulation_->trims();
   result_.packet_hops = simulation_->packet_hops();
   result_.events = simulation_->events();
   result_.trace_hash = simulation_->trace_hash();

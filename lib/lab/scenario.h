@@ -5,6 +5,7 @@
 #define SLUICE_LAB_SCENARIO_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ namespace sluice::lab {
 inline constexpr uint32_t kNoTrigger = UINT32_MAX;
 
 // One message, posted at `start`. A flow has a queue pair of its own, unless the scenario says
-// otherwise.
+// otherwise (QueuePairUse).
 struct FlowSpec {
   sim::NodeId source = 0;
   sim::NodeId destination = 0;
@@ -33,7 +34,7 @@ struct FlowSpec {
 };
 
 // What happens to a flow: its sender has the last acknowledgement (`received` false), or its
-// receiver the last byte. A flow whose arrival is a signal of some trigger is a WRITE with
+// receiver the last byte. A flow whose arrival is an event of some trigger is a WRITE with
 // immediate, which is how a receiver learns of it; its last packet is 4 bytes longer.
 struct FlowEvent {
   uint32_t flow = 0;  // of Scenario::flows
@@ -71,6 +72,15 @@ struct RateEcn {
 // Whose wire the run imitates: lab/profile.h.
 enum class WireProfile : uint8_t { kRoce, kHpccNs3 };
 
+// Whether messages take new queue pairs, or those that earlier messages between the same hosts
+// took.
+struct QueuePairUse {
+  bool reused = false;
+  // The idle rule of reused ones: one that had nothing under way for longer than this, from the
+  // last acknowledgement to the post, is left, and the message takes a new one. nullopt: never.
+  std::optional<Duration> idle;
+};
+
 // An algorithm by another name: "imported" for "dcqcn:rate_timer=300us,...".
 struct Arm {
   std::string name;
@@ -85,7 +95,7 @@ struct Scenario {
   std::vector<RateEcn> ecn_by_rate;
   std::vector<sim::LinkEvent> link_events;
   WireProfile profile = WireProfile::kRoce;
-  bool ack_priority = false;  // kHpccNs3: acknowledgements pass data in switches
+  bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host
   std::vector<Arm> arms;
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order
@@ -93,6 +103,7 @@ struct Scenario {
   uint32_t mtu = 1000;            // payload bytes per packet, a multiple of 4 from 256 to 4096
   // Retransmission timer, 4.096 us * 2^code. It must outlast the deepest queue: see TimeoutCode.
   uint8_t timeout = 14;
+  QueuePairUse queue_pairs;
   // All flows go from one host to another and share one queue pair, and each has memory of its own.
   bool one_queue_pair = false;
   // Selective repeat (docs/wire-formats.md) with this many packets outstanding.

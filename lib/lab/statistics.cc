@@ -205,10 +205,6 @@ std::vector<double> HolmAdjusted(std::span<const double> p) {
   return adjusted;
 }
 
-Verdict JudgeRatio(double low, double high, bool lower_is_better) {
-  return Judge(Ln(low), Ln(high), Ln(1 + kMargin), lower_is_better);
-}
-
 Comparison Compare(std::span<const double> a, std::span<const double> b, bool lower_is_better) {
   Comparison c;
   c.a = Mean(a);

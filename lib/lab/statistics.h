@@ -56,10 +56,6 @@ std::optional<Bounds> BootstrapOfMean(std::span<const double> x);
 // alpha over the whole family.
 std::vector<double> HolmAdjusted(std::span<const double> p);
 
-// What an interval of the ratio `low` to `high` says (of a quantity where lower is better, or not);
-// kInconclusive if it decides nothing.
-Verdict JudgeRatio(double low, double high, bool lower_is_better);
-
 struct Comparison {
   double a = 0;  // arithmetic means over the seeds; may be infinite
   double b = 0;

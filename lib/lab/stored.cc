@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "lab/json_fields.h"
 #include "lab/result.h"
 
 namespace sluice::lab {
@@ -33,9 +34,7 @@ absl::StatusOr<std::string> JoinParameters(const Json& values, const std::string
 absl::StatusOr<Json> ReadJson(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
-  Json j = Json::parse(*text, nullptr, false);
-  if (j.is_discarded()) return NotOurs(path, "holds no JSON");
-  return j;
+  return ParseJsonStrictly(path, *text);
 }
 
 absl::StatusOr<StoredRun> ReadStored(const std::string& directory) {

@@ -32,7 +32,7 @@ absl::StatusOr<Chosen> ExperimentOf(const StoredRun& run);
 // Its inputs; `experiment` outlives the order.
 absl::StatusOr<RunOrder> OrderOf(const StoredRun& run, const Chosen& experiment);
 
-// A JSON document from disk.
+// A JSON document from disk; what is none fails with path, line and cause (ParseJsonStrictly).
 absl::StatusOr<cli::Json> ReadJson(const std::string& path);
 
 }  // namespace sluice::lab

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "cli/values.h"
+#include "lab/result.h"
 #include "lab/stored.h"
 
 namespace sluice::lab {
@@ -20,15 +22,28 @@ using cli::Json;
 // Slurm's default MaxArraySize is 1001.
 constexpr size_t kMostTasks = 1000;
 // As `sweep --seeds` has it.
-constexpr int kMostSeeds = 10000;
+constexpr int kMostSeedsOfSweep = 10000;
 
-std::string HashOf(const Sweep& sweep, const SweepPoint& point, const std::string& arm,
-                   uint64_t seed) {
+std::string HashOf(const Sweep& sweep, const SweepPoint& point, size_t arm, uint64_t seed) {
   return Sha256(absl::StrFormat("sluice-lab run\nexperiment %s\narm %s\nseed %d\nversion %s\n"
                                 "commit %s\n",
-                                CanonicalText(point.experiment), arm, seed, sweep.version,
-                                sweep.commit))
+                                CanonicalText(point.experiment), point.arms[arm], seed,
+                                sweep.version, sweep.commit))
       .substr(0, 16);
+}
+
+// The run of every point, seed and arm.
+std::vector<SweepRun> PlacesOf(const Sweep& sweep) {
+  std::vector<SweepRun> places;
+  for (size_t point = 0; point < sweep.points.size(); ++point) {
+    for (int seed = 1; seed <= sweep.seeds; ++seed) {
+      for (size_t arm = 0; arm < sweep.arms.size(); ++arm) {
+        const auto s = static_cast<uint64_t>(seed);
+        places.push_back({HashOf(sweep, sweep.points[point], arm, s), point, arm, s});
+      }
+    }
+  }
+  return places;
 }
 
 // What `exec` takes: every parameter, or the file, from wherever it is called.
@@ -36,19 +51,6 @@ std::string ExecText(const Chosen& experiment) {
   if (experiment.document.empty()) return CanonicalText(experiment);
   std::error_code error;
   return std::filesystem::absolute(experiment.text, error).lexically_normal().string();
-}
-
-// A word that a shell takes as it stands.
-std::string Quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
 }
 
 absl::Status Damaged(const std::string& path) {
@@ -74,14 +76,6 @@ bool IsSweep(const Json& j) {
   return std::all_of(j["grid"].begin(), j["grid"].end(), texts);
 }
 
-std::string ValuesText(const SweepPoint& point) {
-  std::string text;
-  for (const auto& [name, value] : point.values) {
-    text += (text.empty() ? "" : " ") + name + "=" + value;
-  }
-  return text.empty() ? "-" : text;
-}
-
 std::string CsvHeader(const Sweep& sweep) {
   std::string text = "run";
   for (const GridAxis& axis : sweep.grid) text += "," + axis.name;
@@ -90,68 +84,31 @@ std::string CsvHeader(const Sweep& sweep) {
   return text + "\n";
 }
 
-std::string CsvLine(const Sweep& sweep, const SweepRun& run, const RunValues& values) {
+std::string CsvLine(const SweepPoint& point, const SweepRun& run, const RunValues& values) {
   std::string text = run.hash;
-  for (const auto& [name, value] : sweep.points[run.point].values) text += "," + value;
+  for (const auto& [name, value] : point.values) text += "," + value;
   // An algorithm with several parameters has commas of its own.
-  text += absl::StrFormat(",\"%s\",%d", sweep.arms[run.arm], run.seed);
+  text += absl::StrFormat(",\"%s\",%d", point.arms[run.arm], run.seed);
   for (const double v : values.values) text += absl::StrFormat(",%.9g", v);
   return text + "\n";
 }
 
+absl::StatusOr<RunValues> ReadValues(const Sweep& sweep, const SweepRun& run,
+                                     const std::string& where) {
+  const SweepPoint& point = sweep.points[run.point];
+  const absl::StatusOr<StoredRun> stored = ReadStored(where);
+  if (!stored.ok()) return stored.status();
+  if (stored->seed != run.seed || stored->result["arm"] != point.arms[run.arm] ||
+      stored->result["version"] != sweep.version || stored->result["commit"] != sweep.commit ||
+      stored->experiment != CanonicalText(point.experiment)) {
+    return absl::InvalidArgumentError(where +
+                                      "/result.json: is of another run; remove the directory and "
+                                      "let the sweep make it anew");
+  }
+  return ValuesOf(stored->result, where + "/result.json");
+}
+
 }  // namespace
-
-absl::StatusOr<GridAxis> ParseGridAxis(std::string_view text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("'%s' is no axis; write name=value,value", cli::OneLine(text)));
-  }
-  GridAxis axis{std::string(text.substr(0, equals)), {}};
-  std::string_view rest = text.substr(equals + 1);
-  while (true) {
-    const size_t comma = rest.find(',');
-    const std::string value(rest.substr(0, comma));
-    if (value.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: an empty value in '%s'", axis.name, cli::OneLine(text)));
-    }
-    if (std::find(axis.values.begin(), axis.values.end(), value) != axis.values.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: %s is given twice; keep one", axis.name, value));
-    }
-    axis.values.push_back(value);
-    if (comma == std::string_view::npos) return axis;
-    rest.remove_prefix(comma + 1);
-  }
-}
-
-absl::StatusOr<std::vector<SweepPoint>> MakePoints(std::string_view experiment,
-                                                   const std::vector<GridAxis>& grid) {
-  if (experiment.ends_with(".json") && !grid.empty()) {
-    return absl::InvalidArgumentError("--grid: a file has no parameters; leave --grid out");
-  }
-  std::vector<SweepPoint> points;
-  size_t all = 1;
-  for (const GridAxis& axis : grid) all *= axis.values.size();
-  for (size_t number = 0; number < all; ++number) {
-    SweepPoint point;
-    std::string text(experiment);
-    size_t rest = number, block = all;
-    for (const GridAxis& axis : grid) {
-      block /= axis.values.size();
-      const std::string& value = axis.values[rest / block];
-      rest %= block;
-      point.values.emplace_back(axis.name, value);
-      text += (text.find(':') == std::string::npos ? ":" : ",") + axis.name + "=" + value;
-    }
-    absl::StatusOr<Chosen> chosen = Choose(text);
-    if (!chosen.ok()) return chosen.status();
-    point.experiment = *std::move(chosen);
-    points.push_back(std::move(point));
-  }
-  return points;
-}
 
 std::string CanonicalText(const Chosen& experiment) {
   std::string text;
@@ -169,13 +126,9 @@ std::string Sha256(std::string_view bytes) {
 
 std::vector<SweepRun> RunsOf(const Sweep& sweep) {
   std::vector<SweepRun> runs;
-  for (size_t point = 0; point < sweep.points.size(); ++point) {
-    for (int seed = 1; seed <= sweep.seeds; ++seed) {
-      for (size_t arm = 0; arm < sweep.arms.size(); ++arm) {
-        const auto s = static_cast<uint64_t>(seed);
-        runs.push_back({HashOf(sweep, sweep.points[point], sweep.arms[arm], s), point, arm, s});
-      }
-    }
+  std::set<std::string> known;
+  for (SweepRun& run : PlacesOf(sweep)) {
+    if (known.insert(run.hash).second) runs.push_back(std::move(run));
   }
   return runs;
 }
@@ -203,7 +156,7 @@ Json SweepJson(const Sweep& sweep) {
   for (const SweepRun& run : RunsOf(sweep)) {
     j["runs"].push_back({{"run", run.hash},
                          {"experiment", CanonicalText(sweep.points[run.point].experiment)},
-                         {"arm", sweep.arms[run.arm]},
+                         {"arm", sweep.points[run.point].arms[run.arm]},
                          {"seed", run.seed}});
   }
   return j;
@@ -221,14 +174,15 @@ absl::StatusOr<Sweep> ReadSweep(const std::string& directory) {
     sweep.grid.push_back({name, values.get<std::vector<std::string>>()});
   }
   sweep.arms = j["arms"].get<std::vector<std::string>>();
-  if (j["seeds"] < 1 || j["seeds"] > kMostSeeds) return Damaged(path);
+  if (j["seeds"] < 1 || j["seeds"] > kMostSeedsOfSweep) return Damaged(path);
   sweep.seeds = j["seeds"].get<int>();
   const absl::StatusOr<size_t> primary = FindMetric(j["primary"].get<std::string>());
   if (!primary.ok()) return Damaged(path);
   sweep.primary = *primary;
   sweep.version = j["version"];
   sweep.commit = j["commit"];
-  absl::StatusOr<std::vector<SweepPoint>> points = MakePoints(sweep.experiment, sweep.grid);
+  absl::StatusOr<std::vector<SweepPoint>> points =
+      MakePoints(sweep.experiment, sweep.grid, sweep.arms);
   if (!points.ok()) return points.status();
   sweep.points = *std::move(points);
   return sweep;
@@ -238,10 +192,10 @@ std::string JobLines(const Sweep& sweep, const std::string& program, const std::
   std::string text;
   for (const SweepRun& run : RunsOf(sweep)) {
     const std::string where = DirectoryOf(directory, run);
-    text += absl::StrFormat("[ -f %s ] || %s exec %s -a %s --seed %d -o %s\n",
-                            Quoted(where + "/result.json"), Quoted(program),
-                            Quoted(ExecText(sweep.points[run.point].experiment)),
-                            Quoted(sweep.arms[run.arm]), run.seed, Quoted(where));
+    text += absl::StrFormat(
+        "[ -f %s ] || %s exec %s -a %s --seed %d -o %s\n", ShellWord(where + "/result.json"),
+        ShellWord(program), ShellWord(ExecText(sweep.points[run.point].experiment)),
+        ShellWord(sweep.points[run.point].arms[run.arm]), run.seed, ShellWord(where));
   }
   return text;
 }
@@ -251,50 +205,46 @@ std::string SlurmScript(const Sweep& sweep, const std::string& directory) {
   const size_t each = (runs + kMostTasks - 1) / kMostTasks;
   return absl::StrFormat(
       "#!/bin/bash\n"
-      "# A sweep of sluice-lab: sbatch %s/array.sbatch\n"
+      "# A sweep of sluice-lab: sbatch %s\n"
       "# When it has ended: sluice-lab merge %s\n"
       "#SBATCH --job-name=sluice-sweep\n"
       "#SBATCH --array=1-%d\n"
       "#SBATCH --ntasks=1\n"
       "#SBATCH --cpus-per-task=1\n"
-      "#SBATCH --output=%s/slurm-%%a.log\n"
+      "#SBATCH --output=%s\n"
       "set -euo pipefail\n"
       "# Each task takes %d of the %d lines.\n"
       "last=$((SLURM_ARRAY_TASK_ID * %d))\n"
       "first=$((last - %d))\n"
       "sed -n \"$((first + 1)),${last}p\" %s | bash -e\n",
-      directory, directory, (runs + each - 1) / each, directory, each, runs, each, each,
-      Quoted(directory + "/jobs.txt"));
+      ShellWord(directory + "/array.sbatch"), ShellWord(directory), (runs + each - 1) / each,
+      // A % of the directory's name is none of Slurm's, which stand for numbers.
+      ShellWord(absl::StrReplaceAll(directory, {{"%", "%%"}}) + "/slurm-%a.log"), each, runs, each,
+      each, ShellWord(directory + "/jobs.txt"));
 }
 
 absl::StatusOr<Merged> Merge(const Sweep& sweep, const std::string& directory) {
   Merged merged;
-  merged.csv = CsvHeader(sweep);
-  const std::vector<SweepRun> runs = RunsOf(sweep);
-  // Per point and arm.
-  std::vector<std::vector<std::vector<RunValues>>> values(sweep.points.size());
-  for (auto& arms : values) arms.resize(sweep.arms.size());
-  for (const SweepRun& run : runs) {
+  std::map<std::string, RunValues> by_hash;
+  for (const SweepRun& run : RunsOf(sweep)) {
     if (!Done(directory, run)) {
       ++merged.missing;
       continue;
     }
-    const std::string where = DirectoryOf(directory, run);
-    const absl::StatusOr<StoredRun> stored = ReadStored(where);
-    if (!stored.ok()) return stored.status();
-    if (stored->seed != run.seed || stored->result["arm"] != sweep.arms[run.arm] ||
-        stored->result["version"] != sweep.version || stored->result["commit"] != sweep.commit ||
-        stored->experiment != CanonicalText(sweep.points[run.point].experiment)) {
-      return absl::InvalidArgumentError(where +
-                                        "/result.json: is of another run; remove the directory "
-                                        "and let the sweep make it anew");
-    }
-    absl::StatusOr<RunValues> v = ValuesOf(stored->result, where + "/result.json");
-    if (!v.ok()) return v.status();
-    merged.csv += CsvLine(sweep, run, *v);
-    values[run.point][run.arm].push_back(*std::move(v));
+    absl::StatusOr<RunValues> values = ReadValues(sweep, run, DirectoryOf(directory, run));
+    if (!values.ok()) return values.status();
+    by_hash.emplace(run.hash, *std::move(values));
   }
   if (merged.missing > 0) return merged;
+  merged.csv = CsvHeader(sweep);
+  // Per point and arm.
+  std::vector<std::vector<std::vector<RunValues>>> values(sweep.points.size());
+  for (auto& arms : values) arms.resize(sweep.arms.size());
+  for (const SweepRun& run : PlacesOf(sweep)) {
+    const RunValues& of_run = by_hash.at(run.hash);
+    merged.csv += CsvLine(sweep.points[run.point], run, of_run);
+    values[run.point][run.arm].push_back(of_run);
+  }
   std::vector<Contest> contests;
   for (const auto& arms : values) {
     for (size_t rival = 1; rival < arms.size(); ++rival) contests.push_back({arms[0], arms[rival]});
@@ -320,8 +270,8 @@ Json MergedJson(const Sweep& sweep, const Merged& merged) {
     p["values"] = Json::object();
     for (const auto& [name, value] : point.values) p["values"][name] = value;
     p["experiment_text"] = point.experiment.text;
-    p["a"] = sweep.arms[0];
-    p["b"] = sweep.arms[1 + i % rivals];
+    p["a"] = point.arms[0];
+    p["b"] = point.arms[1 + i % rivals];
     p["seeds"] = sweep.seeds;
     p["verdict"] = NameOf(merged.judgements[i].primary().comparison.verdict);
     p["metrics"] = MetricsJson(merged.judgements[i]);
@@ -334,17 +284,26 @@ Json MergedJson(const Sweep& sweep, const Merged& merged) {
 
 std::string MergedText(const Sweep& sweep, const Merged& merged) {
   const MetricKind& kind = MetricKinds()[sweep.primary];
-  std::string text = absl::StrFormat(
-      "%s, a = %s, %d seeds, %s%s%s\n\n%-24s %-14s %10s %10s %8s  %-17s %s\n", sweep.experiment,
-      sweep.arms[0], sweep.seeds, std::string(kind.name), kind.unit.empty() ? "" : ", ",
-      std::string(kind.unit), "point", "b", "a", "b", "a/b", "95% interval", "a is");
+  size_t point = 5, b = 14;  // widths
+  for (const SweepPoint& p : sweep.points) point = std::max(point, ValuesText(p).size());
+  for (size_t i = 1; i < sweep.arms.size(); ++i) b = std::max(b, sweep.arms[i].size());
+  const auto line = [&](const std::string& where, const std::string& rival) {
+    return absl::StrFormat("%-*s %-*s ", static_cast<int>(point), where, static_cast<int>(b),
+                           rival);
+  };
+  std::string text =
+      absl::StrFormat("%s, a = %s, %d seeds, %s%s%s\n\n", sweep.experiment, sweep.arms[0],
+                      sweep.seeds, std::string(kind.name), kind.unit.empty() ? "" : ", ",
+                      std::string(kind.unit)) +
+      line("point", "b") +
+      absl::StrFormat("%10s %10s %8s  %-17s %s\n", "a", "b", "a/b", "95% interval", "a is");
   const size_t rivals = sweep.arms.size() - 1;
   for (size_t i = 0; i < merged.judgements.size(); ++i) {
     const MetricRow& row = merged.judgements[i].primary();
     const Comparison& c = row.comparison;
+    text += line(ValuesText(sweep.points[i / rivals]), sweep.arms[1 + i % rivals]);
     text += absl::StrFormat(
-        "%-24s %-14s %10s %10s %8s  %-17s %s%s%s\n", ValuesText(sweep.points[i / rivals]),
-        sweep.arms[1 + i % rivals], NumberForPeople(c.a * kind.scale),
+        "%10s %10s %8s  %-17s %s%s%s\n", NumberForPeople(c.a * kind.scale),
         NumberForPeople(c.b * kind.scale), c.ratio ? absl::StrFormat("%.3f", *c.ratio) : "-",
         c.low && c.high ? absl::StrFormat("[%.3f, %.3f]", *c.low, *c.high) : "", NameOf(c.verdict),
         row.reason.empty() ? "" : ", ", std::string(row.reason));

@@ -1,4 +1,5 @@
-// Sweep: an experiment over a grid of parameters, arms and seeds; and what came out of it.
+// Sweep: an experiment over a grid of parameters (lab/sweep_grid.h), arms and seeds; and what came
+// out of it.
 //
 // A sweep is a directory: sweep.json says which runs belong to it, runs/<hash>/ holds each, named
 // by the hash of all that it depends on: experiment with every parameter, algorithm, seed, version
@@ -10,36 +11,21 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/json.h"
 #include "lab/experiment.h"
 #include "lab/judge.h"
+#include "lab/sweep_grid.h"
 
 namespace sluice::lab {
-
-// A parameter and the values it takes: "load=.3,.5,.8".
-struct GridAxis {
-  std::string name;
-  std::vector<std::string> values;
-};
-absl::StatusOr<GridAxis> ParseGridAxis(std::string_view text);
-
-struct SweepPoint {
-  Chosen experiment;
-  std::vector<std::pair<std::string, std::string>> values;  // of the axes
-};
-// Every combination, the last axis fastest; of no axis the experiment itself. Fails like Choose.
-absl::StatusOr<std::vector<SweepPoint>> MakePoints(std::string_view experiment,
-                                                   const std::vector<GridAxis>& grid);
 
 struct Sweep {
   std::string experiment;  // as it was written
   std::vector<GridAxis> grid;
   std::vector<SweepPoint> points;
-  std::vector<std::string> arms;  // the judged one first
+  std::vector<std::string> arms;  // as they were written, the judged one first
   int seeds = 0;
   size_t primary = 0;
   std::string version;
@@ -52,7 +38,8 @@ struct SweepRun {
   size_t arm = 0;
   uint64_t seed = 0;
 };
-// Point by point, seed by seed, arm by arm.
+// Point by point, seed by seed, arm by arm, each once: an arm that an axis leaves as it is has the
+// same run at several points, which belongs to the first of them.
 std::vector<SweepRun> RunsOf(const Sweep& sweep);
 std::string DirectoryOf(const std::string& sweep_directory, const SweepRun& run);
 // The run is there, whole.
@@ -77,7 +64,9 @@ struct Merged {
   size_t missing = 0;  // runs that are not there; the rest is empty then
   // Per point and rival, rivals side by side.
   std::vector<Judgement> judgements;
-  std::string csv;  // a line per run: hash, axes, arm, seed, metrics
+  // A line per point, seed and arm: hash, axes, arm, seed, metrics. A run of several points stands
+  // at each.
+  std::string csv;
 };
 absl::StatusOr<Merged> Merge(const Sweep& sweep, const std::string& directory);
 // {"experiment", "grid", "points": [{"values", "a", "b", "seeds", "metrics"}]}

@@ -24,7 +24,7 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
   sweep.experiment = arguments.positionals()[0];
   for (const cli::Value& v : arguments.All("grid")) {
     absl::StatusOr<GridAxis> axis = ParseGridAxis(std::get<std::string>(v));
-    if (!axis.ok()) return absl::InvalidArgumentError("--grid: " + Message(axis.status()));
+    if (!axis.ok()) return Invalid("--grid: " + MessageOf(axis.status()));
     for (const GridAxis& other : sweep.grid) {
       if (other.name != axis->name) continue;
       return absl::InvalidArgumentError(
@@ -33,20 +33,17 @@ absl::StatusOr<Sweep> SweepOf(const Build& build, const cli::Arguments& argument
     sweep.grid.push_back(*std::move(axis));
   }
   sweep.arms.push_back(arguments.Text("a"));
-  for (const cli::Value& b : arguments.All("b")) sweep.arms.push_back(std::get<std::string>(b));
-  if (sweep.arms.size() == 1) sweep.arms.push_back("dcqcn");
+  for (std::string& rival : RivalsOf(arguments)) sweep.arms.push_back(std::move(rival));
   sweep.seeds = static_cast<int>(arguments.Integer("seeds"));
-  const absl::StatusOr<size_t> primary = FindMetric(arguments.Text("primary"));
-  if (!primary.ok()) return absl::InvalidArgumentError("--primary: " + Message(primary.status()));
+  const absl::StatusOr<size_t> primary = PrimaryOf(arguments);
+  if (!primary.ok()) return primary.status();
   sweep.primary = *primary;
   sweep.version = build.version;
   sweep.commit = build.commit;
-  absl::StatusOr<std::vector<SweepPoint>> points = MakePoints(sweep.experiment, sweep.grid);
+  absl::StatusOr<std::vector<SweepPoint>> points =
+      MakePoints(sweep.experiment, sweep.grid, sweep.arms);
   if (!points.ok()) return points.status();
   sweep.points = *std::move(points);
-  for (const std::string& arm : sweep.arms) {
-    if (absl::Status s = CheckArm("arm", arm, sweep.points.front().experiment); !s.ok()) return s;
-  }
   return sweep;
 }
 
@@ -67,7 +64,8 @@ int TellMerged(const Sweep& sweep, const std::string& directory, cli::Report& re
     if (absl::Status s = WriteText(directory + "/" + name, text); !s.ok()) return Fail(report, s);
   }
   report.text() << MergedText(sweep, *merged) << "every run in " << directory
-                << "/merged.csv\nnext: sluice-lab report " << directory << " -o report.html\n";
+                << "/merged.csv\nnext: sluice-lab report " << ShellWord(directory)
+                << " -o report.html\n";
   report.set_json(json);
   return cli::kExitOk;
 }
@@ -80,7 +78,7 @@ int RunHere(const Build& build, const Sweep& sweep, const std::string& directory
     if (Done(directory, run)) continue;
     RunOrder order;
     order.experiment = &sweep.points[run.point].experiment;
-    order.algorithm = sweep.arms[run.arm];
+    order.algorithm = sweep.points[run.point].arms[run.arm];
     order.seed = run.seed;
     order.directory = DirectoryOf(directory, run);
     orders.push_back(std::move(order));
@@ -120,15 +118,16 @@ int HandOver(const Sweep& sweep, const std::string& plan, const std::string& dir
     if (absl::Status s = WriteText(script, SlurmScript(sweep, place)); !s.ok()) {
       return Fail(report, s);
     }
-    command = "sbatch " + script;
+    command = "sbatch " + ShellWord(script);
   } else {
-    command = "parallel --joblog " + place + "/joblog --resume-failed --bar <" + jobs;
+    command = "parallel --joblog " + ShellWord(place + "/joblog") + " --resume-failed --bar <" +
+              ShellWord(jobs);
   }
   j["command"] = command;
   report.text() << absl::StrFormat(
       "%d runs planned; to make them, and again to resume:\n  %s\n"
       "then:\n  sluice-lab merge %s\n",
-      RunsOf(sweep).size(), command, place);
+      RunsOf(sweep).size(), command, ShellWord(place));
   report.set_json(std::move(j));
   return cli::kExitOk;
 }
@@ -160,22 +159,26 @@ cli::Command SweepCommand(const Build& build) {
   c.summary = "a comparison at every point of a grid, here or handed to GNU parallel or Slurm";
   c.examples = {
       {"sluice-lab sweep incast --grid senders=8,16,32 -o out/senders", ""},
+      {"sluice-lab sweep incast -a tita --grid tita.beta=0.002,0.004,0.008 -o out/beta",
+       "a parameter of an algorithm; dcqcn stays as it is, and is run once"},
+      {"sluice-lab sweep incast -a tita -b tita --grid a.kappa=0,0.7,1.4 -o out/kappa",
+       "of arm a alone, against its defaults"},
       {"sluice-lab sweep permutation --grid hosts=64,256 --plan slurm -o out/hosts", ""},
   };
-  c.positionals = {{"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..."}};
+  c.positionals = {
+      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
   cli::Option grid;
   grid.name = "grid";
   grid.kind = cli::Kind::kText;
-  grid.help = "values of a parameter of the experiment; repeats";
-  grid.placeholder = "NAME=VALUE,VALUE";
+  grid.help =
+      "values of a parameter of the experiment, or of an algorithm (tita.beta) or an arm (a.beta, "
+      "b.beta)";
+  grid.placeholder = "[ARM.]NAME=VALUE,...";
   grid.repeated = true;
-  cli::Option rival =
-      ArmOption('b', "b", "algorithm that it is compared with; may repeat; default: dcqcn", "");
-  rival.repeated = true;
   c.options = {
       grid,
       ArmOption('a', "a", "algorithm that is judged", "tita"),
-      rival,
+      RivalOption(),
       {.name = "seeds",
        .kind = cli::Kind::kInteger,
        .help = "pairs of runs at each point",
@@ -187,11 +190,7 @@ cli::Command SweepCommand(const Build& build) {
        .help = "who makes the runs; parallel and slurm get a file of commands",
        .default_text = "local",
        .choices = {"local", "parallel", "slurm"}},
-      {.name = "primary",
-       .kind = cli::Kind::kText,
-       .help = "the one metric that decides; all others are exploratory",
-       .default_text = kPrimaryMetric,
-       .placeholder = "METRIC"},
+      PrimaryOption(),
       JobsOption(),
       OutputOption("directory of the sweep; what is there is not made again", "DIR", true),
   };

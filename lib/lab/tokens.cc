@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "base/values.h"
 #include "cli/values.h"
+#include "lab/status.h"
 
 namespace sluice::lab {
 namespace {
@@ -33,10 +34,7 @@ absl::Status Tokens::Wrong(const std::string& why) const {
       absl::StrFormat("%s: line %d: %s", std::string(name_), last_line_, why));
 }
 
-absl::Status Tokens::Wrong(const absl::Status& why) const {
-  const absl::string_view m = why.message();
-  return Wrong(std::string(m.data(), m.size()));
-}
+absl::Status Tokens::Wrong(const absl::Status& why) const { return Wrong(MessageOf(why)); }
 
 absl::StatusOr<std::string_view> Tokens::Word(std::string_view what) {
   last_line_ = line_;

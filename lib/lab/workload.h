@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "base/rng.h"
 #include "lab/cdf.h"
+#include "lab/limits.h"
 #include "lab/parameters.h"
 #include "lab/scenario.h"
 
@@ -26,7 +27,6 @@ using CdfTable = std::map<std::string, Cdf, std::less<>>;
 
 // What a workload is given.
 struct WorkloadInput {
-  std::string_view owner;  // for errors: "websearch"
   const Parameters* parameters = nullptr;
   uint64_t seed = 0;
   uint32_t stream = 0;  // tells workloads of one scenario apart
@@ -58,9 +58,6 @@ absl::StatusOr<const Workload*> FindWorkload(std::string_view name);
 
 // --- for workloads
 
-// Most flows of one run: what a laptop sets up.
-inline constexpr size_t kMaxFlows = 1'000'000;
-
 std::vector<sim::NodeId> HostsOf(const sim::Topology& topology);
 // The distribution of that name, of the file or of the program.
 absl::StatusOr<Cdf> FindCdf(const WorkloadInput& input, std::string_view name);
@@ -69,7 +66,7 @@ absl::StatusOr<Cdf> FindCdf(const WorkloadInput& input, std::string_view name);
 // For workloads without a window.
 Duration PatientLimit(const Scenario& s, size_t first);
 
-// One per file: poisson.cc, collectives.cc, training.cc, fixed_workloads.cc.
+// In poisson.cc, collectives.cc and fixed_workloads.cc.
 Workload PoissonWorkload();
 Workload PoissonIncastWorkload();
 Workload MixedWorkload();

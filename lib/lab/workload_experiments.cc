@@ -5,12 +5,15 @@
 
 #include "absl/strings/str_format.h"
 #include "lab/fabric.h"
+#include "lab/status.h"
 #include "lab/workload.h"
 
 namespace sluice::lab {
 namespace {
 
 using K = cli::Kind;
+
+constexpr std::string_view kQueuePairs[] = {"new", "reused"};
 
 struct Default {
   std::string_view name;
@@ -65,6 +68,12 @@ std::vector<ParameterSpec> Specs(const Preset& preset, const Workload& workload)
   specs.push_back({"limit", K::kTime, "auto", "1us", "1000s",
                    "virtual time after which a flow counts as unfinished; auto: by the workload",
                    "auto"});
+  specs.push_back({"queue-pairs", K::kChoice, "new", "", "",
+                   "new for each message, or reused by messages between the same hosts", "",
+                   kQueuePairs});
+  specs.push_back({"idle", K::kTime, "never", "0", "1000s",
+                   "reused queue pairs that had nothing to send for longer are left for new ones",
+                   "never"});
   for (ParameterSpec& p : specs) {
     if (p.name == "sample") p.default_text = "100us";
     for (const Default& d : preset.defaults) {
@@ -77,9 +86,7 @@ std::vector<ParameterSpec> Specs(const Preset& preset, const Workload& workload)
 absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload, const Parameters& p,
                                uint64_t seed) {
   const auto refuse = [&](const absl::Status& s) {
-    const absl::string_view why = s.message();
-    return absl::InvalidArgumentError(absl::StrFormat("experiment %s: %s", std::string(name),
-                                                      std::string(why.data(), why.size())));
+    return Invalid(absl::StrFormat("experiment %s: %s", std::string(name), MessageOf(s)));
   };
   Scenario s;
   if (absl::Status status = ApplyFabric(name, p, s); !status.ok()) return status;
@@ -90,8 +97,12 @@ absl::StatusOr<Scenario> Build(std::string_view name, const Workload& workload, 
   absl::StatusOr<sim::Topology> topology = MakeTopology(p.Text("topology"), hosts, edge, core);
   if (!topology.ok()) return refuse(topology.status());
   s.topology = *std::move(topology);
+  s.queue_pairs.reused = p.Text("queue-pairs") == "reused";
+  if (p.Has("idle")) s.queue_pairs.idle = p.Time("idle");
+  if (p.Has("idle") && !s.queue_pairs.reused) {
+    return refuse(Invalid("idle is of reused queue pairs; add queue-pairs=reused"));
+  }
   WorkloadInput input;
-  input.owner = name;
   input.parameters = &p;
   input.seed = seed;
   input.rails = RailsOf(p.Text("topology"));

@@ -1,5 +1,5 @@
 // FeedbackBatch: collects what a receive burst told each send flow, and calls each touched
-// controller once with it (design decision 5: one call per flow and burst, not per packet).
+// controller once with it (decision 4: one call per flow and burst, not per packet).
 //
 // Owned by an engine; one thread; no allocation.
 #ifndef SLUICE_TRANSPORT_FEEDBACK_H_

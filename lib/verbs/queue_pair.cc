@@ -226,6 +226,7 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (extended) {
     c.tracking_window = o.tracking_window;
     c.telemetry = o.telemetry;
+    c.relaxed_ordering = o.relaxed_ordering;
   }
   absl::Status status;
   d->worker.Execute([&] {
@@ -238,6 +239,21 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   impl_->connection = c;
   return status;
 }
+
+// Each step reads where the next one's lines are.
+void QueuePair::Prefetch(std::span<QueuePair* const> qps, bool sends) {
+  for (const QueuePair* q : qps) __builtin_prefetch(q);
+  for (const QueuePair* q : qps) {
+    const Impl* const impl = q->impl_.get();
+    __builtin_prefetch(impl, 1);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(impl) + BlockPool::kLine, 1);
+  }
+  for (const QueuePair* q : qps) q->impl_->qp->PrefetchPost(sends);
+  for (const QueuePair* q : qps) q->impl_->qp->PrefetchClaim(sends);
+}
+
+void QueuePair::PrefetchSends(std::span<QueuePair* const> qps) { Prefetch(qps, true); }
+void QueuePair::PrefetchReceives(std::span<QueuePair* const> qps) { Prefetch(qps, false); }
 
 void QueuePair::Doorbell() { impl_->device->engine.Ring(impl_->qp); }
 

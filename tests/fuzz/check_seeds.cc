@@ -22,7 +22,15 @@ enum Offset : uint8_t {
   kQpn = 49,
   kPsnHigh = 51,
   kAtomicVa = 61,
+  // Of the extension.
+  kXtMessage = 57,
+  kXtOffsetHigh = 60,
+  kXtOffset = 61,
+  kXtLengthHigh = 62,
+  kXtLength = 65,
 };
+// The queue pairs of UC and UD, and one of the extension where kWorldExtended is set.
+constexpr uint8_t kUc = 6, kUd = 7, kXt = 0;
 // The fourth byte of Do::kAlter: lengths and checksum are made right after it.
 constexpr uint8_t kRepaired = 2;
 constexpr uint8_t kWhole = 200;           // the payload code of a whole packet
@@ -154,6 +162,15 @@ Program Answers(Check check) {
       return {nak, nak};
     case Check::kRetryBudget:
       return {nak, {Do::kTime, 0, 22, 9}, nak, {Do::kAgain, 0, 9}, {Do::kTime, 0, 22, 9}, nak};
+    case Check::kStreamPatience: {
+      // A READ whose first response is missing, and later ones again and again.
+      Program p = {{Do::kPostSend, 0, 4, 0xd0, 7, 0, 1}};
+      for (uint8_t i = 0; i < 20; ++i) {
+        p.push_back(Response(31, static_cast<uint8_t>(i % 2), 5));
+        p.push_back({Do::kTime, 0, 29, 9});
+      }
+      return p;
+    }
     case Check::kCnpOutstanding:
       return {Response(0, 0, 2, kBecn, 1)};
     case Check::kCnpRate:
@@ -170,19 +187,215 @@ Program Answers(Check check) {
   }
 }
 
+Program Unacked(Check check) {
+  const Instruction uc = Request(kUc, Opcode::kUcSendOnly, 8);
+  const Instruction ud = Request(kUd, Opcode::kUdSendOnly, 8);
+  const Instruction first = Request(kUc, Opcode::kUcWriteFirst, kWhole, kThreePackets | kPlace);
+  switch (check) {
+    case Check::kUnackedPkey:
+      return {Request(kUc, Opcode::kUcSendOnly, 8, 0, kBadPkey),
+              Request(kUd, Opcode::kUdSendOnly, 8, 0, kBadPkey)};
+    case Check::kUnackedService:
+      return {Request(kUc, Opcode::kUdSendOnly, 8), Request(kUd, Opcode::kRcWriteOnly, 8, kPlace)};
+    case Check::kUnackedState:
+      return {{Do::kControl, kUc, static_cast<uint8_t>(Control::kFail)}, uc, first};
+    case Check::kUcSourceAddress:
+      return {Request(kUc, Opcode::kUcSendOnly, 8, 0, kBadSource)};
+    case Check::kUnackedDestinationAddress:
+      return {Alter(kIpDestination, 3, kRepaired), uc, Alter(kIpDestination, 3, kRepaired), ud};
+    case Check::kUnackedIcrc:
+      return {Request(kUc, Opcode::kUcSendOnly, 8, 0, kBadIcrc),
+              Request(kUd, Opcode::kUdSendOnly, 8, 0, kBadIcrc)};
+    case Check::kUnackedCnpRecent:
+      return {{Do::kTime, 0, 30, 9}, Response(0, 0, 2, kBecn, kUc), Response(0, 0, 2, kBecn, kUd)};
+    default:  // Check::kUnackedCnpRate
+      return {Response(0, 0, 2, kBecn, kUc), {Do::kAgain, 0, 39}};
+  }
+}
+
+Program Uc(Check check) {
+  const Instruction first = Request(kUc, Opcode::kUcWriteFirst, kWhole, kThreePackets | kPlace);
+  Program p;
+  switch (check) {
+    case Check::kUcPsnOrder:
+      return {Request(kUc, Opcode::kUcSendFirst, kWhole),
+              Request(kUc, Opcode::kUcSendLast, 8, 0, 0, 3)};
+    case Check::kUcOpcodeSequence:
+      return {first, Request(kUc, Opcode::kUcSendLast, 8)};
+    case Check::kUcPacketLength:
+      return {Request(kUc, Opcode::kUcSendFirst, 8)};
+    case Check::kUcReceiverReady:
+    case Check::kUcCompletionRoom:
+      for (int i = 0; i < 9; ++i) p.push_back(Request(kUc, Opcode::kUcSendOnly, 8));
+      return p;
+    case Check::kUcReceiveLength:
+      for (int i = 0; i < 5; ++i) {
+        p.push_back(Request(kUc, i == 0 ? Opcode::kUcSendFirst : Opcode::kUcSendMiddle, kWhole));
+      }
+      return p;
+    case Check::kUcWriteLength:
+      return {first, Request(kUc, Opcode::kUcWriteLast, kWhole)};
+    case Check::kUcWriteRange:
+      return {Request(kUc, Opcode::kUcWriteFirst, kWhole, kThreePackets | 3),
+              Request(kUc, Opcode::kUcWriteOnly, 8, kUnknownKey | kPlace)};
+    case Check::kUcStillRegistered:
+      return {first,
+              {Do::kControl, 0, static_cast<uint8_t>(Control::kDeregister)},
+              Request(kUc, Opcode::kUcWriteMiddle, kWhole)};
+    default:  // Check::kUcWriteEnabled
+      return {first, Request(kUc, Opcode::kUcWriteOnlyImm, 8, kPlace)};
+  }
+}
+
+Program Ud(Check check) {
+  Program p;
+  switch (check) {
+    case Check::kUdQkey:
+      return {Request(kUd, Opcode::kUdSendOnly, 8, 5)};
+    case Check::kUdPacketLength:
+    case Check::kUdReceiveLength:
+      return {Request(kUd, Opcode::kUdSendOnly, 255), Request(kUd, Opcode::kUdSendOnlyImm, kWhole)};
+    default:  // no receive, no room
+      for (int i = 0; i < 9; ++i) p.push_back(Request(kUd, Opcode::kUdSendOnly, 8));
+      return p;
+  }
+}
+
+Program ExtendedData(Check check) {
+  const Instruction write = Request(kXt, Opcode::kXtWrite, 8, kPlace);
+  const Instruction send = Request(kXt, Opcode::kXtSend, 8);
+  Program p;
+  switch (check) {
+    case Check::kXtIcrc:
+      return {Request(kXt, Opcode::kXtWrite, 8, kPlace, kBadIcrc)};
+    case Check::kXtWindow:
+      return {Request(kXt, Opcode::kXtWrite, 8, kPlace, 0, 64),
+              Request(kXt, Opcode::kXtWrite, 8, kPlace, 0, 63)};
+    case Check::kXtBehind:
+      return {Request(kXt, Opcode::kXtWrite, 8, kPlace, 0, 0x80)};
+    case Check::kXtDuplicate:
+      return {send, {Do::kAgain, kXt, 2}};
+    case Check::kXtDuplicateRate:
+      return {write, {Do::kAgain, kXt, 39}, {Do::kAgain, kXt, 39}};
+    case Check::kXtHeader:
+      for (const uint8_t where : {kXtOffset, kXtOffsetHigh, kXtLengthHigh, kXtLength}) {
+        p.push_back(Alter(where, 0xfc));
+        p.push_back(write);
+        p.push_back(Alter(where, 1));
+        p.push_back(send);
+      }
+      return p;
+    case Check::kXtTurn:
+      return {Alter(kXtMessage, 4), write};
+    case Check::kXtReceiveLength:
+      return {send, Request(kXt, Opcode::kXtSend, kWhole, kThreePackets)};
+    case Check::kXtWriteRange:
+      return {Request(kXt, Opcode::kXtWrite, 8, kUnknownKey | kPlace),
+              Request(kXt, Opcode::kXtWrite, 8, kOtherDomain | kPlace),
+              Request(kXt, Opcode::kXtWrite, 8, 3)};
+    case Check::kXtReceiverReady:
+    case Check::kXtCompletionRoom:
+      for (int i = 0; i < 9; ++i) {
+        p.push_back(send);
+        p.push_back(Request(5, Opcode::kXtSend, 8));
+      }
+      return p;
+    case Check::kXtBlocks:
+      for (const uint8_t qp : {0, 1, 2, 5}) {
+        for (uint8_t i = 1; i < 60; i += 19) {
+          p.push_back(Request(qp, Opcode::kXtSend, 8, 0, 0, i));
+        }
+      }
+      return p;
+    default:  // Check::kXtWriteEnabled
+      return {write, Request(kXt, Opcode::kXtWriteImm, 8, kPlace)};
+  }
+}
+
+Program ExtendedAnswers(Check check) {
+  constexpr uint8_t kAck = 6, kSack = 7;
+  switch (check) {
+    case Check::kXtSyndrome:
+      return {Response(0x40, 0, kAck), Response(0x80, 0, kSack)};
+    case Check::kXtAckOutstanding:
+      return {Response(0, 9, kAck), Response(0, 0x80, kAck)};
+    case Check::kXtBlockOutstanding:
+      return {Response(0, 0xff, kSack), Response(0, 0x40, kSack)};
+    case Check::kXtEchoOutstanding: {
+      Instruction ahead = Response(0, 0xff, kAck);
+      ahead.f = 15;  // it echoes a packet seven further
+      return {ahead};
+    }
+    case Check::kXtNotReadyCurrent:
+      return {Response(0x21, 0xfe, kAck), {Do::kTime, 0, 26, 9}};
+    default: {  // Check::kXtRetryBudget
+      Program p;
+      for (int i = 0; i < 12; ++i) p.push_back({Do::kTime, 0, 0});
+      return p;
+    }
+  }
+}
+
+// The fourth byte of Do::kAlter: a switch cuts the frame.
+constexpr uint8_t kCut = 4;
+
+// Cut packets, and reports of them, to queue pairs with the extension.
+Program Trims(Check check) {
+  const Instruction cut = Alter(0, 0, kCut);
+  const auto write = [](uint8_t psn) {
+    return Request(kXt, Opcode::kXtWrite, kWhole, kPlace, 0, psn);
+  };
+  switch (check) {
+    case Check::kXtTrimLength:
+      return {Alter(kUdpLength, 0xff, kCut), Request(kXt, Opcode::kXtSend, 100)};
+    case Check::kXtTrimWindow:
+      return {write(0), cut, write(0xff), cut, write(0x7f), cut, write(0x80)};
+    case Check::kXtTrimRate:
+      return {cut, write(0), {Do::kAgain, 0, 39}, {Do::kAgain, 0, 39}, write(0)};
+    case Check::kXtTrimOutstanding:
+      return {{Do::kPostSend, 0, 2, 100, 0, 0, 1}, Response(0, 9, 12), Response(0, 0xff, 12)};
+    default:  // Check::kXtTrimCopy
+      return {{Do::kPostSend, 0, 2, 100, 0, 0, 1}, Response(0, 0, 12), Response(0, 0, 13)};
+  }
+}
+
+Program PeerLimits(Check check) {
+  Program p;
+  if (check == Check::kPeerQueuePairs) {
+    for (const Control c : {Control::kDestroy, Control::kCreate, Control::kConnect}) {
+      p.push_back({Do::kControl, 0, static_cast<uint8_t>(c)});
+    }
+    return p;
+  }
+  for (uint8_t i = 0; i < 12; ++i)
+    p.push_back(Request(0, Opcode::kRcReadRequest, 0, kThreePackets));
+  p.push_back({Do::kAgain, 0, 39});
+  p.push_back({Do::kAgain, 0, 39});
+  return p;
+}
+
 }  // namespace
 
 ProgramWriter SeedOf(Check check) {
-  ProgramWriter program({0, 0, 1, 1});
+  const bool extended = check >= Check::kXtIcrc && check < Check::kPeerQueuePairs;
+  ProgramWriter program({extended ? kWorldExtended : uint8_t{0}, 0, 1, 1});
   program.Add({Do::kPoll, 0, 3});
   if (check == Check::kRunt) {
     const std::vector<uint8_t> cut(53, 0x45);
     program.AddRaw(0, 0, cut);
     return program;
   }
-  const Program p = check < Check::kRequestIcrc    ? FrameOrQueuePair(check)
-                    : check < Check::kResponseIcrc ? Requests(check)
-                                                   : Answers(check);
+  const Program p = check < Check::kRequestIcrc         ? FrameOrQueuePair(check)
+                    : check < Check::kResponseIcrc      ? Requests(check)
+                    : check < Check::kUnackedPkey       ? Answers(check)
+                    : check < Check::kUcPsnOrder        ? Unacked(check)
+                    : check < Check::kUdQkey            ? Uc(check)
+                    : check < Check::kXtIcrc            ? Ud(check)
+                    : check < Check::kXtTrimLength      ? ExtendedData(check)
+                    : check < Check::kXtSyndrome        ? Trims(check)
+                    : check < Check::kXtTrimOutstanding ? ExtendedAnswers(check)
+                    : check < Check::kPeerQueuePairs    ? Trims(check)
+                                                        : PeerLimits(check);
   for (const Instruction& i : p) program.Add(i);
   program.Add({Do::kTime, 0, 0});
   program.Add({Do::kPoll, 0, 3});

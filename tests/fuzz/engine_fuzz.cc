@@ -119,7 +119,13 @@ Instruction Random(Rng* rng) {
   i.d = rarely();
   i.e = byte();
   i.f = byte();
-  if (i.what == Do::kRequest) i.a = kOpcodes[i.a % std::size(kOpcodes)];
+  if (i.what == Do::kRequest) {
+    const size_t qp = i.qp & 0x7f;
+    // Those of the queue pair's service.
+    i.a = qp < EngineWorld::kUc    ? kOpcodes[i.a % std::size(kOpcodes)]
+          : qp == EngineWorld::kUc ? static_cast<uint8_t>(0x20 | i.a % 12)
+                                   : static_cast<uint8_t>(0x64 | i.a % 2);
+  }
   if (i.what == Do::kRequest && (byte() & 1) != 0) i.e &= 0xe1;
   if (i.what == Do::kResponse) i.a = kSyndromes[i.a % std::size(kSyndromes)];
   if (i.what == Do::kPostReceive || i.what == Do::kPostSend) i.c %= 12;

@@ -83,7 +83,8 @@ void EngineWorld::WatchCounters() {
   Require(count(Count::kDuplicateRequests) >= e.drops().value(RxDrop::kDuplicate), "duplicates");
   // Selective repeat keeps them.
   if ((options_[0] & kWorldExtended) != 0) return;
-  Require(count(Count::kOutOfSequence) == e.drops().value(RxDrop::kOutOfSequence), "gaps");
+  // An unreliable connection drops what is left of a message, too, without counting it here.
+  Require(count(Count::kOutOfSequence) <= e.drops().value(RxDrop::kOutOfSequence), "gaps");
 }
 
 void EngineWorld::Drain() {
@@ -108,7 +109,8 @@ void EngineWorld::OnCompletion(const verbs::WorkCompletion& c) {
   Require(!queue.empty() && queue.front().wr_id == c.wr_id, "completions come once, in order");
   const Posted posted = queue.front();
   queue.pop_front();
-  Require(good || p->qp->in_error(), "only a queue pair in error fails a request");
+  const bool send_error = p->qp->state() == verbs::QueuePairState::kSendError && !c.receive;
+  Require(good || p->qp->in_error() || send_error, "only a queue pair in error fails a request");
   if (good && c.receive && c.opcode != verbs::Opcode::kRdmaWriteWithImm) {
     Require(c.byte_length <= posted.length, "a message fits its receive");
   }
@@ -139,7 +141,12 @@ void EngineWorld::Finish() {
     if (p.qp != nullptr) p.qp->Fail();
   }
   // Completion queues may be small: what did not fit comes when there is room.
-  for (size_t i = 0; i < 2 * kPeers * kDepth + 8; ++i) {
+  const auto left = [this] {
+    return std::any_of(peers_.begin(), peers_.end(), [](const Peer& p) {
+      return p.qp != nullptr && !(p.sends.empty() && p.receives.empty());
+    });
+  };
+  for (size_t i = 0; i < 2 * kPeers * kDepth + 8 && left(); ++i) {
     Drain();
     device_->Poll();
   }

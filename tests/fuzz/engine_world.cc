@@ -37,7 +37,7 @@ EngineWorld::EngineWorld(std::span<const uint8_t, kWorldBytes> options) {
   parts.mac = *wire::MacAddress::Parse(kOurMac);
   parts.address = address(false);
   parts.engine.start = clock_.Now();
-  parts.engine.max_queue_pairs = 8;
+  parts.engine.max_queue_pairs = 16;
   parts.engine.record_blocks = 2;
   parts.engine.scoreboard_blocks = 3;
   parts.engine.icrc = checks_icrc();
@@ -82,17 +82,22 @@ void EngineWorld::MakePort() {
 
 void EngineWorld::MakePeers() {
   const uint32_t mtus[] = {1024, 256, 512, 4096};
+  verbs::AddressOptions to;
+  to.peer_mac = kPeerMac;
+  to.peer_address = AddressText(ipv6(), true);
+  address_handle_ = *device_->CreateAddressHandle(to);
   for (size_t i = 0; i < kPeers; ++i) {
     Peer& p = peers_[i];
     p.domain = i == kStranger ? 1 : 0;
     p.cq = i == kTight ? small_cq_.get() : cq_.get();
     p.mtu = i == 0 ? mtus[options_[1] >> 2 & 3] : (i == 1 ? 256 : 1024);
+    if (i == kUd) p.mtu = 4096;  // the port's: a datagram is one packet
     Create(p);
     if (i != kReset) Connect(p);
     for (int n = 0; n < 3 && i != 1; ++n) {
       PostReceive(p, {.b = 0xd0, .c = 7, .e = static_cast<uint8_t>(n + 1)});
     }
-    if (i == 0 || i == kTight) {
+    if (i == 0 || i == kTight || i >= kUc) {
       PostSend(p, {.b = 0xb8, .c = 11, .e = 2});
       PostSend(p, {.a = 3, .b = 100, .d = 1, .e = 1});
     }
@@ -105,6 +110,9 @@ void EngineWorld::Create(Peer& p) {
   o.send_completions = o.receive_completions = p.cq;
   o.send_depth = o.receive_depth = kDepth;
   o.max_segments = 3;
+  const size_t i = static_cast<size_t>(&p - peers_.data());
+  if (i == kUc) o.type = verbs::QueuePairType::kUc;
+  if (i == kUd) o.type = verbs::QueuePairType::kUd;
   p.qp = *device_->CreateQueuePair(domains_[static_cast<size_t>(p.domain)].get(), o);
   p.qpn = p.qp->qpn();
   p.connected = false;
@@ -114,6 +122,7 @@ void EngineWorld::Create(Peer& p) {
 
 void EngineWorld::Connect(Peer& p) {
   const size_t i = static_cast<size_t>(&p - peers_.data());
+  if (i == kUd) return ConnectDatagrams(p);
   const char* const algorithms[] = {"fixed", "dcqcn", "tita", "fixed:window=4KB"};
   verbs::ConnectOptions o;
   o.peer_qpn = kPeerQpn + static_cast<uint32_t>(i);
@@ -123,8 +132,9 @@ void EngineWorld::Connect(Peer& p) {
   o.timeout = 8;
   o.min_rnr_timer = 1;
   o.algorithm = algorithms[(options_[1] + i) & 3];
+  if (i == kUc && o.algorithm == "tita") o.algorithm = "dcqcn";  // it needs round trips
   o.base_rtt_ns = 4000;
-  p.extended = (options_[0] & kWorldExtended) != 0 && i != kFailed && i != kReset;
+  p.extended = (options_[0] & kWorldExtended) != 0 && i != kFailed && i != kReset && i != kUc;
   if (p.extended) {
     o.reliability = verbs::Reliability::kExtended;
     o.tracking_window = kTrackingWindow;
@@ -140,6 +150,17 @@ void EngineWorld::Connect(Peer& p) {
   p.newest = Psn(o.send_psn - 1);
   p.message = p.offset = p.length = p.receive = p.fetch = 0;
   p.response = p.request - 1;
+}
+
+void EngineWorld::ConnectDatagrams(Peer& p) {
+  verbs::QueuePairAttributes init, receive, send;
+  init.pkey = 0xffff;
+  init.qkey = kQkey;
+  receive.algorithm = "fixed";
+  send.send_psn = 1000;
+  p.connected = p.qp->Modify(verbs::QueuePairState::kInit, init).ok() &&
+                p.qp->Modify(verbs::QueuePairState::kReadyToReceive, receive).ok() &&
+                p.qp->Modify(verbs::QueuePairState::kReadyToSend, send).ok();
 }
 
 void EngineWorld::Register(RegionIndex r, int domain, int access) {
@@ -269,6 +290,9 @@ void EngineWorld::PostSend(Peer& p, const Instruction& i) {
   r.solicited = (i.d & 2) != 0;
   r.remote_address = 0x7000'0000'0000 + (atomic ? i.f * 8u : i.f);
   r.rkey = 0x11223344;
+  r.address_handle = address_handle_.get();
+  r.remote_qpn = kPeerQpn + static_cast<uint32_t>(kUd);
+  r.remote_qkey = kQkey;
   if (p.qp->PostSend(r, (i.d & 4) != 0) != verbs::PostResult::kOk) return;
   uint32_t length = 0;
   for (size_t s = 0; s < n; ++s) length += segments[s].length;

@@ -64,7 +64,9 @@ struct Peer {
 
 class EngineWorld {
  public:
-  static constexpr size_t kPeers = 6;
+  static constexpr size_t kPeers = 8;
+  static constexpr size_t kUc = 6, kUd = 7;  // the others are of RC, or of the extension
+  static constexpr uint32_t kQkey = 0x11111111;
   static constexpr uint32_t kPeerQpn = 0x500000;  // of peer i: plus i
   static constexpr uint32_t kDepth = 8;
 
@@ -105,6 +107,7 @@ class EngineWorld {
   void MakePeers();
   void Create(Peer& p);
   void Connect(Peer& p);
+  void ConnectDatagrams(Peer& p);
   void Register(RegionIndex r, int domain, int access);
   void Forget(RegionIndex r, bool ask);
   void NoteWrite(const test::FakeFrame& frame);
@@ -127,6 +130,7 @@ class EngineWorld {
   std::array<std::unique_ptr<GuardedRegion>, kRegions> memory_;
   std::array<std::unique_ptr<verbs::MemoryRegion>, kRegions> regions_;
   std::array<uint32_t, kRegions> rkeys_{};
+  std::unique_ptr<verbs::AddressHandle> address_handle_;
   std::array<Peer, kPeers> peers_;
   uint64_t next_wr_ = 1;
   uint64_t delivered_ = 0;

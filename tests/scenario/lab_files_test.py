@@ -116,6 +116,13 @@ class Schema(Folder):
             ({'topology': {**good['topology'], 'kind': 'star'}}, 'topology'),
             ({'switch': {'bufer': 1}}, "did you mean 'buffer'?"),
             ({'switch': {'pfc': 'on'}}, 'pfc'),
+            ({'switch': {'ecn': {'kmin': '1KB', 'kmax': '2KB', 'rate': '1Gbps'}}}, 'rate'),
+            ({'switch': {'buffer': '1 MB'}}, 'buffer'),
+            ({'topology': {**good['topology'], 'rate': '1 Gbps'}}, 'rate'),
+            ({'topology': {'kind': 'star', 'hosts': 16, 'core_rate': '1Gbps'}}, 'core_rate'),
+            ({'queue_pairs': 'shared'}, 'queue_pairs'),
+            ({'idle': '10us'}, 'idle'),
+            ({'queue_pairs': 'reused', 'idle': '10 us'}, 'idle'),
             ({'mtu': 1002}, 'mtu'),
             ({'format': 'sluice-experiment/9'}, 'format'),
             ({'random': ['coins']}, 'coins'),
@@ -134,15 +141,25 @@ class Schema(Folder):
             self.assertEqual(r.stderr.count('\n'), 1, r.stderr)
             self.assertIn(says, r.stderr)
 
+    def test_schema_and_program_take_the_same(self):
+        flows = {**example(), 'flows': [[0, 1, 1000, '0']]}
+        del flows['workloads']
+        for topology in [{'rate': '1000000Kbps'}, {'rate': '1000000000bps'}, {'rate': '1000000000'},
+                         {'core_rate': '1Gbps'}]:
+            document = {**flows, 'topology': {**flows['topology'], **topology}}
+            VALIDATOR.validate(document)
+            self.ok('exec', self.write(document), '-a', 'mine', '-o', self.file('out'))
+        for use in [{'queue_pairs': 'new'}, {'queue_pairs': 'reused'},
+                    {'queue_pairs': 'reused', 'idle': 'never'},
+                    {'queue_pairs': 'reused', 'idle': '10us'}]:
+            VALIDATOR.validate({**flows, **use})
+            self.ok('exec', self.write({**flows, **use}), '-a', 'mine', '-o', self.file('out'))
+
 
 class Imported(Folder):
     def test_runs_and_its_fct_file_is_read_by_another_parser(self):
         out = self.file('out')
         document = json.loads(read(self.import_hpcc()))
-        # In our own frames: what the profile does is tested where it is built.
-        document['profile'] = 'default'
-        del document['profile_options']
-        document['arms']['imported']['parameters'].pop('notice', None)
         self.ok('exec', self.write(document), '-a', 'imported', '--seed', '1', '-o', out)
         rows = parse_fct(read(out, 'fct.txt'))
         self.assertEqual(len(rows), 8)
@@ -194,9 +211,6 @@ class Imported(Folder):
 class Exported(Folder):
     def test_reads_back_as_the_same_experiment(self):
         one = json.loads(read(self.import_hpcc()))
-        one['profile'] = 'default'
-        del one['profile_options']
-        one['arms']['imported']['parameters'].pop('notice', None)
         out, exported = self.file('out'), self.file('exported')
         self.ok('exec', self.write(one), '-a', 'imported', '-o', out)
         self.ok('export', 'hpcc', out, '-o', exported)

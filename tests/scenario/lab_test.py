@@ -6,6 +6,7 @@ A/A, JSON, the report, wrong command lines.
 """
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,16 @@ class Exec(Folder):
             self.assertLess(r['queue_bytes']['max'], 300e3)
             self.assertGreater(r['goodput_gbps'], 85)
 
+    def test_reused_queue_pairs_finish_the_same_flows(self):
+        """The same arrivals and sizes: an idle rule changes how long they take."""
+        window = 'googlerpc:hosts=4,warmup=0,window=100us,load=0.8'
+        new = self.result('new', window, 'tita')
+        for rule in ['reused', 'reused,idle=1us', 'reused,idle=0']:
+            r = self.result(rule, f'{window},queue-pairs={rule}', 'tita')
+            self.assertEqual((r['flows'], r['unfinished']), (new['flows'], 0), rule)
+            self.assertNotEqual(r['trace_hash'], new['trace_hash'], rule)
+            self.assertGreaterEqual(r['slowdown']['p50'], 1)
+
     def test_timing_lies_apart(self):
         where = self.execute('timing', 'incast:senders=2,size=50KB', 'tita')
         with open(os.path.join(where, 'timing.json'), encoding='utf-8') as f:
@@ -130,10 +141,11 @@ class Run(Folder):
                 self.assertLessEqual(m['ratio'], m['high'])
 
     def test_keeps_runs_and_reports(self):
-        where = os.path.join(self.path, 'runs')
+        where = os.path.join(self.path, 'my runs')
         r = run('run', 'incast:senders=4,size=100KB', '--seeds', '2', '-o', where)
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn('95% interval', r.stdout)
+        self.assertIn(f"next: sluice-lab report '{where}' -o report.html\n", r.stdout)
         # Each kept run is the run that exec makes.
         alone = self.execute('alone', 'incast:senders=4,size=100KB', 'dcqcn', 2)
         for name in ['result.json', 'fct.txt', 'queues.csv', 'rates.csv']:
@@ -147,6 +159,7 @@ class Run(Folder):
             text = f.read()
         self.assertLess(len(text), 1_500_000)
         self.assertNotIn('http', text)
+        self.assertIn(f"<code>sluice-lab replay '{where}/a/", text)
 
 
 class Commands(Folder):
@@ -220,6 +233,29 @@ class Commands(Folder):
         with open(page, encoding='utf-8') as f:
             self.assertIn('senders=4', f.read())
 
+    def test_a_sweep_over_parameters_of_an_algorithm(self):
+        """Half the rate takes twice as long: the last flow of an incast whose senders get a rate
+        each ends later, and what does not change is run once."""
+        where = os.path.join(self.path, 'sweep')
+        r = run('sweep', 'incast:senders=1,size=1MB', '-a', 'fixed', '-b', 'tita', '--grid',
+                'fixed.rate=50Gbps,100Gbps', '--seeds', '2', '--primary', 'fct_p50_ns', '-o', where,
+                '--json', '-')
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual(len(os.listdir(os.path.join(where, 'runs'))), 6)
+        slow, fast = json.loads(r.stdout)['points']
+        self.assertEqual((slow['values'], slow['a'], slow['b']),
+                         ({'fixed.rate': '50Gbps'}, 'fixed:rate=50Gbps', 'tita'))
+        a, b = (next(m for m in p['metrics'] if m['name'] == 'fct_p50_ns') for p in (slow, fast))
+        # 1 MB is 86.57 us on the wire, and 4.1 us of way.
+        self.assertAlmostEqual(a['a'] / b['a'], (2 * 86.57 + 4.1) / (86.57 + 4.1), delta=0.01)
+        self.assertEqual(a['b'], b['b'])
+        page = os.path.join(self.path, 'report.html')
+        self.assertEqual(run('report', where, '-o', page).returncode, 0)
+        with open(page, encoding='utf-8') as f:
+            text = f.read()
+        for part in ['fixed.rate=50Gbps', 'fixed:rate=100Gbps', '50Gbps, 100Gbps']:
+            self.assertIn(part, text)
+
     def test_a_plan_is_carried_out_by_others(self):
         here = os.path.join(self.path, 'here')
         words = ['sweep', 'incast:size=30KB', '--grid', 'senders=2,3', '--seeds', '2']
@@ -230,7 +266,10 @@ class Commands(Folder):
             r = run(*words, '--plan', plan, '-o', where, '--json', '-')
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertEqual(run('merge', where).returncode, 1)
-            jobs = json.loads(r.stdout)['jobs']
+            jobs, command = (json.loads(r.stdout)[key] for key in ('jobs', 'command'))
+            # The command is for a shell: jobs.txt or the script is one word of it.
+            self.assertIn(jobs if plan == 'parallel' else os.path.join(where, 'array.sbatch'),
+                          shlex.split(command.replace('<', ' ')))
             if plan == 'slurm':
                 # What sbatch does with an array of 8 tasks.
                 for task in range(1, 9):
@@ -319,16 +358,14 @@ class Words(Folder):
             (['describe', 'incats'], "did you mean 'incast'?"),
             (['run', 'websurch'], "did you mean 'websearch'?"),
             ([], ''),
-        ]
-        # What the contract names and is not built is as unknown as any other word.
-        table += [([word], word) for word in
-                  ['rnu']]
-        table += [
+            (['rnu'], 'rnu'),
             (['run', 'incast', '--independent', 'markng'], "did you mean 'marking'?"),
             (['run', 'incast', '--primary', 'slowdwn_p99'], "did you mean 'slowdown_p99'?"),
             (['run', 'loss:p=0', '-a', 'fixed', '-b', 'fixed', '--seeds', '2'], 'same bytes'),
             (['sweep', 'incast', '--grid', 'senders=', '-o', out], '--grid'),
             (['sweep', 'incast', '--grid', 'sendrs=2', '-o', out], "did you mean 'senders'?"),
+            (['sweep', 'incast', '--grid', 'tita.betta=1', '-o', out], "did you mean 'beta'?"),
+            (['sweep', 'incast', '--grid', 'titta.beta=1', '-o', out], "did you mean 'tita'?"),
             (['sweep', 'incast', '--plan', 'slrum', '-o', out], "did you mean 'slurm'?"),
             (['merge', out], 'sweep.json'),
             (['replay', out], 'result.json'),

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 namespace sluice::lab {
 namespace {
 
@@ -99,6 +101,33 @@ TEST(CompareArms, RefusesSeedsThatChangeNothing) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
   plan.seeds = 1;
   EXPECT_TRUE(CompareArms(plan).ok());
+}
+
+// Two seeds are made to find out, not all that were asked for.
+TEST(CompareArms, RefusesAfterTwoSeeds) {
+  auto plan = Plan("loss:p=0,messages=2,size=10KB", "fixed", "fixed", 8, 1);
+  plan.directory = testing::TempDir() + "/lab_comparison";
+  std::filesystem::remove_all(plan.directory);
+  EXPECT_EQ(CompareArms(plan).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(std::filesystem::exists(RunDirectory(plan.directory, 1, 2)));
+  EXPECT_FALSE(std::filesystem::exists(RunDirectory(plan.directory, 0, 3)));
+  std::filesystem::remove_all(plan.directory);
+}
+
+// What the text says was drawn anew is true of every arm that it names.
+TEST(ComparisonText, TellsWhatDiffersBesideTheAlgorithm) {
+  auto plan = Plan("incast:senders=2,size=10KB", "tita", "dcqcn", 2, 1);
+  plan.jitter = Duration::Nanoseconds(100);
+  const auto jittered = CompareArms(plan);
+  ASSERT_TRUE(jittered.ok());
+  const std::string alone = ComparisonText(plan, *jittered);
+  EXPECT_NE(alone.find("Starts are jittered by up to 100ns.\n"), std::string::npos);
+  EXPECT_EQ(alone.find("anew"), std::string::npos);
+  plan.independent.marking = true;
+  plan.rivals.push_back("fixed");
+  const auto two = CompareArms(plan);
+  ASSERT_TRUE(two.ok());
+  EXPECT_NE(ComparisonText(plan, *two).find("The rivals draw marking anew.\n"), std::string::npos);
 }
 
 // Only what is named differs: with the marking of arm b drawn anew, an algorithm that looks at

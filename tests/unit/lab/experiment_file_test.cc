@@ -126,7 +126,7 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
     const char* patch;  // RFC 7396
     const char* says;
   } table[] = {
-      {R"({"flow": []})", "x.json:: no key 'flow'; did you mean 'flows'?"},
+      {R"({"flow": []})", "x.json: no key 'flow'; did you mean 'flows'?"},
       {R"({"topology": {"host": 3}})", "topology: no key 'host'; did you mean 'hosts'?"},
       {R"({"topology": {"kind": "stra"}})", "topology.kind: 'stra'"},
       {R"({"switch": {"bufer": 3}})", "switch: no key 'bufer'; did you mean 'buffer'?"},
@@ -149,6 +149,8 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
       {R"({"flows": null})", "neither flows nor workloads"},
       {R"({"flows": null, "workloads": [{"kind": "poison"}]})", "did you mean 'poisson'?"},
       {R"({"flows": null, "workloads": [{"kind": "poisson", "lod": 1}]})", "did you mean 'load'?"},
+      {R"({"flows": null, "workloads": [{"kind": "incast", "senders": 0}]})",
+       "x.json: workloads[0]: workload incast: senders=0: must be at least 1"},
       {R"({"random": ["marks"]})", "random: no factor 'marks'"},
       {R"({"arms": {"a": {"c": "dcqcn"}}})", "arms.a"},
       {R"({"profile": "hpcc-ns"})", "did you mean 'hpcc-ns3'?"},
@@ -173,13 +175,22 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
   }
 }
 
+// However often the reader asks for a key.
+TEST(ExperimentFile, KnownKeysAreNamedOnce) {
+  Json j = Minimal();
+  j["topology"]["hots"] = 3;
+  EXPECT_EQ(ErrorOf(j),
+            "x.json: topology: no key 'hots'; did you mean 'hosts'? (there are: kind, hosts, rate, "
+            "delay)");
+}
+
 TEST(ExperimentFile, TextThatIsNoJsonNamesTheLine) {
   const auto error = [](const char* text) {
     return MessageOf(ParseExperimentFile("x.json", text).status());
   };
   EXPECT_THAT(error("{\n  \"format\": \"a\",\n  oops\n}"), HasSubstr("x.json: line 3: "));
   EXPECT_THAT(error(""), HasSubstr("x.json"));
-  EXPECT_THAT(error("[]"), HasSubstr("an object"));
+  EXPECT_EQ(error("[]"), "x.json: an object { ... } is needed");
   EXPECT_THAT(error("{\"name\": \"a\", \"name\": \"b\"}"), HasSubstr("'name' stands twice"));
   EXPECT_THAT(error(std::string(100, '[').c_str()), HasSubstr("nested deeper"));
 }
@@ -244,6 +255,19 @@ TEST(ExperimentFile, OwnDistributionsAreUsed) {
   EXPECT_GT(own, 10);
   EXPECT_EQ(incast, 2);
   EXPECT_EQ(own + incast, static_cast<int>(s.flows.size()));
+}
+
+// 10^-5 percent has five decimals, of which a row may have ten, however JSON writes it.
+TEST(ExperimentFile, SmallPercentsAreTaken) {
+  Json j = Minimal();
+  for (const char* small : {"0.00001", "1e-5", "1e-10"}) {
+    j["cdfs"] = {{"mine", {{0, 0}, {10, Json::parse(small)}, {20, 1e2}}}};
+    EXPECT_EQ(ErrorOf(j), "") << small;
+  }
+  for (const char* wrong : {"1e-11", "1e300", "-1e-5", "1e-300"}) {
+    j["cdfs"] = {{"mine", {{0, 0}, {10, Json::parse(wrong)}, {20, 100}}}};
+    EXPECT_THAT(ErrorOf(j), HasSubstr("cdfs.mine[1]: '")) << wrong;
+  }
 }
 
 }  // namespace

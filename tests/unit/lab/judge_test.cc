@@ -75,8 +75,8 @@ TEST(JudgeAll, UnfinishedFlowsMakeAnArmWorse) {
             Verdict::kInconclusive);
 }
 
-// d = 0.2 +- 0.1 of each of three seeds has p = 0.0742 / ...: with n = 4 values 0.1, 0.2, 0.2, 0.3
-// the t is 0.2 / (0.08165 / 2) = 4.899 and p = 0.0163: enough alone, not enough among five.
+// The logarithms 0.1, 0.2, 0.2, 0.3 of n = 4 seeds have mean 0.2 and standard deviation 0.08165; t
+// is 0.2 / (0.08165 / 2) = 4.899 and p = 0.0163: enough alone, not enough among five.
 TEST(JudgeAll, HolmGoesOverAllContests) {
   Contest contest;
   for (const double d : {0.1, 0.2, 0.2, 0.3}) {

@@ -111,11 +111,34 @@ TEST_F(ReportFiles, UnfinishedSeedsHaveNoRatioInNumbers) {
   EXPECT_FALSE(std::regex_search(*html, std::regex("[0-9]{40}\\.")));
 }
 
+// The bound is that of as many seeds as the run has it of, which may be none.
+TEST_F(ReportFiles, SaysWhoseTheBoundIs) {
+  MakeRun();
+  auto html = ReportOf(directory_);
+  ASSERT_TRUE(html.ok()) << html.status();
+  EXPECT_NE(html->find("fluid of the first 2 seeds."), std::string::npos);
+  cli::Json run = cli::Json::parse(*ReadText(directory_ + "/run.json"));
+  for (const bool absent : {false, true}) {
+    for (auto& [name, values] : run["bound"].items()) values = cli::Json::array();
+    if (absent) run["bound"] = cli::Json::object();
+    ASSERT_TRUE(WriteText(directory_ + "/run.json", run.dump()).ok());
+    html = ReportOf(directory_);
+    ASSERT_TRUE(html.ok()) << html.status();
+    EXPECT_EQ(html->find("luid"), std::string::npos);
+    EXPECT_EQ(html->find("The bound is"), std::string::npos);
+  }
+}
+
 TEST_F(ReportFiles, NamesTheFileThatIsWrong) {
   EXPECT_NE(ReportOf(directory_).status().ToString().find("run.json"), std::string::npos);
   MakeRun();
   ASSERT_TRUE(WriteText(directory_ + "/b/1/queues.csv", "time_ns,queue_bytes\n1,x\n").ok());
   EXPECT_NE(ReportOf(directory_).status().ToString().find("queues.csv"), std::string::npos);
+  MakeRun();
+  const std::string bytes = *ReadText(directory_ + "/a/2/result.json");
+  ASSERT_TRUE(WriteText(directory_ + "/a/2/result.json", "{\"seed\": 1," + bytes.substr(1)).ok());
+  EXPECT_NE(ReportOf(directory_).status().ToString().find("a/2/result.json: the key 'seed' stands"),
+            std::string::npos);
   for (const char* text : {"", "[]", "{}", "{\"a\": 1}", "\xff", "{\"metrics\": [1]}"}) {
     ASSERT_TRUE(WriteText(directory_ + "/run.json", text).ok());
     EXPECT_EQ(ReportOf(directory_).status().code(), absl::StatusCode::kInvalidArgument) << text;

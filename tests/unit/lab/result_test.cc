@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace sluice::lab {
 namespace {
 
@@ -91,6 +89,15 @@ TEST(Files, ErrorsNameThePath) {
   EXPECT_EQ(ReadText("/nowhere/at/all").status().code(), absl::StatusCode::kInvalidArgument);
   const absl::Status s = WriteText("/nowhere/at/all", "x");
   EXPECT_NE(s.ToString().find("/nowhere/at/all"), std::string::npos);
+}
+
+TEST(ShellWord, IsWhatAShellReadsAsTheText) {
+  EXPECT_EQ(ShellWord("out/a_1.json"), "out/a_1.json");
+  EXPECT_EQ(ShellWord("incast:senders=2,load=0.5"), "incast:senders=2,load=0.5");
+  EXPECT_EQ(ShellWord("my runs"), "'my runs'");
+  EXPECT_EQ(ShellWord("it's"), "'it'\\''s'");
+  EXPECT_EQ(ShellWord("$(x)"), "'$(x)'");
+  EXPECT_EQ(ShellWord(""), "''");
 }
 
 }  // namespace

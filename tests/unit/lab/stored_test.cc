@@ -81,6 +81,21 @@ TEST_F(Stored, NamesTheFileThatIsWrong) {
   }
 }
 
+// A file of ours has each key once; which of two seeds a run had, nobody could tell.
+TEST_F(Stored, TakesNoKeyTwice) {
+  Make("x", 7);
+  const std::string path = directory_ + "/x/result.json";
+  std::string text = *ReadText(path);
+  const size_t at = text.find("\"seed\": 7,");
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_TRUE(WriteText(path, text.insert(at, "\"seed\": 8,\n  ")).ok());
+  EXPECT_NE(ReadStored(directory_ + "/x").status().ToString().find("'seed' stands twice"),
+            std::string::npos);
+  ASSERT_TRUE(WriteText(path, "{\n  \"seed\": 7,\n").ok());
+  EXPECT_NE(ReadStored(directory_ + "/x").status().ToString().find("result.json: line 3: "),
+            std::string::npos);
+}
+
 TEST(Redraw, HasOneWayOfWriting) {
   EXPECT_EQ(RedrawText(*ParseRedraw("jitter,ecmp")), "ecmp,jitter");
   EXPECT_EQ(RedrawText(*ParseRedraw("")), "");

@@ -17,38 +17,12 @@ TEST(Sha256, HasTheDigestsOfTheStandard) {
   EXPECT_EQ(Sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
-TEST(ParseGridAxis, TakesNameAndValues) {
-  const auto axis = ParseGridAxis("load=.3,.5,.8");
-  ASSERT_TRUE(axis.ok());
-  EXPECT_EQ(axis->name, "load");
-  EXPECT_EQ(axis->values, (std::vector<std::string>{".3", ".5", ".8"}));
-  for (const char* text : {"", "load", "=1", "load=", "load=1,", "load=1,,2", "load=1,1"}) {
-    EXPECT_EQ(ParseGridAxis(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
-  }
-}
-
-TEST(MakePoints, GoesThroughTheWholeGrid) {
-  const auto points =
-      MakePoints("incast:size=20KB", {{"senders", {"2", "3"}}, {"mtu", {"512", "1024"}}});
-  ASSERT_TRUE(points.ok()) << points.status();
-  std::vector<std::string> texts;
-  for (const SweepPoint& p : *points) texts.push_back(p.experiment.text);
-  EXPECT_EQ(texts,
-            (std::vector<std::string>{
-                "incast:size=20KB,senders=2,mtu=512", "incast:size=20KB,senders=2,mtu=1024",
-                "incast:size=20KB,senders=3,mtu=512", "incast:size=20KB,senders=3,mtu=1024"}));
-  EXPECT_EQ(MakePoints("incast", {})->size(), 1u);
-  EXPECT_NE(MakePoints("incast", {{"sendrs", {"1"}}}).status().ToString().find("'senders'"),
-            std::string::npos);
-  EXPECT_FALSE(MakePoints("incast:mtu=512", {{"mtu", {"512"}}}).ok());  // twice
-}
-
 Sweep MakeSweep(std::string commit = "abc") {
   Sweep sweep;
   sweep.experiment = "incast:size=20KB";
   sweep.grid = {{"senders", {"2", "4"}}};
-  sweep.points = *MakePoints(sweep.experiment, sweep.grid);
   sweep.arms = {"tita", "fixed"};
+  sweep.points = *MakePoints(sweep.experiment, sweep.grid, sweep.arms);
   sweep.seeds = 3;
   sweep.version = "1";
   sweep.commit = std::move(commit);
@@ -69,7 +43,7 @@ TEST(RunsOf, AreNamedByTheirInputs) {
   // The same inputs written another way have the same name; the order of parameters is no input.
   Sweep other = MakeSweep();
   other.experiment = "incast:size=20000";
-  other.points = *MakePoints(other.experiment, other.grid);
+  other.points = *MakePoints(other.experiment, other.grid, other.arms);
   EXPECT_EQ(RunsOf(other)[5].hash, runs[5].hash);
 }
 
@@ -85,7 +59,7 @@ class SweepFiles : public testing::Test {
   void Execute(const Sweep& sweep, const SweepRun& run) {
     RunOrder order;
     order.experiment = &sweep.points[run.point].experiment;
-    order.algorithm = sweep.arms[run.arm];
+    order.algorithm = sweep.points[run.point].arms[run.arm];
     order.seed = run.seed;
     order.directory = DirectoryOf(directory_, run);
     ASSERT_TRUE(RunOne(order, {1, sweep.version, sweep.commit, {}}, {}).ok());
@@ -138,10 +112,43 @@ TEST_F(SweepFiles, MergeWhenAllRunsAreThere) {
   EXPECT_NE(Merge(sweep, directory_).status().ToString().find("another run"), std::string::npos);
 }
 
+// The rival takes no part in the axis: its three runs are those of both points.
+TEST_F(SweepFiles, AnArmThatNoAxisChangesIsRunOnce) {
+  Sweep sweep = MakeSweep();
+  sweep.experiment = "incast:senders=2,size=20KB";
+  sweep.grid = {{"tita.beta", {"0.004", "0.02"}}};
+  sweep.points = *MakePoints(sweep.experiment, sweep.grid, sweep.arms);
+  const std::vector<SweepRun> runs = RunsOf(sweep);
+  ASSERT_EQ(runs.size(), 9u);
+  const std::string lines = JobLines(sweep, "p", "/d");
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 9);
+  EXPECT_NE(lines.find(" -a tita:beta=0.02 --seed 3 "), std::string::npos);
+  ASSERT_TRUE(WriteText(directory_ + "/sweep.json", cli::JsonText(SweepJson(sweep))).ok());
+  const auto read = ReadSweep(directory_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(SweepJson(*read), SweepJson(sweep));
+
+  for (const SweepRun& run : runs) Execute(sweep, run);
+  const auto merged = Merge(sweep, directory_);
+  ASSERT_TRUE(merged.ok()) << merged.status();
+  ASSERT_EQ(merged->judgements.size(), 2u);
+  const MetricRow& one = merged->judgements[0].primary();
+  const MetricRow& two = merged->judgements[1].primary();
+  EXPECT_EQ(one.b, two.b);
+  EXPECT_NE(one.a, two.a);
+  const cli::Json j = MergedJson(sweep, *merged);
+  EXPECT_EQ(j["points"][1]["values"]["tita.beta"], "0.02");
+  EXPECT_EQ(j["points"][1]["a"], "tita:beta=0.02");
+  EXPECT_EQ(j["points"][1]["b"], "fixed");
+  EXPECT_EQ(std::count(merged->csv.begin(), merged->csv.end(), '\n'), 13);
+  EXPECT_EQ(merged->csv.find("run,tita.beta,arm,seed,"), 0u);
+  EXPECT_NE(MergedText(sweep, *merged).find("\ntita.beta=0.004 fixed "), std::string::npos);
+}
+
 TEST(JobLines, QuoteWhatAShellWouldRead) {
   const std::string lines = JobLines(MakeSweep(), "/a b/sluice-lab", "/tmp/it's");
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 12);
-  EXPECT_NE(lines.find("'/a b/sluice-lab' exec 'incast:senders=2,size=20KB,"), std::string::npos);
+  EXPECT_NE(lines.find("'/a b/sluice-lab' exec incast:senders=2,size=20KB,"), std::string::npos);
   EXPECT_NE(lines.find("'/tmp/it'\\''s/runs/"), std::string::npos);
 }
 
@@ -157,15 +164,15 @@ TEST(JobLines, NameAnExperimentFileByItsPath) {
   sweep.grid = {};
   for (const std::string& text : {path, std::filesystem::relative(path).string()}) {
     sweep.experiment = text;
-    const auto points = MakePoints(text, {});
+    const auto points = MakePoints(text, {}, sweep.arms);
     ASSERT_TRUE(points.ok()) << points.status();
     sweep.points = *points;
     const std::string place = std::filesystem::path(path).lexically_normal().string();
-    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec '" + place + "' -a "),
+    EXPECT_NE(JobLines(sweep, "sluice-lab", "/d").find(" exec " + place + " -a "),
               std::string::npos);
   }
-  EXPECT_NE(MakePoints(path, {{"hosts", {"2"}}}).status().ToString().find("has no parameters"),
-            std::string::npos);
+  const absl::Status refused = MakePoints(path, {{"hosts", {"2"}}}, sweep.arms).status();
+  EXPECT_NE(refused.ToString().find("has no parameters"), std::string::npos);
   std::filesystem::remove(path);
 }
 
@@ -175,6 +182,14 @@ TEST(SlurmScript, StaysWithinAnArray) {
   EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-12\n"), std::string::npos);
   sweep.seeds = 301;
   EXPECT_NE(SlurmScript(sweep, "/d").find("--array=1-602\n"), std::string::npos);
+}
+
+// sbatch splits its lines like a shell, and reads %a as the number of the task.
+TEST(SlurmScript, QuotesWhatIsNoWord) {
+  const std::string script = SlurmScript(MakeSweep(), "/a b/100%");
+  EXPECT_NE(script.find("\n#SBATCH --output='/a b/100%%/slurm-%a.log'\n"), std::string::npos);
+  EXPECT_NE(script.find("sbatch '/a b/100%/array.sbatch'\n"), std::string::npos);
+  EXPECT_NE(script.find("merge '/a b/100%'\n"), std::string::npos);
 }
 
 }  // namespace

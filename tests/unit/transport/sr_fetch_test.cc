@@ -16,7 +16,6 @@ using verbs::CompletionStatus;
 using verbs::Opcode;
 using verbs::PostResult;
 
-constexpr uint32_t kMtu = ExtendedPair::kMtu;
 using Wire = wire::Opcode;
 
 class ExtendedFetch : public ExtendedPair {
