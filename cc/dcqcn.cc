@@ -35,9 +35,12 @@ Dcqcn::Dcqcn(const DcqcnParams& params, const FlowContext& context)
 }
 
 void Dcqcn::OnFeedback(const Feedback& feedback) {
-  if (params_->notice == DcqcnParams::Notice::kAck && feedback.ce_packets > 0) {
-    Notified(feedback.now);
-  }
+  if (params_->notice != DcqcnParams::Notice::kAck || feedback.ce_packets == 0) return;
+  // N, which the receiver keeps where it sends CNPs.
+  if (marked_ && Within(feedback.now, mark_base_, params_->cnp_interval)) return;
+  marked_ = true;
+  mark_base_ = feedback.now;
+  Notified(feedback.now);
 }
 
 void Dcqcn::OnLoss(const Loss& loss) {
@@ -274,18 +277,10 @@ Traits MakeTraits(bool by_acknowledgement) {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureDcqcn(const ParamList& params) {
-  DcqcnParams chosen;
   bool by_acknowledgement = false;
-  for (const auto& [name, text] : params) {
-    // What is unknown is refused by the reader below.
-    if (name == "preset" && text == "ns3-50us") chosen = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
-    if (name == "preset" && text == "ns3-cx4") {
-      chosen = DcqcnParams::Of(DcqcnParams::Preset::kNs3Cx4);
-    }
-    if (name == "notice" && text == "ack") by_acknowledgement = true;
-  }
-  return Configure<DcqcnParams, Dcqcn, DcqcnNotifier>(Entry(), MakeTraits(by_acknowledgement),
-                                                      params, chosen);
+  for (const auto& [name, text] : params) by_acknowledgement |= name == "notice" && text == "ack";
+  return Configure<DcqcnParams, Dcqcn, DcqcnNotifier>(
+      Entry(), MakeTraits(by_acknowledgement), params, PresetOf<DcqcnParams>(Entry(), params));
 }
 
 }  // namespace

@@ -16,8 +16,8 @@
 //   timed    CNPs are noted; one timer cuts if any came since its last tick, another moves alpha.
 //            NICs work so, and the ns-3 model of the HPCC authors; presets ns3-50us and ns3-cx4
 // With `notice=ack` no CNPs are sent: a marked packet counts when its acknowledgement tells of it
-// (peers of the extension), which costs no packet of its own. With `window=rtt` what is in flight
-// is bounded to a base round trip of the rate. Both as in that model.
+// (peers of the extension), at most once per `cnp_interval`; that costs no packet of its own. With
+// `window=rtt` what is in flight is bounded to a base round trip of the rate. Both as there.
 // Departures from the paper: alpha decays in one step when it is next needed instead of by a timer
 // that never stops (the same numbers); hyper increase adds a constant, as in the ns-3 models (the
 // paper leaves it to QCN); a timeout or a trimmed packet counts as a CNP, at most one per 50 us,
@@ -119,6 +119,7 @@ class Dcqcn final : public Controller {
   Time cut_due_;              // timed: the tick that will cut, if cut_pending_
   Time rate_due_;             // of the increase timer, if recovering_
   Time loss_base_;            // when loss last counted
+  Time mark_base_;            // notice=ack: when a mark last counted
   int64_t sent_ = 0;          // bytes since the byte counter last fired
   uint32_t timer_steps_ = 0;  // T and BC of the paper, reset by a cut
   uint32_t byte_steps_ = 0;
@@ -127,6 +128,7 @@ class Dcqcn final : public Controller {
   bool cut_pending_ = false;
   bool recovering_ = false;  // below line rate
   bool lost_ = false;        // loss counted, ever
+  bool marked_ = false;      // a mark counted, ever
 };
 
 // The notification point: the receiver's half.

@@ -24,29 +24,31 @@ DctcpParams DctcpParams::Of(Preset preset) {
 }
 
 Dctcp::Dctcp(const DctcpParams& params, const FlowContext& context)
-    : params_(&params),
-      window_(params.window, context.base_rtt, context.line_rate),
-      line_(static_cast<double>(context.line_rate.bps())),
-      mtu_(static_cast<double>(context.mtu.count())) {
+    : params_(&params), window_(params.window, context.base_rtt, context.line_rate) {
+  const auto line = static_cast<double>(context.line_rate.bps());
+  const auto mtu = static_cast<double>(context.mtu.count());
   const bool by_window = params.law == DctcpParams::Law::kWindow;
-  low_ = by_window ? mtu_ * kLeastPackets
-                   : std::min(static_cast<double>(params.min_rate.bps()), line_);
-  high_ = by_window ? kMostWindow : line_;
-  step_ = by_window ? mtu_ : static_cast<double>(params.ai.bps());
-  value_ = by_window ? mtu_ * kFirstPackets : line_;
+  low_ =
+      by_window ? mtu * kLeastPackets : std::min(static_cast<double>(params.min_rate.bps()), line);
+  high_ = by_window ? kMostWindow : line;
+  step_ = by_window ? mtu : static_cast<double>(params.ai.bps());
+  value_ = by_window ? mtu * kFirstPackets : line;
   slow_start_ = by_window;
   Publish(kStart);
 }
 
 void Dctcp::OnFeedback(const Feedback& feedback) {
-  for (const Sample& sample : feedback.samples) Take(feedback, sample);
+  marked_ += feedback.ce_packets;
+  acked_ += feedback.acked_packets;
+  BatchInFlight in_flight(feedback);
+  for (const Sample& sample : feedback.samples) {
+    Take(sample, in_flight.After(sample), feedback.app_limited);
+  }
 }
 
-void Dctcp::Take(const Feedback& feedback, const Sample& sample) {
+void Dctcp::Take(const Sample& sample, Bytes in_flight, bool app_limited) {
   if (sample.acked <= Bytes(0) && !sample.ce) return;
-  ++acked_;
-  if (sample.ce) ++marked_;
-  const bool ended = round_.Ends(sample.acked, feedback.in_flight);
+  const bool ended = round_.Ends(sample.acked, in_flight);
   if (ended) EndRound();
   if (reduced_ && static_cast<int64_t>(round_.acked() - reduced_until_) > 0) reduced_ = false;
   if (sample.ce) {
@@ -54,7 +56,7 @@ void Dctcp::Take(const Feedback& feedback, const Sample& sample) {
     if (!reduced_) Cut(1 - alpha_ / 2, round_.sent(), kCut);
   }
   // What was not used is no measure of what there is.
-  if (!reduced_ && !feedback.app_limited) Grow(sample, ended);
+  if (!reduced_ && !app_limited) Grow(sample, ended);
 }
 
 // Equation 1; the first acknowledgement ends no round of its own.
@@ -63,6 +65,9 @@ void Dctcp::EndRound() {
     first_round_ = false;
     return;
   }
+  // Two rounds may end in one batch; the first of them took all.
+  if (acked_ == 0) return;
+  // Duplicates count as marked, but not as acknowledged.
   const double part = std::min(1.0, static_cast<double>(marked_) / static_cast<double>(acked_));
   alpha_ = (1 - params_->g) * alpha_ + params_->g * part;
   marked_ = acked_ = 0;
@@ -114,8 +119,10 @@ void Dctcp::Restore(const State& state) {
   const bool by_window = params_->law == DctcpParams::Law::kWindow;
   const auto given = static_cast<double>(by_window ? state.window.count() : state.rate.bps());
   // "No limit" of the predecessor says nothing of the network.
-  if (!by_window || state.window != kNoWindow) value_ = std::clamp(given, low_, high_);
-  slow_start_ = false;
+  if (!by_window || state.window != kNoWindow) {
+    value_ = std::clamp(given, low_, high_);
+    slow_start_ = false;
+  }
   Publish(kRestored);
 }
 
@@ -135,19 +142,21 @@ constexpr ParamSpec kSpecs[] = {
      "law=rate: bound in flight to a base round trip of the rate"},
 };
 
-Traits MakeTraits() {
+Traits MakeTraits(bool by_rate) {
   Traits traits;
   traits.required.Add(Signal::kCeBytes);
   traits.uses_window = true;
+  traits.uses_rate = by_rate;
+  // Sixteen rates without a window keep ten times what the link holds in a round trip.
+  if (by_rate) traits.max_incast_queue_bdp = 0;
   return traits;
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureDctcp(const ParamList& params) {
-  DctcpParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = DctcpParams::Of(DctcpParams::Preset::kNs3);
-  }
-  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(), params, chosen);
+  const auto preset = PresetOf<DctcpParams>(Entry(), params);
+  bool by_rate = preset.law == DctcpParams::Law::kRate;
+  for (const auto& [name, text] : params) by_rate = name == "law" ? text == "rate" : by_rate;
+  return Configure<DctcpParams, Dctcp>(Entry(), MakeTraits(by_rate), params, preset);
 }
 
 }  // namespace

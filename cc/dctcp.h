@@ -13,7 +13,8 @@
 //   rate     the ns-3 model of HPCC's authors: starts at line rate, `ai` more per round trip, and a
 //            window of a base round trip of the rate (`window`); preset ns3
 // Departures from the paper: the receiver echoes counts instead of toggling a bit (nothing is lost
-// by delayed acknowledgements); loss halves once per round trip, as TCP does.
+// by delayed acknowledgements); loss halves once per round trip as in TCP, and so does a timeout,
+// where TCP begins again with one packet; after either nothing grows for a round trip.
 #ifndef SLUICE_CC_DCTCP_H_
 #define SLUICE_CC_DCTCP_H_
 
@@ -64,7 +65,7 @@ class Dctcp final : public Controller {
   void Restore(const State& state) override;
 
  private:
-  void Take(const Feedback& feedback, const Sample& sample);
+  void Take(const Sample& sample, Bytes in_flight, bool app_limited);
   void EndRound();
   void Cut(double factor, uint64_t until, Cause cause);
   void Grow(const Sample& sample, bool round_ended);
@@ -72,15 +73,13 @@ class Dctcp final : public Controller {
 
   const DctcpParams* params_;
   RateWindow window_;
-  double line_;
-  double mtu_;
   double low_;    // of value_
   double high_;   // of value_
   double step_;   // per round trip
   double value_;  // bytes of window, or bit/s
   double alpha_ = 1;
   Round round_;
-  uint64_t marked_ = 0;  // packets of this round
+  uint64_t marked_ = 0;  // packets of this round, by the counts of whole batches
   uint64_t acked_ = 0;
   uint64_t reduced_until_ = 0;  // place in the stream, if reduced_
   bool reduced_ = false;

@@ -8,8 +8,11 @@ namespace sluice::cc {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-// A link that two reports find fuller than this has changed its counters, not its load.
 constexpr double kMostUse = 1000;
+// A hop that sent this much more than its link can carry is not the one of before; what the units
+// of its counters explain is less than the slack.
+constexpr double kMostSpeed = 2;
+constexpr double kSlackBytes = 4096;
 
 }  // namespace
 
@@ -50,15 +53,22 @@ void Hpcc::SetRtt(Duration rtt) {
 
 void Hpcc::OnFeedback(const Feedback& feedback) {
   LearnRtt(feedback);
-  for (const Sample& sample : feedback.samples) Take(feedback, sample);
+  BatchInFlight in_flight(feedback);
+  for (const Sample& sample : feedback.samples) Take(sample, in_flight.After(sample));
 }
 
 // Procedure NewAck of algorithm 1.
-void Hpcc::Take(const Feedback& feedback, const Sample& sample) {
-  const bool ended = round_.Ends(sample.acked, feedback.in_flight);
+void Hpcc::Take(const Sample& sample, Bytes in_flight) {
+  // A round may end with an acknowledgement that tells nothing; the next one that does sets Wc.
+  update_ |= round_.Ends(sample.acked, in_flight);
   if (sample.hops.empty() || base_rtt_ <= Duration::Zero()) return;
-  if (sample.hops.size() != hops_) return Store(sample.hops);
-  if (Measure(sample.hops)) Compute(ended);
+  if (sample.hops.size() != hops_) {
+    update_ = false;
+    return Store(sample.hops);
+  }
+  if (!Measure(sample.hops)) return;
+  Compute(update_);
+  update_ = false;
 }
 
 void Hpcc::Store(std::span<const IntHop> hops) {
@@ -69,7 +79,7 @@ void Hpcc::Store(std::span<const IntHop> hops) {
 }
 
 // Function MeasureInflight: the fullest hop since the last report, smoothed over a base round trip.
-// False if no time has passed at any hop.
+// False if no time has passed at any hop, or if these are other hops.
 bool Hpcc::Measure(std::span<const IntHop> hops) {
   const double base_ns = static_cast<double>(base_rtt_.ps()) * 1e-3;
   double fullest = -1;
@@ -81,6 +91,11 @@ bool Hpcc::Measure(std::span<const IntHop> hops) {
     const auto speed = static_cast<double>(hop.speed.bps());
     const double ns = tau;
     const double sent = static_cast<double>(hop.sent_units - hop_[i].sent) * IntHop::kSentUnit;
+    const double can = speed * ns / (8 * kNsPerSecond);
+    if (static_cast<int32_t>(tau) < 0 || sent > kMostSpeed * can + kSlackBytes) {
+      Store(hops);
+      return false;
+    }
     const double queue = std::min(hop.queue_bytes, hop_[i].queue);
     // Equation 2: txRate / B + qlen / (B T).
     const double use = (sent * 8 * kNsPerSecond / ns + queue * 8 * kNsPerSecond / base_ns) / speed;
@@ -164,11 +179,8 @@ Traits MakeTraits() {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureHpcc(const ParamList& params) {
-  HpccParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = HpccParams::Of(HpccParams::Preset::kNs3);
-  }
-  return Configure<HpccParams, Hpcc>(Entry(), MakeTraits(), params, chosen);
+  return Configure<HpccParams, Hpcc>(Entry(), MakeTraits(), params,
+                                     PresetOf<HpccParams>(Entry(), params));
 }
 
 }  // namespace

@@ -11,7 +11,8 @@
 // Starts at line rate. Window = base round trip x rate, and the rate is the pace: the paper's W and
 // W / T.
 // Departures from the paper: the first telemetry of a path is only stored, as in the ns-3 model of
-// the authors; a timeout halves.
+// the authors; reports carry no pathID, so another way of as many hops is known by counters that
+// cannot be; a timeout halves.
 #ifndef SLUICE_CC_HPCC_H_
 #define SLUICE_CC_HPCC_H_
 
@@ -63,7 +64,7 @@ class Hpcc final : public Controller {
 
  private:
   void LearnRtt(const Feedback& feedback);
-  void Take(const Feedback& feedback, const Sample& sample);
+  void Take(const Sample& sample, Bytes in_flight);
   bool Measure(std::span<const IntHop> hops);
   void Store(std::span<const IntHop> hops);
   void SetRtt(Duration rtt);
@@ -80,6 +81,7 @@ class Hpcc final : public Controller {
   const HpccParams* params_;
   Duration base_rtt_;
   bool rtt_told_;
+  bool update_ = false;  // a round has ended since the reference was set
   double line_;
   double min_;
   double reference_;  // Wc / T, bit/s

@@ -50,8 +50,9 @@ bool Timely::Due(const Sample& sample, Bytes in_flight) {
 }
 
 void Timely::OnFeedback(const Feedback& feedback) {
+  BatchInFlight in_flight(feedback);
   for (const Sample& sample : feedback.samples) {
-    if (Due(sample, feedback.in_flight)) Update(static_cast<double>(sample.rtt.ps()));
+    if (Due(sample, in_flight.After(sample))) Update(static_cast<double>(sample.rtt.ps()));
   }
 }
 
@@ -127,8 +128,9 @@ constexpr ParamSpec kSpecs[] = {
     {"min_rtt", "time", "20us", "1us..1s", "Mittal et al., section 4.3",
      "by which the gradient is normalised"},
     {"ai", "rate", "10Mbps", "1Mbps..1Tbps", "Mittal et al., section 4.3: delta", "additive step"},
-    {"hai", "rate", "50Mbps", "1Mbps..1Tbps", "Mittal et al., section 4.3: 5 delta", "hyper step"},
-    {"hai_after", "number", "5", "1..1000", "Mittal et al., section 4.3: N",
+    {"hai", "rate", "50Mbps", "1Mbps..1Tbps", "Mittal et al., algorithm 1: N delta, N = 5",
+     "hyper step"},
+    {"hai_after", "number", "5", "1..1000", "Mittal et al., section 4.3: five completion events",
      "steps up before the hyper step"},
     {"min_rate", "rate", "10Mbps", "1Mbps..1Tbps", "Sluice: one additive step", "never below"},
     {"segment", "size", "16KB", "256B..1MB", "Mittal et al., section 3.2",
@@ -150,11 +152,8 @@ Traits MakeTraits() {
 }
 
 absl::StatusOr<std::shared_ptr<const Algorithm>> ConfigureTimely(const ParamList& params) {
-  TimelyParams chosen;
-  for (const auto& [name, text] : params) {
-    if (name == "preset" && text == "ns3") chosen = TimelyParams::Of(TimelyParams::Preset::kNs3);
-  }
-  return Configure<TimelyParams, Timely>(Entry(), MakeTraits(), params, chosen);
+  return Configure<TimelyParams, Timely>(Entry(), MakeTraits(), params,
+                                         PresetOf<TimelyParams>(Entry(), params));
 }
 
 }  // namespace

@@ -8,10 +8,9 @@
 // Signals: RTT, required. Starts at line rate.
 //
 // Two laws (parameter `law`):
-//   paper   an update per `segment` acknowledged; fast growth counts only falling round trips
+//   paper   an update per `segment` acknowledged; fast growth counts only gradients <= 0
 //   ns3     the model of HPCC's authors: an update per round trip; fast growth counts every step
-//   up;
-//           preset ns3
+//           up; preset ns3
 // Departures from the paper: the round trip is that of one packet, so no segment's own
 // serialisation is taken off; a timeout halves (the paper's fabric loses nothing).
 #ifndef SLUICE_CC_TIMELY_H_

@@ -62,6 +62,16 @@ class AlgorithmOf final : public Algorithm {
   const Params params_;
 };
 
+// The values of the preset that `given` names, or of the first one. A word that is none is refused
+// by Configure.
+template <typename Params>
+Params PresetOf(const RegistryEntry& entry, const ParamList& given) {
+  ParamReader reader(entry.name, entry.params, given);
+  typename Params::Preset preset{};
+  reader("preset", preset);
+  return Params::Of(preset);
+}
+
 // What is common to every configure function: `params` holds the defaults (or a preset's values),
 // is overwritten by what is given, and validated.
 template <typename Params, typename C, typename R = SilentReceiver>

@@ -10,13 +10,30 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "cc/controller.h"
 
 namespace sluice::cc {
+
+// Payload in flight after each sample of a batch, for the batch tells only what is left in the end.
+class BatchInFlight {
+ public:
+  explicit BatchInFlight(const Feedback& feedback)
+      : in_flight_(feedback.in_flight), later_(feedback.acked) {}
+  // In the order of the samples, once for each.
+  Bytes After(const Sample& sample) {
+    later_ -= sample.acked;
+    return in_flight_ + later_;
+  }
+
+ private:
+  Bytes in_flight_;
+  Bytes later_;  // acknowledged by the samples that follow
+};
 
 class Round {
  public:
   // Takes one acknowledgement; true if a round ends with it. The first one ends the round before
-  // everything. `in_flight`: after it.
+  // everything. `in_flight`: after it (BatchInFlight).
   bool Ends(Bytes acked, Bytes in_flight) {
     acked_ += static_cast<uint64_t>(acked.count());
     sent_ = acked_ + static_cast<uint64_t>(in_flight.count() > 0 ? in_flight.count() : 0);

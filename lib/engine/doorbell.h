@@ -24,14 +24,16 @@ class DoorbellList {
 
   // The engine's core: calls `each` for every queue pair that was rung since the last time, in the
   // order in which they rang. Work published before its call of Ring is seen by `each`.
-  template <typename Each>
-  void Drain(const Each& each) {
+  // `ahead` is called with all of them before `each` is with the first.
+  template <typename Ahead, typename Each>
+  void Drain(const Ahead& ahead, const Each& each) {
     if (head_.load(std::memory_order_relaxed) == nullptr) return;
     transport::QueuePair* newest = head_.exchange(nullptr, std::memory_order_acquire);
     transport::QueuePair* oldest = nullptr;
     while (newest != nullptr) {
       transport::QueuePair* next = newest->next_doorbell;
       newest->next_doorbell = oldest;
+      ahead(newest);
       oldest = newest;
       newest = next;
     }
@@ -42,6 +44,10 @@ class DoorbellList {
       each(oldest);
       oldest = next;
     }
+  }
+  template <typename Each>
+  void Drain(const Each& each) {
+    Drain([](transport::QueuePair*) {}, each);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/be.h"
 #include "memory/window_table.h"
 
 namespace sluice::engine {
@@ -21,6 +22,23 @@ EngineConfig Bounded(EngineConfig config) {
   config.burst = std::clamp<uint32_t>(config.burst, 1, port::kMaxBurst);
   return config;
 }
+
+// Where the destination's number lies, if this is a frame of ours; a guess.
+size_t QpnOffset(const port::Packet& p) {
+  constexpr size_t kInBth = 5;
+  size_t l3 = wire::kEthernetBytes;
+  if (p.header_length < l3 + wire::kVlanTagBytes) return p.header_length;
+  uint16_t type = LoadBe16(p.header + l3 - 2);
+  if (type == wire::kEtherTypeVlan) {
+    l3 += wire::kVlanTagBytes;
+    type = LoadBe16(p.header + l3 - 2);
+  }
+  const size_t ip =
+      type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
+  return l3 + ip + wire::UdpHeader::kSize + kInBth;
+}
+
+SendFlow* FlowOf(wheel::Entry* entry) { return static_cast<transport::FlowTimer*>(entry)->flow; }
 
 }  // namespace
 
@@ -56,6 +74,7 @@ size_t Engine::Poll(Time now) {
     hold_timers_until_ = now + config_.stall;
   }
   ctx.hold_timers = now < hold_timers_until_;
+  ctx.arrived = ctx.departs = now;
   const size_t received = ReceiveBurst(ctx);
   DrainDoorbells(ctx);
   RunTimers(ctx);
@@ -69,6 +88,9 @@ size_t Engine::Poll(Time now) {
 size_t Engine::ReceiveBurst(Context& ctx) {
   const size_t n = port_->Receive({in_.data(), config_.burst});
   if (n == 0) return 0;
+  if (stamps()) [[unlikely]]
+    ctx.arrived = port_->ReceiveStamp(ctx.now);
+  if (ManyQueuePairs()) LookAhead(n);
   uint64_t bytes = 0;
   for (size_t i = 0; i < n; ++i) {
     bytes += in_[i].frame_length;
@@ -78,8 +100,31 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
   return n;
+}
+
+// Fetches what the burst needs of its queue pairs, step by step for all of them: each step reads
+// where the next one's lines are. Nothing is judged, let alone believed.
+void Engine::LookAhead(size_t n) {
+  std::array<uint32_t, port::kMaxBurst> slots;
+  std::array<const QueuePair*, port::kMaxBurst> found;
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const port::Packet& p = in_[i];
+    const size_t at = QpnOffset(p);
+    if (at + 3 <= p.header_length) slots[count++] = table_.Prefetch(LoadBe24(p.header + at));
+  }
+  size_t known = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const QueuePair* qp = table_.InSlot(slots[i]);
+    if (qp == nullptr) continue;
+    found[known++] = qp;
+    qp->PrefetchState();
+  }
+  for (size_t i = 0; i < known; ++i) found[i]->PrefetchHeads();
+  for (size_t i = 0; i < known; ++i) found[i]->PrefetchReceive();
 }
 
 void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
@@ -115,7 +160,13 @@ void Engine::AfterInput(QueuePair* qp) {
   if (outlook.unsettled) [[unlikely]]
     unsettled_.Append(qp);
   if (outlook.sends) ready_.Append(&qp->flow());
-  if (outlook.deadline) wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  if (outlook.deadline) {
+    wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  } else if (ManyQueuePairs() && !outlook.sends) {
+    // A timer that outlives its reason costs next to nothing, unless the queue pair has to come
+    // from memory for it; now it is at hand, and so are those that were armed beside it.
+    if (qp->flow().timer.armed()) wheel_.Cancel(&qp->flow().timer);
+  }
 }
 
 // The same in general.
@@ -132,7 +183,12 @@ void Engine::AfterOtherInput(QueuePair* qp) {
 }
 
 void Engine::DrainDoorbells(Context&) {
-  doorbells_.Drain([this](QueuePair* qp) { AfterInput(qp); });
+  const auto each = [this](QueuePair* qp) { AfterInput(qp); };
+  if (ManyQueuePairs()) {
+    doorbells_.Drain([](QueuePair* qp) { qp->PrefetchState(); }, each);
+  } else {
+    doorbells_.Drain(each);
+  }
 }
 
 void Engine::ArmTimers(QueuePair* qp) {
@@ -152,8 +208,11 @@ void Engine::RunTimers(Context& ctx) {
   size_t n;
   do {
     n = wheel_.Due(ctx.now, due);
+    if (ManyQueuePairs()) {
+      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchState();
+    }
     for (size_t i = 0; i < n; ++i) {
-      SendFlow* flow = static_cast<transport::FlowTimer*>(due[i])->flow;
+      SendFlow* flow = FlowOf(due[i]);
       flow->owner->OnTimers(ctx);
       AfterInput(flow->owner);
     }
@@ -179,7 +238,8 @@ void Engine::SettleCompletions(Context& ctx) {
 void Engine::AfterExtendedSettle(Context& ctx, QueuePair* qp) {
   AfterOtherInput(qp);
   if (feedback_.empty()) return;
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
 }
 
 void Engine::AccountPacing(Time now, bool sent) {

@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "engine/engine.h"
+#include "wire/trimmed.h"
 
 namespace sluice::engine {
 namespace {
@@ -45,7 +46,24 @@ absl::Status Engine::EnableControl(ControlConfig config) {
     for (net::TooBig report; control_->TakeTooBig(now, &report);) OnTooBig(now, report);
     return;
   }
+  if (cause == wire::DropCause::kLength && OnTrimmed(packet)) return;
   wire_drops_[static_cast<size_t>(cause)].Add(1);
+}
+
+// Whether the frame is a packet that a switch has cut; then it is counted.
+bool Engine::OnTrimmed(const port::Packet& packet) {
+  wire::FrameView view;
+  if (!wire::ParseTrimmed({packet.header, packet.header_length}, packet.frame_length, &view)) {
+    return false;
+  }
+  transport::QueuePair* qp = table_.Find(view.dest_qpn);
+  if (qp == nullptr) {
+    drops_.Add(transport::RxDrop::kUnknownQp);
+    return true;
+  }
+  qp->OnTrimmed(ctx_, view);
+  AfterInput(qp);
+  return true;
 }
 
 // A report counts for connected queue pairs only if it shows a packet of theirs that is under way,

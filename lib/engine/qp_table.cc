@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
+#include <new>
 
 #include "base/rng.h"
 
@@ -23,6 +25,17 @@ QpTable::QpTable(uint64_t seed, uint32_t capacity)
   for (uint32_t i = 0; i < slots_.size(); ++i) free_.push_back(i);
 }
 
+QpTable::~QpTable() {
+  for (Slot& s : slots_) Clear(&s);
+}
+
+void QpTable::Clear(Slot* slot) {
+  if (slot->qp == nullptr) return;
+  std::destroy_at(slot->qp);
+  blocks_->Free(slot->qp, slot->block_bytes);
+  slot->qp = nullptr;
+}
+
 transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) {
   if (config.management) {
     if (management_ != nullptr) return nullptr;
@@ -38,9 +51,13 @@ transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) 
   do {
     qpn = permutation_.Encrypt((s.generation++ << slot_bits_ | slot) & permutation_.kMask);
   } while (Reserved(qpn));
-  s.qp = std::make_unique<transport::QueuePair>(qpn, config);
+  const size_t room = transport::QueuePair::RoomFor(config);
+  s.block_bytes = static_cast<uint32_t>(sizeof(transport::QueuePair) + room);
+  if (blocks_ == nullptr) blocks_ = std::make_unique<BlockPool>();
+  std::byte* const block = static_cast<std::byte*>(blocks_->Allocate(s.block_bytes));
+  s.qp = ::new (block) transport::QueuePair(qpn, config, block + sizeof(transport::QueuePair));
   ++size_;
-  return s.qp.get();
+  return s.qp;
 }
 
 void QpTable::Destroy(transport::QueuePair* qp) {
@@ -50,7 +67,7 @@ void QpTable::Destroy(transport::QueuePair* qp) {
     return;
   }
   const uint32_t slot = SlotOf(qp->qpn());
-  slots_[slot].qp.reset();
+  Clear(&slots_[slot]);
   // The slot freed longest ago is used first, so that a QPN stays dead as long as possible.
   free_.push_back(slot);
   --size_;

@@ -17,6 +17,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/block_pool.h"
 #include "base/checks.h"
 #include "base/key_permutation.h"
 #include "transport/queue_pair.h"
@@ -30,6 +31,9 @@ class QpTable {
   static constexpr uint32_t kManagementQpn = 1;
 
   QpTable(uint64_t seed, uint32_t capacity);
+  ~QpTable();
+  QpTable(const QpTable&) = delete;
+  QpTable& operator=(const QpTable&) = delete;
 
   // Null when full, or when there is a queue pair for management already.
   transport::QueuePair* Create(const transport::QueuePairConfig& config);
@@ -40,9 +44,21 @@ class QpTable {
     if (qpn == kManagementQpn) [[unlikely]]
       return management_.get();
     if (last_.slot >= slots_.size()) return nullptr;
-    transport::QueuePair* qp = slots_[last_.slot].qp.get();
+    transport::QueuePair* qp = slots_[last_.slot].qp;
     if (qp == nullptr || (Enabled(Check::kQpn) && qp->qpn() != qpn)) return nullptr;
     return qp;
+  }
+
+  // The same for a burst in two steps, whose memory accesses overlap then: the slot is fetched, and
+  // later looked into. For queue pairs that somebody may be about to ask for, by any number; null
+  // when there is none in the slot.
+  uint32_t Prefetch(uint32_t qpn) const {
+    const uint32_t slot = SlotOf(qpn);
+    if (slot < slots_.size()) __builtin_prefetch(&slots_[slot]);
+    return slot;
+  }
+  const transport::QueuePair* InSlot(uint32_t slot) const {
+    return slot < slots_.size() ? slots_[slot].qp : nullptr;
   }
 
   size_t size() const { return size_; }
@@ -51,14 +67,15 @@ class QpTable {
   void ForEach(const Each& each) const {
     if (management_ != nullptr) each(management_.get());
     for (const Slot& s : slots_) {
-      if (s.qp != nullptr) each(s.qp.get());
+      if (s.qp != nullptr) each(s.qp);
     }
   }
 
  private:
   struct Slot {
-    std::unique_ptr<transport::QueuePair> qp;
+    transport::QueuePair* qp = nullptr;  // in blocks_
     uint32_t generation = 0;
+    uint32_t block_bytes = 0;
   };
   // 0 and 1 are the management queue pairs, 0xffffff is multicast.
   static bool Reserved(uint32_t qpn) { return qpn <= 1 || qpn == 0xffffff; }
@@ -74,6 +91,11 @@ class QpTable {
     uint32_t slot = ~0u;
   };
   mutable Hint last_;
+  void Clear(Slot* slot);
+
+  // Each holds a queue pair and the slots of its queues. Made with the first one: an idle engine is
+  // small.
+  std::unique_ptr<BlockPool> blocks_;
   std::vector<Slot> slots_;
   std::unique_ptr<transport::QueuePair> management_;
   std::deque<uint32_t> free_;

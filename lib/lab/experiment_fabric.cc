@@ -133,6 +133,32 @@ absl::Status ReadEcn(const Json& json, const std::string& where, bool with_rate,
   return absl::OkStatus();
 }
 
+// What stays of packets without room, and what the buffer keeps for that. Such a run uses the
+// extension, whose receivers understand it.
+absl::Status ReadTrim(const Json& json, const std::string& where, Scenario* s) {
+  sim::SwitchConfig& config = s->switches;
+  JsonFields f(json, where);
+  config.trim = {.size = Bytes(128), .priority = 1};
+  config.sharing.kept = config.buffer / 8;
+  f.Size("size", &config.trim.size);
+  f.Size("reserve", &config.sharing.kept);
+  if (absl::Status status = f.Finish(); !status.ok()) return status;
+  if (absl::Status status = config.trim.Validate(); !status.ok()) {
+    return Invalid(where + ".size: " + MessageOf(status));
+  }
+  s->extended = true;
+  if (!config.trim.on()) {
+    config.sharing.kept = Bytes(0);
+    return absl::OkStatus();
+  }
+  if (config.sharing.kept >= config.buffer) {
+    return Invalid(where + ".reserve: must be less than the buffer");
+  }
+  config.sharing.kept_for = config.trim.priority;
+  config.scheduler.queues = 2;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadTopology(const Json& json, const std::string& where, sim::Topology* topology,
@@ -187,12 +213,16 @@ absl::Status ReadSwitch(const Json& json, const std::string& where, Scenario* s)
   f.Size("resume_offset", &config.sharing.resume_offset);
   f.Size("headroom", &config.sharing.headroom);
   const Json* ecn = f.Get("ecn");
+  const Json* trim = f.Get("trim");
   if (absl::Status status = f.Finish(); !status.ok()) return status;
   config.sharing.lossless = pfc ? 1 : 0;
   config.sharing.size = config.buffer;
   if (config.buffer < Bytes(1)) return Invalid(where + ".buffer: must be positive");
   if (absl::Status status = config.sharing.Validate(); !status.ok()) {
     return Invalid(where + ": " + MessageOf(status));
+  }
+  if (trim != nullptr) {
+    if (absl::Status status = ReadTrim(*trim, f.Where("trim"), s); !status.ok()) return status;
   }
   if (ecn == nullptr) return absl::OkStatus();
   if (!ecn->is_array()) {

@@ -58,6 +58,9 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   if (limited) s.limit = limit;
   if (auto_timer) s.timeout = AutoTimer(s);
   if (!watched) WatchBusiest(s);
+  if (s.profile == WireProfile::kHpccNs3 && s.switches.trim.on()) {
+    return Invalid(file + ": switch.trim: the profile hpcc-ns3 knows no trimming; leave one out");
+  }
   if (s.profile == WireProfile::kHpccNs3) UseHpccNs3(s, s.ack_priority);
   return s;
 }

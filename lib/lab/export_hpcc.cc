@@ -206,6 +206,7 @@ absl::StatusOr<HpccFiles> ExportHpcc(const Scenario& s, const std::string& algor
   const absl::StatusOr<std::string> cc = AlgorithmText(algorithm, notes);
   if (!cc.ok()) return cc.status();
   if (!s.link_events.empty()) notes->push_back("failures of links are not written");
+  if (s.switches.trim.on()) notes->push_back("that simulator knows no trimming: it drops");
   if (s.one_queue_pair || s.queue_pairs.reused) {
     notes->push_back("messages of one queue pair become flows of their own");
   }

@@ -5,11 +5,9 @@
 namespace sluice::lab {
 namespace {
 
-// PPP 14, IPv4 20, UDP 8, SeqTs 6.
-constexpr uint32_t kHeader = 48;
+constexpr uint32_t kHeader = sim::Ns3Wire{}.data_header;
 constexpr uint32_t kIntBytes = 42;
 constexpr uint32_t kStampBytes = 8;
-constexpr uint32_t kAckFrame = 60;
 constexpr uint32_t kIntAckFrame = 88;
 // Of its telemetry.
 constexpr Bytes kQueueStep{80 * kIntMulti};
@@ -42,7 +40,7 @@ void UseHpccNs3(Scenario& scenario, bool ack_priority) {
       way->whole_nanoseconds = true;
     }
   }
-  scenario.switches.scheduler.queues = ack_priority ? 2 : 1;
+  scenario.switches.scheduler.queues = 1;
 }
 
 void ApplyProfile(const Scenario& scenario, const cc::Algorithm& algorithm,
@@ -53,7 +51,7 @@ void ApplyProfile(const Scenario& scenario, const cc::Algorithm& algorithm,
   config.switches.telemetry.sent_step = kSentStep;
   config.ns3.on = true;
   config.ns3.data_header = HeaderOf(algorithm);
-  config.ns3.ack_frame = NeedsInt(algorithm) ? kIntAckFrame : kAckFrame;
+  if (NeedsInt(algorithm)) config.ns3.ack_frame = kIntAckFrame;
   config.ns3.ack_priority = scenario.ack_priority;
 }
 

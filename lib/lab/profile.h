@@ -1,7 +1,7 @@
 // The wire profile of a scenario: whose wire it imitates.
 //
 //   kRoce     RoCEv2 on Ethernet, to the picosecond: what our transport really sends
-//   kHpccNs3  the ns-3 simulator of HPCC's authors, so that their published results can be repeated
+//   kHpccNs3  the published ns-3 simulator of HPCC's authors, so that its runs can be repeated
 //             (docs/validation.md): its header sizes, no gap between frames,
 //             times in whole nanoseconds rounded down, an acknowledgement per packet that echoes
 //             mark, stamp and telemetry, congestion control called per acknowledgement, one base
@@ -25,7 +25,7 @@ namespace sluice::lab {
 inline constexpr int64_t kIntMulti = 4;
 
 // Makes a scenario that is complete otherwise one of the profile kHpccNs3: links and
-// queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files.
+// queues. `ack_priority` is ACK_HIGH_PRIO of its configuration files, which reaches hosts only.
 void UseHpccNs3(Scenario& scenario, bool ack_priority);
 
 // What the profile means for the simulation and for each host's engine.

@@ -137,6 +137,7 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["pfc_pauses"] = run.pfc_pauses;
   j["drops"] = run.drops;
   j["ecn_marks"] = run.ecn_marks;
+  if (run.trimming) j["trimmed"] = run.trims;
   j["cnps"] = run.cnps;
   j["retransmissions"] = run.retransmissions;
   j["timeouts"] = run.timeouts;

@@ -428,6 +428,8 @@ void Execution::CollectFabric() {
   result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
   result_.ecn_marks = simulation_->ecn_marks();
+  result_.trimming = scenario_.switches.trim.on();
+  result_.trims = simulation_->trims();
   result_.packet_hops = simulation_->packet_hops();
   result_.events = simulation_->events();
   result_.trace_hash = simulation_->trace_hash();

@@ -68,6 +68,8 @@ struct RunResult {
   uint64_t pfc_pauses = 0;
   uint64_t drops = 0;
   uint64_t ecn_marks = 0;
+  bool trimming = false;  // whether switches may cut packets,
+  uint64_t trims = 0;     // and how many they did
   uint64_t cnps = 0;
   uint64_t retransmissions = 0;
   uint64_t timeouts = 0;

@@ -95,7 +95,7 @@ struct Scenario {
   std::vector<RateEcn> ecn_by_rate;
   std::vector<sim::LinkEvent> link_events;
   WireProfile profile = WireProfile::kRoce;
-  bool ack_priority = false;  // kHpccNs3: acknowledgements pass data in switches
+  bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host
   std::vector<Arm> arms;
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order

@@ -1,6 +1,7 @@
 #include "perf/end.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "verbs/assemble.h"
@@ -39,6 +40,14 @@ absl::Status End::Open(bool target) {
     qps_.push_back(std::move(*qp));
   }
   return absl::OkStatus();
+}
+
+void End::LookAhead(std::span<const uint32_t> qps, bool sends) const {
+  std::array<verbs::QueuePair*, kAhead> next;
+  for (uint32_t i : qps) __builtin_prefetch(&qps_[i]);
+  for (size_t k = 0; k < qps.size(); ++k) next[k] = qps_[qps[k]].get();
+  const std::span<verbs::QueuePair* const> all(next.data(), qps.size());
+  sends ? verbs::QueuePair::PrefetchSends(all) : verbs::QueuePair::PrefetchReceives(all);
 }
 
 absl::Status End::PostAll() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -68,6 +69,11 @@ class End {
   verbs::Segment PatternSegment(uint32_t qp, uint64_t message) const {
     return {pattern_.Of(qp, message), options_.size, pattern_region_->lkey()};
   }
+  // So many that it pays to fetch the memory of those to come ahead of their turn.
+  bool many() const { return qps_.size() > 256; }
+  // For `qps`, at most kAhead, which are posted to next.
+  static constexpr size_t kAhead = 32;
+  void LookAhead(std::span<const uint32_t> qps, bool sends) const;
   // Fills every receive queue: slots for SENDs, nothing for the immediates of WRITEs.
   absl::Status PostAll();
   // Posts a receive of one slot, or of nothing (message 0).

@@ -132,14 +132,22 @@ bool Initiator::OnCompletion(const verbs::WorkCompletion& c) {
   return true;
 }
 
+void Initiator::LookAhead(std::span<const uint32_t> turns) const {
+  for (uint32_t i : turns) __builtin_prefetch(&streams_[i], 1);
+  end_->LookAhead(turns, true);
+}
+
 bool Initiator::Pump() {
   const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
     if (!OnCompletion(done_[k])) return false;
   }
   // What cannot post now has its next turn with a completion.
-  for (size_t k = 0; k < Turns::kPerPump && !turns_.empty(); ++k) {
-    const uint32_t i = turns_.Take();
+  size_t count = 0;
+  while (count < turn_.size() && !turns_.empty()) turn_[count++] = turns_.Take();
+  if (end_->many()) LookAhead({turn_.data(), count});
+  for (size_t k = 0; k < count; ++k) {
+    const uint32_t i = turn_[k];
     if (MayPost(streams_[i])) PostMessages(i);
     if (!error_.empty()) return false;
   }

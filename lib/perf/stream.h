@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,23 +49,25 @@ class Initiator {
   const std::string& error() const { return error_; }
 
  private:
-  struct Stream {
+  struct alignas(64) Stream {
     uint64_t limit = 0;  // messages to post; kNoLimit: until Stop
     uint64_t posted = 0;
     uint64_t completed = 0;
-    uint64_t laps_closed = 0;  // WRITE: laps that carry their immediate,
-    uint64_t laps_freed = 0;   // and those that the target gave back
-    uint32_t in_lap = 0;       // messages of the open lap
     uint64_t timed_message = 0;
     uint64_t timed_at = 0;
+    uint32_t laps_closed = 0;  // WRITE: laps that carry their immediate,
+    uint32_t laps_freed = 0;   // and those that the target gave back; both wrap
+    uint32_t in_lap = 0;       // messages of the open lap
     bool timing = false;
   };
+  static_assert(sizeof(Stream) == 64);
 
   static constexpr uint64_t kNoLimit = ~uint64_t{0};
   bool MayPost(const Stream& s) const;
   void PostMessages(uint32_t i);
   bool PostOne(uint32_t i, bool more);
   void CountLap(Stream* s, bool ends);
+  void LookAhead(std::span<const uint32_t> turns) const;
   bool OnCompletion(const verbs::WorkCompletion& c);
   bool Limited(const Stream& s) const { return stopped_ || s.posted >= s.limit; }
 
@@ -77,6 +80,8 @@ class Initiator {
   std::vector<Stream> streams_;
   Turns turns_;
   std::array<verbs::WorkCompletion, 32> done_;  // a member: a local would be cleared in every pump
+  std::array<uint32_t, Turns::kPerPump> turn_;
+  static_assert(Turns::kPerPump <= End::kAhead);
   uint64_t posted_ = 0;
   uint64_t completed_ = 0;
   uint64_t open_laps_ = 0;  // of all queue pairs: begun and not given back
@@ -98,6 +103,7 @@ class Target {
 
  private:
   void Verify(uint32_t qp, uint64_t message);
+  void LookAhead(size_t n) const;
   bool OnMessage(const verbs::WorkCompletion& c, uint32_t qp);
   bool OnLap(const verbs::WorkCompletion& c, uint32_t qp);
 

@@ -43,12 +43,23 @@ bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
   return true;
 }
 
+// For the first `n` of done_.
+void Target::LookAhead(size_t n) const {
+  std::array<uint32_t, End::kAhead> qps;
+  for (size_t k = 0; k < n; ++k) {
+    qps[k] = QpOf(done_[k].wr_id);
+    __builtin_prefetch(&next_[qps[k]], 1);
+  }
+  end_->LookAhead({qps.data(), n}, false);
+}
+
 bool Target::Pump() {
   size_t n;
   // All of them: a gap that closes brings more at once than a burst, and the initiator may have
   // heard already that they arrived.
   do {
     n = end_->cq().Poll(done_);
+    if (end_->many()) LookAhead(n);
     for (size_t k = 0; k < n; ++k) {
       const verbs::WorkCompletion& c = done_[k];
       if (c.status != verbs::CompletionStatus::kSuccess) {

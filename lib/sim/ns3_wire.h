@@ -2,7 +2,8 @@
 // (Alibaba's High-Precision-Congestion-Control, commit 9f4be2a), so that results can be compared
 // packet by packet. Our own frames travel in the records; only what they count for differs:
 //   data  payload + data_header (PPP 14, IPv4 20, UDP 8, SeqTs 6, and what the algorithm adds),
-//   ACK   ack_frame, in the highest priority where ack_priority says so
+//   ACK   ack_frame; with ack_priority pauses of data do not stop it at a host (ACK_HIGH_PRIO:
+//         that simulator's switches have such a priority, too, but nothing switches it on)
 //   ECMP  Murmur3 of (source, destination, ports), seeded with the switch's number
 // and a host's port takes a packet only when its line is free, so that the choice among flows and
 // acknowledgements is made at that moment.
@@ -20,12 +21,7 @@ struct Ns3Wire {
   bool on = false;
   uint32_t data_header = 48;
   uint32_t ack_frame = 60;
-  bool ack_priority = false;  // ports have two queues then
-  // Ports of its flow files: the source ports of a pair of hosts count from 10000, the destination
-  // port is the same for all. Ours count from kFirstSourcePort.
-  uint16_t destination_port = 100;
-
-  static constexpr uint16_t kFirstSourcePort = 0xc001;
+  bool ack_priority = false;  // ports of hosts have two queues then
 };
 
 // Bytes that the packet counts for; `traffic` as TrafficOf told.
@@ -33,7 +29,7 @@ uint32_t Ns3Length(const Ns3Wire& wire, Traffic traffic, const port::Packet& pac
                    uint8_t network_offset);
 
 // The hash by which switch `node` chooses among equal ways, as a remainder.
-uint32_t Ns3FlowHash(const Ns3Wire& wire, const Record& record, uint32_t node);
+uint32_t Ns3FlowHash(const Record& record, uint32_t node);
 
 // MurmurHash3_x86_32 of three words (Appleby, public domain algorithm).
 uint32_t Murmur3(uint32_t a, uint32_t b, uint32_t c, uint32_t seed);

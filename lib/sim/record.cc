@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <new>
 
-#include "base/be.h"
-#include "wire/bth.h"
-#include "wire/ip_headers.h"
+#include "switch/headers.h"
 #include "wire/opcode.h"
 #include "wire/telemetry_shim.h"
 
@@ -18,23 +16,18 @@ constexpr std::align_val_t kAlignment{alignof(Record)};
 }  // namespace
 
 Traffic TrafficOf(std::span<const uint8_t> header, uint8_t network_offset) {
-  if (network_offset == 0) return Traffic::kOther;
-  const uint8_t* ip = header.data() + network_offset;
-  const bool v4 = ip[0] >> 4 == 4;
-  const size_t ip_bytes = v4 ? (ip[0] & 15) * size_t{4} : 40;
-  const uint8_t protocol = v4 ? ip[9] : ip[6];
-  const size_t udp = network_offset + ip_bytes;
-  if (protocol != wire::kIpProtocolUdp ||
-      header.size() < udp + wire::UdpHeader::kSize + wire::Bth::kSize ||
-      LoadBe16(header.data() + udp + 2) != wire::kRocePort) {
-    return Traffic::kOther;
-  }
-  const auto opcode = static_cast<wire::Opcode>(header[udp + wire::UdpHeader::kSize]);
+  const size_t bth = switching::BthOffset(header, network_offset);
+  if (bth == 0) return Traffic::kOther;
+  const auto opcode = static_cast<wire::Opcode>(header[bth]);
   switch (wire::WithoutShim(opcode)) {
     case wire::Opcode::kRcAcknowledge:
     case wire::Opcode::kRcAtomicAcknowledge:
     case wire::Opcode::kXtAck:
     case wire::Opcode::kXtSack:
+    case wire::Opcode::kXtResponseAck:
+    case wire::Opcode::kXtResponseSack:
+    case wire::Opcode::kXtTrimmed:
+    case wire::Opcode::kXtResponseTrimmed:
       return Traffic::kAck;
     case wire::Opcode::kCnp:
       return Traffic::kCnp;

@@ -70,7 +70,6 @@ size_t SimPort::Allocate(std::span<port::Packet> burst) {
       return 0;
     }
     burst = burst.first(1);
-    lent_ = true;
   }
   for (; count < burst.size(); ++count) {
     Record* record = context_.pool.Take();
@@ -79,7 +78,13 @@ size_t SimPort::Allocate(std::span<port::Packet> burst) {
     burst[count].handle = record;
     burst[count].header = record->bytes();
   }
+  if (context_.ns3.on) lent_ = count > 0;
   return count;
+}
+
+Time SimPort::TransmitStamp(Time now) {
+  transmitter_->Advance(now);
+  return transmitter_->StartOfNext(now) + model_.transmit_delay;
 }
 
 void SimPort::Release(std::span<port::Packet> burst) {
@@ -151,6 +156,7 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
       break;
     }
     auto* record = static_cast<Record*>(packet.handle);
+    lent_ = false;
     if (!Load(packet, *record)) {
       ++context_.counters.malformed;
       context_.pool.Put(record);
@@ -162,7 +168,6 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
     if (context_.ns3.on) {
       record->wire_length =
           Ns3Length(context_.ns3, record->traffic, packet, record->network_offset);
-      lent_ = false;
     }
     transmitter_->Enqueue(now, *record);
     packet.stamp = transmitter_->last_start() + model_.transmit_delay;

@@ -28,12 +28,22 @@ absl::Status SimulationConfig::Validate() const {
   if (absl::Status status = sharing.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
   if (absl::Status status = switches.scheduler.Validate(); !status.ok()) return status;
-  if (ns3.on && switches.scheduler.queues != (ns3.ack_priority ? 2 : 1)) {
-    return absl::InvalidArgumentError("the ns-3 wire has a queue for data, and one for priority");
+  if (ns3.on && switches.scheduler.queues != 1) {
+    return absl::InvalidArgumentError("switches of the ns-3 wire have one queue for each port");
   }
   for (const Bytes step : {switches.telemetry.queue_step, switches.telemetry.sent_step}) {
     if (step < Bytes(64) || step.count() % 64 != 0) {
       return absl::InvalidArgumentError("a step of telemetry is no multiple of 64 B");
+    }
+  }
+  if (absl::Status status = switches.trim.Validate(); !status.ok()) return status;
+  if (switches.trim.on()) {
+    if (ns3.on) return absl::InvalidArgumentError("the ns-3 wire knows no trimming");
+    if (switches.trim.priority >= switches.scheduler.queues) {
+      return absl::InvalidArgumentError("trimmed packets ask for a queue that does not exist");
+    }
+    if ((sharing.lossless >> switches.trim.priority & 1) != 0) {
+      return absl::InvalidArgumentError("the queue of trimmed packets is lossless");
     }
   }
   if (sharing.lossless >> switches.scheduler.queues != 0) {
@@ -102,6 +112,8 @@ Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
+  switching::SchedulerConfig hosts = config.switches.scheduler;
+  if (config.ns3.on && config.ns3.ack_priority) hosts.queues = 2;
   Source source = 0;
   for (NodeId node = 0; node < topology.nodes.size(); ++node) {
     // The sources of a node: arrivals by port, then the wake-up.
@@ -111,8 +123,8 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
       hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
       targets_[source++].host = hosts_[node].get();
       for (const PortEnd& end : ports_[node]) {
-        hosts_[node]->AddPort(std::make_unique<SimPort>(context_, config.ports, config.hosts,
-                                                        config.switches.scheduler, end.out));
+        hosts_[node]->AddPort(
+            std::make_unique<SimPort>(context_, config.ports, config.hosts, hosts, end.out));
       }
       continue;
     }
@@ -121,6 +133,7 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
                                                    config.switches.scheduler, config.marking_seed,
                                                    EntityOf(node, 0), routes_, node);
+    switches_[node]->queues().SetTrim(config.switches.trim);
     if (config.switches.telemetry.on) {
       switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
     }
@@ -376,6 +389,17 @@ uint64_t Simulation::drops() const {
     for (size_t i = 0; i < node->queues().ports(); ++i) {
       const auto port = static_cast<PortIndex>(i);
       sum += node->queues().counters(port).dropped;
+    }
+  }
+  return sum;
+}
+
+uint64_t Simulation::trims() const {
+  uint64_t sum = 0;
+  for (const auto& node : switches_) {
+    if (node == nullptr) continue;
+    for (size_t i = 0; i < node->queues().ports(); ++i) {
+      sum += node->queues().counters(static_cast<PortIndex>(i)).trimmed;
     }
   }
   return sum;

@@ -43,6 +43,9 @@ struct SwitchConfig {
   switching::SchedulerConfig scheduler = {};
   PriorityMap priorities = {};
   switching::TelemetryConfig telemetry = {};
+  // Cut instead of dropped; not with the ns-3 wire, whose packets are shorter than our frames. Its
+  // queue is lossy; sharing.kept_for should be it.
+  switching::TrimConfig trim = {};
 };
 
 // What happens to both directions of a link at a moment.
@@ -130,6 +133,7 @@ class Simulation {
   uint64_t packet_hops() const;  // data and ACK
   uint64_t pfc_pauses() const { return context_.counters.pfc_pauses; }
   uint64_t drops() const;  // of switches, for want of buffer
+  uint64_t trims() const;  // packets of which switches kept the headers only
   uint64_t ecn_marks() const;
   uint64_t lost() const;  // by links: loss, faults, cuts
   uint64_t events() const { return events_; }

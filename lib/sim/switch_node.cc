@@ -14,9 +14,7 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
   const PortIndex egress =
-      !context_.ns3.on
-          ? routes_.Find(self_, record.endpoint, record.flow_key)
-          : routes_.FindModulo(self_, record.endpoint, Ns3FlowHash(context_.ns3, record, self_));
+      !context_.ns3.on ? routes_.Find(self_, record.endpoint, record.flow_key) : Ns3Egress(record);
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);
@@ -29,7 +27,17 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   if (!queues_.Easy(record, egress)) {
     for (Transmitter* other : transmitters_) other->Advance(now);
   }
-  if (!transmitter.Enqueue(now, record)) context_.pool.Put(&record);
+  if (!transmitter.Enqueue(now, record)) {
+    context_.pool.Put(&record);
+  } else if (queues_.trims()) {
+    record.elided_length = record.wire_length - record.header_length;
+  }
+}
+
+// Only hosts know a priority there.
+PortIndex SwitchNode::Ns3Egress(Record& record) {
+  record.priority = 0;
+  return routes_.FindModulo(self_, record.endpoint, Ns3FlowHash(record, self_));
 }
 
 void SwitchNode::OnLinkUp(Time now, PortIndex port) {

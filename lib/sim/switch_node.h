@@ -51,6 +51,8 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   void SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) override;
 
  private:
+  PortIndex Ns3Egress(Record& record);
+
   Context& context_;
   switching::OutputQueues queues_;
   Routes& routes_;

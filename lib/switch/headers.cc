@@ -1,6 +1,8 @@
 #include "switch/headers.h"
 
 #include "base/be.h"
+#include "wire/bth.h"
+#include "wire/ip_headers.h"
 
 namespace sluice::switching {
 namespace {
@@ -59,6 +61,17 @@ Destination DestinationOf(std::span<const uint8_t> header, uint8_t network_offse
   const uint8_t* ip = header.data() + network_offset;
   if (IsIpv4(header, network_offset)) return Destination::Ipv4(LoadBe32(ip + 16));
   return {Destination::Kind::kIp, LoadBe64(ip + 24), LoadBe64(ip + 32)};
+}
+
+size_t BthOffset(std::span<const uint8_t> header, uint8_t network_offset) {
+  if (network_offset == 0) return 0;
+  const uint8_t* const ip = header.data() + network_offset;
+  const bool v4 = IsIpv4(header, network_offset);
+  if ((v4 ? ip[9] : ip[6]) != wire::kIpProtocolUdp) return 0;
+  const size_t udp = network_offset + (v4 ? (ip[0] & 15) * size_t{4} : kIpv6Bytes);
+  const size_t bth = udp + wire::UdpHeader::kSize;
+  if (header.size() < bth + wire::Bth::kSize) return 0;
+  return LoadBe16(header.data() + udp + 2) == wire::kRocePort ? bth : 0;
 }
 
 Ecn EcnOf(std::span<const uint8_t> header, uint8_t network_offset) {

@@ -7,6 +7,7 @@
 #define SLUICE_SWITCH_HEADERS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -33,6 +34,10 @@ uint8_t FindNetworkHeader(std::span<const uint8_t> header);
 // network_offset as FindNetworkHeader gave it for the same header. A header shorter than the two
 // MAC addresses has the destination MAC zero, which nobody owns.
 Destination DestinationOf(std::span<const uint8_t> header, uint8_t network_offset);
+
+// Offset of the BTH behind UDP to port 4791 (IBTA 1.4, annex A17); 0 when there is none, or not all
+// of it. network_offset as FindNetworkHeader gave it.
+size_t BthOffset(std::span<const uint8_t> header, uint8_t network_offset);
 
 enum class Ecn : uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };
 

@@ -31,12 +31,19 @@ void OutputQueues::Mark(Port& port, Queue& queue, SwitchPacket& packet) {
 
 OutputQueues::Admission OutputQueues::Enqueue(Time now, SwitchPacket& packet, PortIndex index) {
   Port& port = ports_[index];
-  Queue& queue = queues_[port.first + packet.priority];
-  const SharedBuffer::Verdict verdict = buffer_.Judge(packet, queue.waiting);
+  SharedBuffer::Verdict verdict =
+      buffer_.Judge(packet, queues_[port.first + packet.priority].waiting);
   if (verdict == SharedBuffer::Verdict::kDrop) {
-    ++port.counters.dropped;
-    return Admission::kDropped;
+    if (trim_.on() && Trim(trim_, packet)) {
+      verdict = buffer_.Judge(packet, queues_[port.first + packet.priority].waiting);
+    }
+    if (verdict == SharedBuffer::Verdict::kDrop) {
+      ++port.counters.dropped;
+      return Admission::kDropped;
+    }
+    ++port.counters.trimmed;
   }
+  Queue& queue = queues_[port.first + packet.priority];
   if (queue.ecn.mode == EcnProfile::Mode::kEnqueue) Mark(port, queue, packet);
   packet.next = nullptr;
   packet.when = now;

@@ -23,6 +23,7 @@
 #include "switch/shared_buffer.h"
 #include "switch/switch_packet.h"
 #include "switch/telemetry.h"
+#include "switch/trim.h"
 
 namespace sluice::switching {
 
@@ -46,6 +47,7 @@ struct QueueCounters {
   uint64_t enqueued = 0;
   uint64_t dequeued = 0;
   uint64_t dropped = 0;    // the shared buffer had no room
+  uint64_t trimmed = 0;    // the same, but the headers were enqueued
   uint64_t ecn_marks = 0;  // packets that became CE here
 };
 
@@ -72,6 +74,10 @@ class OutputQueues {
   void SetObserver(PortIndex port, QueueObserver* observer) { ports_[port].observer = observer; }
   // nullptr: no reports are written. The writer outlives the queues.
   void SetTelemetry(TelemetryWriter* writer) { telemetry_ = writer; }
+  // Packets without room are cut instead of dropped. The configuration is valid, and its priority
+  // below the number of queues.
+  void SetTrim(const TrimConfig& config) { trim_ = config; }
+  bool trims() const { return trim_.on(); }
   // Needed as soon as a priority is lossless.
   void SetPfcSender(PfcSender* sender) { pfc_ = sender; }
 
@@ -82,7 +88,8 @@ class OutputQueues {
   }
 
   // Appends the packet to the queue of its priority at `port`, or refuses it and leaves it to the
-  // caller. It may leave from `now` on. packet.priority is below the number of queues.
+  // caller. It may leave from `now` on. packet.priority is below the number of queues. With SetTrim
+  // the packet may be another one afterwards: shorter, and in another queue.
   Admission Enqueue(Time now, SwitchPacket& packet, PortIndex port);
 
   // Takes out what the scheduler picks among the heads that may leave at `now`, the start of its
@@ -151,6 +158,7 @@ class OutputQueues {
   SchedulerConfig scheduling_;
   PfcSender* pfc_ = nullptr;
   TelemetryWriter* telemetry_ = nullptr;
+  TrimConfig trim_;
   std::vector<Port> ports_;
   std::vector<Queue> queues_;
   std::vector<Scheduler> schedulers_;  // by port, where a port has several queues

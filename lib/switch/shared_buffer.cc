@@ -16,6 +16,9 @@ absl::Status BufferConfig::Validate() const {
   if (!(alpha >= 0 && alpha <= kMaxAlpha)) {
     return absl::InvalidArgumentError("buffer alpha is not in 0..1024");
   }
+  if (kept < Bytes(0) || kept >= size) {
+    return absl::InvalidArgumentError("what is kept of the buffer is negative, or all of it");
+  }
   if (lossless == 0) return absl::OkStatus();
   if (!(pfc_alpha > 0 && pfc_alpha <= kMaxAlpha)) {
     return absl::InvalidArgumentError("PFC alpha is not in 0..1024, or 0");
@@ -56,7 +59,8 @@ Bytes SharedBuffer::Threshold(double alpha, Bytes used) const {
 
 SharedBuffer::Verdict SharedBuffer::Judge(const SwitchPacket& packet, Bytes queue) const {
   if (!lossless(packet.priority)) {
-    if (pool_used_ + packet.length() > pool_) return Verdict::kDrop;
+    const Bytes kept = packet.priority == config_.kept_for ? Bytes(0) : config_.kept;
+    if (pool_used_ + packet.length() + kept > pool_) return Verdict::kDrop;
     if (config_.alpha == 0) return Verdict::kPool;
     const bool within = queue + packet.length() <= Threshold(config_.alpha, pool_used_);
     return within ? Verdict::kPool : Verdict::kDrop;

@@ -5,6 +5,8 @@
 //   lossy     a packet is admitted if the pool has room and its egress queue stays within
 //             alpha x (free pool). Choudhury and Hahne, "Dynamic Queue Length Thresholds for
 //             Shared-Memory Packet Switches", IEEE/ACM ToN 6(2), 1998.
+//             Of the pool a part may be kept for one priority: that of cut packets (trim.h), which
+//             come just when everything else is full.
 //   lossless  counted at the ingress (port, priority): the reserve first, then the pool up to the
 //             threshold pfc_alpha x (free pool), then the headroom, and only then it is dropped.
 //             Above the threshold the sender is paused; it may go on once the headroom is empty and
@@ -27,7 +29,10 @@ namespace sluice::switching {
 
 struct BufferConfig {
   Bytes size{32 << 20};
-  double alpha = 0;      // of lossy queues, up to 1024; 0: nothing but the pool limits a queue
+  double alpha = 0;  // of lossy queues, up to 1024; 0: nothing but the pool limits a queue
+  // The last bytes of the pool are for lossy packets of this priority.
+  Bytes kept{0};
+  uint8_t kept_for = 0;
   uint8_t lossless = 0;  // mask of priorities under PFC
   double pfc_alpha = 0.125;
   Bytes reserve{4096};        // per lossless (port, priority)

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "base/be.h"
+#include "switch/headers.h"
 #include "wire/bth.h"
-#include "wire/ip_headers.h"
 #include "wire/telemetry_shim.h"
 
 namespace sluice::switching {
@@ -14,14 +13,8 @@ constexpr int64_t kMost16 = 0xffff;
 
 // Where the shim of the packet lies; nullptr if it has none, or not all of it.
 uint8_t* ShimOf(const SwitchPacket& packet) {
-  if (packet.network_offset == 0) return nullptr;
-  const uint8_t* const ip = packet.header + packet.network_offset;
-  const bool v4 = ip[0] >> 4 == 4;
-  const size_t ip_bytes = v4 ? (ip[0] & 15) * size_t{4} : wire::Ipv6Header::kSize;
-  const size_t bth = packet.network_offset + ip_bytes + wire::UdpHeader::kSize;
-  if (packet.header_length < bth + wire::Bth::kSize) return nullptr;
-  if ((v4 ? ip[9] : ip[6]) != wire::kIpProtocolUdp) return nullptr;
-  if (LoadBe16(packet.header + bth - wire::UdpHeader::kSize + 2) != wire::kRocePort) return nullptr;
+  const size_t bth = BthOffset({packet.header, packet.header_length}, packet.network_offset);
+  if (bth == 0) return nullptr;
   const uint8_t opcode = packet.header[bth];
   const wire::OpcodeTraits& traits = wire::TraitsOf(opcode);
   // Acknowledgements carry the reports of another way.

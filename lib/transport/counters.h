@@ -63,6 +63,9 @@ enum class Count : uint8_t {
   kPeerQueuePairsRefused,
   kPeerReadsPutOff,
   kPeerReplaysWithheld,
+  kTrimsReported,
+  kTrimsWithheld,
+  kTrimmedLosses,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -170,6 +173,14 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"peer_replays_withheld_total", "requests",
      "Duplicate READ and atomic requests beyond what one peer is answered again",
+     telemetry::Kind::kCounter},
+    {"trims_reported_total", "packets",
+     "Packets without payload, cut by a switch, that the sender was told of",
+     telemetry::Kind::kCounter},
+    {"trims_withheld_total", "packets", "Such packets beyond what a sender is told of",
+     telemetry::Kind::kCounter},
+    {"trimmed_losses_total", "packets",
+     "Packets sent again because the peer said that a switch had cut them",
      telemetry::Kind::kCounter},
 }};
 

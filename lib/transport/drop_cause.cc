@@ -44,6 +44,8 @@ const char* NameOf(RxDrop cause) {
       return "qkey";
     case RxDrop::kTooLong:
       return "receive_too_short";
+    case RxDrop::kTrimmed:
+      return "trimmed";
     case RxDrop::kCount:
       break;
   }

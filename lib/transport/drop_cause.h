@@ -29,6 +29,7 @@ enum class RxDrop : uint8_t {
   kBadResponse,         // READ or atomic response that does not fit what was asked for
   kQkey,                // datagram with another Q_Key than the queue pair's
   kTooLong,             // UC, UD: longer than the posted receive
+  kTrimmed,             // a switch cut its payload away: a hint of loss (extension)
   kCount,
 };
 

@@ -1,5 +1,5 @@
 // FeedbackBatch: collects what a receive burst told each send flow, and calls each touched
-// controller once with it (design decision 5: one call per flow and burst, not per packet).
+// controller once with it (decision 4: one call per flow and burst, not per packet).
 //
 // Owned by an engine; one thread; no allocation.
 #ifndef SLUICE_TRANSPORT_FEEDBACK_H_
@@ -33,16 +33,18 @@ struct AckSignal {
 
 class FeedbackBatch {
  public:
-  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received packet
-  // brings one, or, where it releases READs and atomics that waited, one for each of those too.
+  // At most port::kMaxBurst signals between two flushes; further ones are dropped. A received
+  // packet brings one, or, where it releases READs and atomics that waited, one for each of those
+  // too.
   void Add(SendFlow* flow, const AckSignal& signal);
 
   // Calls the controllers of the flows that were touched, in the order in which they were touched
-  // first. `each` is called with every flow afterwards, for rescheduling.
+  // first. `poll_gap`: since the poll before this one. `each` is called with every flow afterwards,
+  // for rescheduling.
   template <typename Each>
-  void Flush(Time now, const Each& each) {
+  void Flush(Time now, Duration poll_gap, const Each& each) {
     for (size_t i = 0; i < touched_count_; ++i) {
-      Deliver(touched_[i], now);
+      Deliver(touched_[i], now, poll_gap);
       each(touched_[i].flow);
     }
     touched_count_ = 0;
@@ -59,7 +61,7 @@ class FeedbackBatch {
     uint8_t last = kNone;
   };
 
-  void Deliver(const Touched& t, Time now);
+  void Deliver(const Touched& t, Time now, Duration poll_gap);
 
   std::array<AckSignal, port::kMaxBurst> signals_;
   std::array<uint8_t, port::kMaxBurst> next_;  // the next signal of the same flow

@@ -21,20 +21,36 @@ size_t InlineRoom(uint32_t max_inline) {
   return (std::max<size_t>(max_inline, sizeof(AtomicOperands)) + 7) / 8 * 8;
 }
 
+// With shared receives the own queue only holds the one that is bound to the message under way.
+size_t ReceiveDepth(const QueuePairConfig& c) {
+  return c.shared_receives != nullptr ? 1 : c.receive_depth;
+}
+size_t ReceiveSegments(const QueuePairConfig& c) {
+  return c.shared_receives != nullptr ? c.shared_receives->max_segments() : c.max_segments;
+}
+size_t SendRoom(const QueuePairConfig& c) {
+  return SendQueue::RoomFor(c.send_depth, c.max_segments, InlineRoom(c.max_inline));
+}
+size_t ReceiveRoom(const QueuePairConfig& c) {
+  return ReceiveQueue::RoomFor(ReceiveDepth(c), ReceiveSegments(c));
+}
+
 }  // namespace
 
-QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
-    : qpn_(qpn),
+size_t QueuePair::RoomFor(const QueuePairConfig& config) {
+  return SendRoom(config) + ReceiveRoom(config);
+}
+
+QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config, std::byte* room)
+    : type_(config.type),
+      qpn_(qpn),
       pd_(config.pd),
-      type_(config.type),
       requester_(&send_queue_, config.send_completions, qpn),
       reads_(this),
       responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
-      send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline)),
-      // With shared receives it only holds the one that is bound to the message under way.
-      receive_queue_(config.shared_receives != nullptr ? 1 : config.receive_depth,
-                     config.shared_receives != nullptr ? config.shared_receives->max_segments()
-                                                       : config.max_segments) {
+      send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline), room),
+      receive_queue_(ReceiveDepth(config), ReceiveSegments(config), 0,
+                     room == nullptr ? nullptr : room + SendRoom(config)) {
   flow_.owner = this;
   flow_.timer.order = qpn;
   responder_.SetShared(config.shared_receives);
@@ -46,6 +62,17 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config)
 }
 
 QueuePair::~QueuePair() { DestroyReceiver(); }
+
+void QueuePair::PrefetchState() const {
+  const std::byte* const begin = reinterpret_cast<const std::byte*>(this);
+  for (size_t at = 0; at < sizeof(QueuePair); at += 64) __builtin_prefetch(begin + at, 1);
+}
+
+void QueuePair::PrefetchReceive() const {
+  if (receive_queue_.head() == receive_queue_.tail()) return;
+  const ReceiveWork& work = receive_queue_.At(receive_queue_.head());
+  if (work.segment_count > 0) __builtin_prefetch(work.segments[0].data, 1);
+}
 
 void QueuePair::DestroyReceiver() {
   if (receiver_half_ != nullptr) receiver_half_->~ReceiverHalf();
@@ -128,6 +155,7 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
     if (!requester_.OnAtomicResponse(ctx, view)) Fail(ctx);
     return;
   }
+  ctx.StampFrom(packet);
   if (!requester_.OnAcknowledge(ctx, view.aeth(), view.psn)) Fail(ctx);
 }
 

@@ -76,14 +76,19 @@ struct Connection {
   // PSNs, a power of two; 0: base RC. The pools outlive the queue pair.
   uint32_t tracking_window = 0;
   bool telemetry = false;  // with selective repeat: data carries a shim for the reports of switches
+  bool relaxed_ordering = false;  // likewise: WRITEs that overlap do not wait for each other
   ScoreboardPools* scoreboards = nullptr;
   WireModel model;  // with selective repeat, in virtual time
 };
 
 class QueuePair {
  public:
-  QueuePair(uint32_t qpn, const QueuePairConfig& config);
+  // `room`: RoomFor(config) bytes on a cache line, best behind the queue pair itself, that outlive
+  // it; null: from the heap.
+  QueuePair(uint32_t qpn, const QueuePairConfig& config, std::byte* room = nullptr);
   ~QueuePair();
+  // What its two queues take for their slots.
+  static size_t RoomFor(const QueuePairConfig& config);
   QueuePair(const QueuePair&) = delete;
   QueuePair& operator=(const QueuePair&) = delete;
 
@@ -134,6 +139,8 @@ class QueuePair {
 
   // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
   void OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  // A packet for it whose payload a switch cut (wire/trimmed.h): counted as dropped, whatever else.
+  void OnTrimmed(Context& ctx, const wire::FrameView& view);
   // Whatever timer is due: retransmission, RNR, the controller's. Spurious calls are harmless.
   void OnTimers(Context& ctx);
   // The earliest time at which OnTimers has something to do.
@@ -226,14 +233,33 @@ class QueuePair {
   // The application's thread, of a slot of the send queue that it claimed: where the datagram goes.
   DatagramTarget& TargetOf(const SendWork* work) { return unacked_->requester.TargetOf(work); }
 
-  // The engine's bookkeeping.
-  std::atomic<bool> doorbell{false};
+  // Hints for engines of so many queue pairs that each finds its own in memory only
+  // (docs/decisions/0006-borrowed-scoreboards.md). Called for a whole burst, one after the other,
+  // they fetch its lines together. The application's thread, before a post, in this order:
+  void PrefetchPost(bool send) const {
+    __builtin_prefetch(this, 1);
+    send ? send_queue_.PrefetchEnds() : receive_queue_.PrefetchEnds();
+  }
+  void PrefetchClaim(bool send) const {
+    send ? send_queue_.PrefetchClaim() : receive_queue_.PrefetchClaim();
+  }
+  // The engine's, likewise: what any packet touches, the oldest requests, where its data go.
+  void PrefetchState() const;
+  void PrefetchHeads() const {
+    send_queue_.PrefetchHead();
+    receive_queue_.PrefetchHead();
+  }
+  void PrefetchReceive() const;
+
+  // The engine's bookkeeping. From here on the order of members is that of use: one cache line of
+  // what everybody asks, one of an IPv4 path, the flow, the halves.
   QueuePair* next_doorbell = nullptr;
   QueuePair* next_answer = nullptr;
-  bool in_answer_list = false;
-  bool in_unsettled_list = false;
   QueuePair* next_unsettled = nullptr;
   PeerAccount* peer_account = nullptr;  // null: nobody counts
+  std::atomic<bool> doorbell{false};
+  bool in_answer_list = false;
+  bool in_unsettled_list = false;
 
  private:
   std::optional<Time> PlainDeadline() const {
@@ -262,19 +288,19 @@ class QueuePair {
   void WriteExtendedResponse(Context& ctx, port::Packet* packet);
   void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
+  std::atomic<QpState> state_{QpState::kReset};
+  const QpType type_;
+  uint16_t pkey_ = 0xffff;
   const uint32_t qpn_;
   const uint32_t pd_;
-  std::atomic<QpState> state_{QpState::kReset};
-  std::unique_ptr<SrHalves> sr_;  // selective repeat, in place of requester and responder
+  std::unique_ptr<SrHalves> sr_;            // selective repeat, in place of requester and responder
+  std::unique_ptr<UnackedHalves> unacked_;  // null for RC
   uint32_t peer_qpn_ = 0;
   uint32_t last_frame_ = 0;
-  uint16_t pkey_ = 0xffff;
+  wire::HeaderTemplate data_path_;
+  CnpGate cnp_gate_;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
-  CnpGate cnp_gate_;
-  const QpType type_;
-  std::unique_ptr<UnackedHalves> unacked_;  // null for RC
-  wire::HeaderTemplate data_path_;
   SendFlow flow_;
   Requester requester_;
   ReadResponder reads_;

@@ -15,6 +15,7 @@ void QueuePair::StartExtended(const Connection& c) {
   sr_->pools = c.scoreboards;
   if (c.telemetry) sr_->telemetry = std::make_unique<SrTelemetry>();
   sr_->model = c.model;
+  sr_->relaxed = c.relaxed_ordering;
   flow_.SetModel(c.model);
   sr_->receiver.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_, c.access}, c.tracking_window,
                       receiver_half_, &c.scoreboards->receive);
@@ -30,11 +31,13 @@ void QueuePair::StartExtendedSending(const Connection& c) {
                      &sr_->pools->receive);
   RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
   base.pd = pd_;
-  sr_->sender.Start({base, sr_->window, sr_->model.on(), &sr_->fetches}, &sr_->pools->send);
+  sr_->sender.Start({base, sr_->window, sr_->model.on(), &sr_->fetches, sr_->relaxed},
+                    &sr_->pools->send);
   sr_->sender.SetFlow(&flow_);
 }
 
 void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  ctx.StampFrom(packet);
   const uint8_t headers = view.traits->extended_headers;
   if (view.opcode == wire::Opcode::kXtReadResponse ||
       view.opcode == wire::Opcode::kXtAtomicResponse) {
@@ -55,6 +58,13 @@ void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port
     return;
   }
   if (!sr_->OnAcknowledge(ctx, view)) Fail(ctx);
+}
+
+[[gnu::cold]] void QueuePair::OnTrimmed(Context& ctx, const wire::FrameView& view) {
+  RxDrop drop = unacked_ != nullptr ? RxDrop::kService : Admit(view);
+  if (drop == RxDrop::kNone) drop = RxDrop::kTrimmed;
+  ctx.drops.Add(drop);
+  if (drop == RxDrop::kTrimmed && sr_ != nullptr) sr_->OnTrimmed(ctx, view);
 }
 
 void QueuePair::WriteExtended(Context& ctx, port::Packet* packet) {
@@ -81,7 +91,7 @@ void QueuePair::WriteExtendedResponse(Context& ctx, port::Packet* packet) {
     // and says so if the requester has all the responses before.
     const bool gone = kind == SrResponder::Packet::kGone;
     if (gone) sr_->receiver.RefuseFetch(wire::NakCode::kRemoteAccessError);
-    sr_->of_responses = false;
+    sr_->says = SrHalves::Says::kRequests;
     sr_->receiver.Ask();
     const Answer answer = sr_->receiver.TakeAnswer(ctx);
     WriteAcknowledge(ctx, answer, packet);

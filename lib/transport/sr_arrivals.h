@@ -48,6 +48,8 @@ class SrArrivals {
   // What lies further back was acknowledged before the sender could send what came since.
   bool FarBehind(uint64_t sequence) const { return sequence + window_ < expected_; }
   bool Received(uint64_t sequence) const;
+  // Whether it is within the window and has not arrived.
+  bool Misses(uint64_t sequence) const { return InWindow(sequence) && !Received(sequence); }
 
   // Whether the packet is whole and its iCRC right; counted if it is not.
   static bool Intact(Context& ctx, const wire::FrameView& view, const port::Packet& packet);

@@ -43,6 +43,12 @@ class SrFetches {
   // A response. Whether it brought something new.
   bool OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
 
+  // Whether a packet with this number was asked for and has not come.
+  bool Misses(Psn psn) const {
+    const uint64_t sequence = in_.SequenceOf(psn);
+    return sequence < next_first_ && in_.Misses(sequence);
+  }
+
   // Says what has arrived, for a responder that seems to have stopped.
   void Ask() { in_.Ask(); }
   bool HasAnswer() const { return in_.HasAnswer(); }

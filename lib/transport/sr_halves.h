@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 
+#include "base/checks.h"
 #include "transport/sr_fetches.h"
 #include "transport/sr_receiver.h"
 #include "transport/sr_responder.h"
 #include "transport/sr_sender.h"
 #include "transport/sr_telemetry.h"
+#include "transport/sr_trims.h"
 #include "transport/wire_model.h"
 
 namespace sluice::transport {
@@ -27,6 +29,7 @@ struct SrHalves {
   bool HoldsCompletions() const { return sender.HoldsCompletions() || receiver.HoldsCompletions(); }
   bool Flush(Context& ctx) {
     responder.Flush(ctx);
+    trims.Clear();
     const bool sends = sender.Flush(ctx);
     const bool receives = receiver.Flush(ctx);
     return sends && receives;
@@ -50,11 +53,26 @@ struct SrHalves {
   }
   // An acknowledgement whose iCRC was verified, of either stream. False as above.
   bool OnAcknowledge(Context& ctx, const wire::FrameView& view);
-  bool HasAnswer() const { return receiver.HasAnswer() || fetches.HasAnswer(); }
-  // The answer of one stream; the other may have one too.
+  // A packet of the peer without its payload, which a switch cut; nothing in it is protected.
+  void OnTrimmed(Context& ctx, const wire::FrameView& view) {
+    const bool response = view.opcode == wire::Opcode::kXtReadResponse;
+    const bool missing = response ? fetches.Misses(view.psn) : receiver.Misses(view.psn);
+    if (missing || !Enabled(Check::kXtTrimWindow)) trims.Note(ctx, view, response);
+  }
+  bool HasAnswer() const {
+    return receiver.HasAnswer() || fetches.HasAnswer() || trims.HasAnswer();
+  }
+  // One answer; there may be more: trimmed packets first, then what either stream has to say.
   Answer TakeAnswer(Context& ctx) {
-    of_responses = !receiver.HasAnswer();
-    return of_responses ? fetches.TakeAnswer(ctx) : receiver.TakeAnswer(ctx);
+    if (trims.HasAnswer()) [[unlikely]] {
+      trims.Take(ctx);
+      says = Says::kTrimmed;
+      Answer a;
+      a.acknowledge = true;
+      return a;
+    }
+    says = receiver.HasAnswer() ? Says::kRequests : Says::kResponses;
+    return says == Says::kResponses ? fetches.TakeAnswer(ctx) : receiver.TakeAnswer(ctx);
   }
   // Opcode, PSN and headers of the acknowledgement that was taken last.
   void WriteAcknowledge(wire::Bth* bth, Extension* extension) const;
@@ -65,13 +83,25 @@ struct SrHalves {
   SrReceiver receiver;
   ScoreboardPools* pools = nullptr;
   uint32_t window = 0;
+  bool relaxed = false;         // order of WRITEs that overlap
   uint32_t response_frame = 0;  // bytes of the last one
-  bool of_responses = false;
+  // What the acknowledgement that was taken last is about.
+  enum class Says : uint8_t { kRequests, kResponses, kTrimmed };
+  Says says = Says::kRequests;
+  SrTrims trims;
   std::unique_ptr<SrTelemetry> telemetry;  // null without
   WireModel model;
 };
 
 inline bool SrHalves::OnAcknowledge(Context& ctx, const wire::FrameView& view) {
+  if (view.opcode == wire::Opcode::kXtTrimmed) {
+    sender.OnTrimmed(ctx, view.extended_ack());
+    return true;
+  }
+  if (view.opcode == wire::Opcode::kXtResponseTrimmed) {
+    responder.OnTrimmed(ctx, view.extended_ack());
+    return true;
+  }
   SrAcknowledge answer{view.psn, view.extended_ack()};
   answer.has_block = (view.traits->extended_headers & wire::kXtBlock) != 0;
   if (answer.has_block) answer.block = view.sack_block();
@@ -90,8 +120,15 @@ inline bool SrHalves::OnAcknowledge(Context& ctx, const wire::FrameView& view) {
 }
 
 inline void SrHalves::WriteAcknowledge(wire::Bth* bth, Extension* extension) const {
-  const SrAnswer& answer = of_responses ? fetches.answer() : receiver.answer();
-  if (of_responses) {
+  if (says == Says::kTrimmed) {
+    bth->opcode = trims.opcode();
+    bth->psn = trims.psn();
+    trims.ack().Write(extension->bytes);
+    extension->length = wire::ExtendedAck::kSize;
+    return;
+  }
+  const SrAnswer& answer = says == Says::kResponses ? fetches.answer() : receiver.answer();
+  if (says == Says::kResponses) {
     bth->opcode = answer.block ? wire::Opcode::kXtResponseSack : wire::Opcode::kXtResponseAck;
   } else {
     bth->opcode = answer.block ? wire::Opcode::kXtSack : wire::Opcode::kXtAck;

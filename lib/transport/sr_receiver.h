@@ -58,6 +58,8 @@ class SrReceiver {
   // Which packets are due; clears that, and answer() is the acknowledgement's content.
   Answer TakeAnswer(Context& ctx);
   const SrAnswer& answer() const { return in_.answer(); }
+  // Whether a packet with this number may come and has not.
+  bool Misses(Psn psn) const { return in_.Misses(in_.SequenceOf(psn)); }
   // Whether the next acknowledgement echoes this packet.
   bool Echoes(Psn psn) const { return in_.Echoes(psn); }
 

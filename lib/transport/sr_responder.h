@@ -72,6 +72,9 @@ class SrResponder {
   void EndBurst(Context& ctx, uint32_t frame_bytes) { sender_.EndBurst(ctx, frame_bytes); }
 
   void OnAcknowledge(Context& ctx, const SrAcknowledge& answer);
+  void OnTrimmed(Context& ctx, const wire::ExtendedAck& ack) {
+    if (sender_.started()) sender_.OnTrimmed(ctx, ack);
+  }
   // The peer was heard.
   void Wake(Context& ctx) { sender_.Wake(ctx.now); }
   void OnTimers(Context& ctx) {

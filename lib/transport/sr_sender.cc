@@ -38,13 +38,6 @@ bool Disjoint(uint64_t a, uint32_t a_length, uint64_t b, uint32_t b_length) {
   return a + a_length <= b || b + b_length <= a;
 }
 
-// Whether a request may not start before an earlier one on the same range is done: placement does
-// not keep the order of WRITEs, and what a READ fetches leaves after its turn.
-bool Conflicts(Op earlier, Op later) {
-  if (IsWrite(later)) return IsWrite(earlier) || WantsData(earlier);
-  return IsAtomic(later) && earlier == Op::kRead;
-}
-
 }  // namespace
 
 void SrSender::Start(const SrSenderConfig& config, BlockPool<SendBlock>* pool) {
@@ -109,6 +102,14 @@ bool SrSender::LimitedByCredits(const SendWork& work) const {
   return static_cast<int32_t>(receive - credit_limit_) >= 0;
 }
 
+// Whether a request may not start before an earlier one on the same range is done: placement does
+// not keep the order of WRITEs, unless nobody asks for it, and what a READ fetches leaves after its
+// turn.
+bool SrSender::Conflicts(Op earlier, Op later) const {
+  if (IsWrite(later)) return WantsData(earlier) || (IsWrite(earlier) && !config_.relaxed);
+  return IsAtomic(later) && earlier == Op::kRead;
+}
+
 bool SrSender::Overlaps(const SendWork& work, uint64_t* position) const {
   for (uint64_t at = started_; at-- > acked_;) {
     const SendWork& other = queue_->At(at);
@@ -130,7 +131,8 @@ bool SrSender::MustWait(const SendWork& work) {
     if (acked_ == started_) hull_begin_ = hull_end_ = 0;
     const bool apart =
         work.remote_address >= hull_end_ || work.remote_address + work.length <= hull_begin_;
-    const bool ordered = IsWrite(work.op) || IsAtomic(work.op);
+    const bool ordered =
+        IsAtomic(work.op) || (IsWrite(work.op) && (!config_.relaxed || Fetching()));
     uint64_t position = 0;
     if (config_.fetches != nullptr && ordered && work.length > 0 && !apart &&
         Overlaps(work, &position)) {
@@ -242,7 +244,7 @@ void SrSender::WriteHeaders(Context& ctx, const SendWork& work, const Upcoming& 
   data.offset = next.begin;
   data.length = work.length;
   data.receive = work.ssn;
-  data.sent = wire::Stamp::Of(ctx.now);
+  data.sent = wire::Stamp::Of(ctx.departs);
   data.backlog = Backlog();
   Note(ctx, next.sequence, next.length, next.again, &data.attempt);
   uint8_t* at = out->extension.bytes;
@@ -337,6 +339,7 @@ void SrSender::Next(Context& ctx, OutgoingPacket* out) {
   if (ask) flow_->SetAsked(ctx.now);
   ++burst_packets_;
   burst_bytes_ += Bytes(next.length);
+  last_length_ = next.length;
   ctx.counters.Add(Count::kDataPackets);
   if (next.again) ctx.counters.Add(Count::kRetransmissions);
 }
@@ -358,6 +361,7 @@ bool SrSender::RunLocal(Context& ctx) {
 void SrSender::EndBurst(Context& ctx, uint32_t frame_bytes) {
   if (burst_packets_ == 0) return;
   frame_bytes_ = frame_bytes;
+  frame_payload_ = last_length_;
   const bool app_limited = !HasWork() && lost_ == 0;
   flow_->OnSent({ctx.now, burst_bytes_, burst_packets_, in_flight(), app_limited});
   burst_packets_ = 0;

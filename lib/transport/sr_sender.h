@@ -38,6 +38,7 @@ struct SrSenderConfig {
   // The READs and atomics that the requests ask for. Null: a stream of responses; nothing
   // completes, and without answers it falls silent instead of failing.
   SrFetches* fetches = nullptr;
+  bool relaxed = false;  // WRITEs that overlap do not wait for each other
 };
 
 // What one acknowledgement packet said.
@@ -90,6 +91,9 @@ class SrSender {
 
   // ---- Answers. False: the queue pair must go to the error state and be flushed.
   bool OnAcknowledge(Context& ctx, const SrAcknowledge& answer);
+  // The peer says that a switch has cut the payload of the packet whose psn, attempt and stamp
+  // `ack` tells.
+  void OnTrimmed(Context& ctx, const wire::ExtendedAck& ack);
   // The requests before that position are known to have arrived; all of them were sent.
   void OnWorksDelivered(Context& ctx, uint64_t position);
   // The peer was heard: a stream that fell silent is sent again from what is not acknowledged.
@@ -119,6 +123,7 @@ class SrSender {
   bool LimitedByCredits(const SendWork& work) const;
   SendGate GateBehindFetches(const SendWork& work) const;
   bool MustWait(const SendWork& work);
+  bool Conflicts(Op earlier, Op later) const;
   bool Overlaps(const SendWork& work, uint64_t* position) const;
   uint32_t Backlog();
   bool WantsAck(Time now, bool ends_message, const SendWork& work) const;
@@ -141,6 +146,7 @@ class SrSender {
   void Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain);
   void DeliverThrough(Time now, uint64_t sequence, Gain* gain);
   void DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain);
+  uint32_t FrameBytes(uint32_t payload) const;
   void TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
   void TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal);
   void PassWorks();
@@ -214,7 +220,9 @@ class SrSender {
   uint32_t ce_packets_ = 0;
   uint32_t ce_bytes_ = 0;
 
-  uint32_t frame_bytes_ = 0;  // of the last packet
+  uint32_t frame_bytes_ = 0;  // of the last packet of the last burst, and its payload
+  uint32_t frame_payload_ = 0;
+  uint32_t last_length_ = 0;  // payload of the last packet
   uint32_t burst_packets_ = 0;
   Bytes burst_bytes_;
 };

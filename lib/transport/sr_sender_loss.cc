@@ -12,6 +12,8 @@ constexpr Duration kLeastProbe = Duration::Microseconds(10);
 constexpr uint8_t kMostBackoff = 10;
 // How soon a sender without a block asks the pool again.
 constexpr Duration kPoolRetry = Duration::Microseconds(10);
+// A packet's stamp may be the time at which it leaves, so long after it was written down at most.
+constexpr Duration kLongestLeaving = Duration::Milliseconds(1);
 
 }  // namespace
 
@@ -95,6 +97,31 @@ bool SrSender::OnRnr(Context& ctx, const wire::ExtendedAck& ack) {
   rnr_waiting_ = true;
   rnr_until_ = ctx.now + wire::RnrTimer(wire::Aeth{ack.syndrome, ack.msn}.rnr_timer());
   return true;
+}
+
+// A hint from the way, and nothing in it was protected there: it counts only for the very copy that
+// is written down, whose stamp nobody can know who does not see the packets. It is no progress, and
+// no timer waits for it.
+void SrSender::OnTrimmed(Context& ctx, const wire::ExtendedAck& ack) {
+  const uint64_t sequence = SequenceNear(una_, ack.psn);
+  if (sequence < una_) return;  // it has come since
+  if (Enabled(Check::kXtTrimOutstanding) && sequence >= next_) {
+    ctx.counters.Add(Count::kGhostEchoes);
+    return;
+  }
+  SendBlock* block = blocks_.Find(sequence);
+  if (block == nullptr || ((block->delivered | block->lost) & MaskOf(sequence)) != 0) return;
+  const uint32_t bit = BitOf(sequence);
+  const Duration leaving = ack.sent - wire::Stamp::Of(block->sent[bit]);
+  const bool same = block->attempt[bit] == ack.attempt && leaving >= Duration::Zero() &&
+                    leaving <= kLongestLeaving;
+  if (Enabled(Check::kXtTrimCopy) && !same) {
+    ctx.counters.Add(Count::kGhostEchoes);
+    return;
+  }
+  ctx.counters.Add(Count::kTrimmedLosses);
+  MarkLost(sequence, block);
+  ReportLosses(ctx, cc::LossKind::kTrim);
 }
 
 // ---- Time.

@@ -46,6 +46,7 @@ wire::PeerHello HelloOf(const CmOptions& options, bool can_extend) {
                         wire::PeerHello::kProbes};
   if (!can_extend) return hello;
   hello.flags |= wire::PeerHello::kExtension;
+  if (options.connect.relaxed_ordering) hello.flags |= wire::PeerHello::kRelaxed;
   hello.window = WindowCode(options.connect.tracking_window);
   return hello;
 }
@@ -57,6 +58,7 @@ wire::PeerHello AnswerTo(const wire::PeerHello& request, const CmOptions& option
   const bool extends = can_extend && request.Has(wire::PeerHello::kExtension) && sane;
   wire::PeerHello hello = HelloOf(options, extends);
   if (extends) hello.window = window;
+  if (!request.Has(wire::PeerHello::kRelaxed)) hello.flags &= ~wire::PeerHello::kRelaxed;
   return hello;
 }
 
@@ -67,6 +69,7 @@ absl::Status Agree(const std::optional<wire::PeerHello>& hello, ConnectOptions* 
   if (sane && o->reliability != Reliability::kBase) {
     o->reliability = Reliability::kExtended;
     o->tracking_window = uint32_t{1} << hello->window;
+    o->relaxed_ordering = o->relaxed_ordering && hello->Has(wire::PeerHello::kRelaxed);
     return absl::OkStatus();
   }
   if (said && !sane && o->reliability != Reliability::kBase) {

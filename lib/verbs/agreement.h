@@ -1,5 +1,5 @@
-// What two ends of Sluice agree on beside RDMA-CM's own fields: the extension and its window, by a
-// wire::PeerHello at the end of the private data. For this folder's files.
+// What two ends of Sluice agree on beside RDMA-CM's own fields: the extension, its window and
+// order, by a wire::PeerHello at the end of the private data. For this folder's files.
 #ifndef SLUICE_VERBS_AGREEMENT_H_
 #define SLUICE_VERBS_AGREEMENT_H_
 
@@ -30,8 +30,8 @@ wire::PeerHello HelloOf(const CmOptions& options, bool can_extend);
 // What the acceptor answers to the requester's hello, or to none.
 wire::PeerHello AnswerTo(const wire::PeerHello& request, const CmOptions& options, bool can_extend);
 
-// The connection as it was agreed: reliability and tracking window. FailedPrecondition: this end
-// insists on the extension, and it was not agreed to.
+// The connection as it was agreed: reliability, tracking window and order. FailedPrecondition: this
+// end insists on the extension, and it was not agreed to.
 absl::Status Agree(const std::optional<wire::PeerHello>& hello, ConnectOptions* options);
 
 }  // namespace sluice::verbs

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/block_pool.h"
 #include "base/clock.h"
 #include "base/key_permutation.h"
 #include "engine/engine.h"
@@ -58,6 +59,7 @@ struct Device::Impl {
   NumberPermutation psns;  // first PSNs of queue pairs, from next_psn
   engine::Engine engine;
   runtime::Worker worker;
+  BlockPool blocks;  // of queue_pairs
   std::vector<QueuePair::Impl*> queue_pairs;
   std::vector<SharedReceiveQueue::Impl*> shared_receives;
   uint32_t next_pd = 1;

@@ -228,8 +228,8 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   absl::StatusOr<transport::QueuePair*> qp = absl::UnknownError("");
   impl_->worker.Execute([&] { qp = impl_->engine.Create(config); });
   if (!qp.ok()) return qp.status();
-  auto impl = std::make_unique<QueuePair::Impl>(impl_.get(), *qp, pd->id_, options.max_segments,
-                                                !options.single_threaded);
+  std::unique_ptr<QueuePair::Impl> impl(new (&impl_->blocks) QueuePair::Impl(
+      impl_.get(), *qp, pd->id_, options.max_segments, !options.single_threaded));
   impl->initial_psn = impl_->psns.Encrypt(impl_->next_psn++ & Psn::kMask);
   impl->max_inline = options.max_inline;
   impl->shared = options.shared_receives != nullptr;

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 
+#include "base/block_pool.h"
 #include "cc/registry.h"
 #include "transport/queue_pair.h"
 #include "transport/queues.h"
@@ -75,24 +77,37 @@ struct QueuePair::Impl {
         send_lock(locked),
         receive_lock(locked) {}
 
+  // Lies in the device's blocks.
+  static void* operator new(size_t size, BlockPool* blocks) { return blocks->Allocate(size); }
+  static void operator delete(void* room, BlockPool* blocks) { blocks->Free(room, sizeof(Impl)); }
+  static void operator delete(Impl* impl, std::destroying_delete_t);
+
+  // First what a post reads.
   Device::Impl* device;
   transport::QueuePair* qp;
   uint32_t pd;
   uint32_t max_segments;
   uint32_t max_inline = 0;
-  uint32_t initial_psn = 0;
-  size_t index = 0;     // in the device's list
   bool shared = false;  // receives are not posted here
-  // What the steps of Modify brought so far.
-  transport::Connection connection;
-  // Controller and receiver half read their parameters from it for as long as they live.
-  std::shared_ptr<const cc::Algorithm> algorithm;
   PostLock send_lock;
   PostLock receive_lock;
   // Under the locks: requests of one queue pair mostly name one region.
   memory::RegionTable::Hint send_hint;
   memory::RegionTable::Hint receive_hint;
+
+  uint32_t initial_psn = 0;
+  size_t index = 0;  // in the device's list
+  // What the steps of Modify brought so far.
+  transport::Connection connection;
+  // Controller and receiver half read their parameters from it for as long as they live.
+  std::shared_ptr<const cc::Algorithm> algorithm;
 };
+
+inline void QueuePair::Impl::operator delete(Impl* impl, std::destroying_delete_t) {
+  BlockPool* const blocks = &impl->device->blocks;
+  impl->~Impl();
+  blocks->Free(impl, sizeof(Impl));
+}
 
 // 4.096 us * 2^timeout (IBTA 1.4, 9.7.6.1.3).
 inline Duration AckTimeout(uint8_t code) {

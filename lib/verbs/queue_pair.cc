@@ -136,6 +136,18 @@ cc::SignalSet ExtendedSignals(bool telemetry) {
   return s;
 }
 
+// Each step reads where the next one's lines are.
+void Prefetch(std::span<QueuePair* const> qps, bool sends) {
+  for (const QueuePair* q : qps) __builtin_prefetch(q);
+  for (QueuePair* q : qps) {
+    const QueuePair::Impl* const impl = &q->impl();
+    __builtin_prefetch(impl, 1);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(impl) + BlockPool::kLine, 1);
+  }
+  for (QueuePair* q : qps) q->impl().qp->PrefetchPost(sends);
+  for (QueuePair* q : qps) q->impl().qp->PrefetchClaim(sends);
+}
+
 }  // namespace
 
 absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::string& mac,
@@ -226,6 +238,7 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (extended) {
     c.tracking_window = o.tracking_window;
     c.telemetry = o.telemetry;
+    c.relaxed_ordering = o.relaxed_ordering;
   }
   absl::Status status;
   d->worker.Execute([&] {
@@ -238,6 +251,9 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   impl_->connection = c;
   return status;
 }
+
+void QueuePair::PrefetchSends(std::span<QueuePair* const> qps) { Prefetch(qps, true); }
+void QueuePair::PrefetchReceives(std::span<QueuePair* const> qps) { Prefetch(qps, false); }
 
 void QueuePair::Doorbell() { impl_->device->engine.Ring(impl_->qp); }
 

@@ -62,13 +62,14 @@ class HeaderTemplate {
   bool ipv6() const { return ipv6_; }
 
  private:
-  std::array<uint8_t, kMaxBytes> bytes_{};
+  // In this order one cache line holds everything about an IPv4 path.
+  uint32_t checksum_base_ = 0;  // unfolded sum of the IPv4 header without length and ECN
   uint8_t size_ = 0;
   uint8_t l3_offset_ = 0;
   uint8_t ecn_ = 0;
   bool ipv6_ = false;
   uint8_t dscp_ = 0;
-  uint32_t checksum_base_ = 0;  // unfolded sum of the IPv4 header without length and ECN
+  std::array<uint8_t, kMaxBytes> bytes_{};
 };
 
 inline bool HeaderTemplate::ComesBack(const uint8_t* l3, bool ipv6) const {

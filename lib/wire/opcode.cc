@@ -96,6 +96,8 @@ constexpr Row kRows[] = {
     {Opcode::kXtSack, "XT_SACK", Xt(kXtAnswer | kXtBlock)},
     {Opcode::kXtResponseAck, "XT_RESPONSE_ACK", Xt(kXtAnswer)},
     {Opcode::kXtResponseSack, "XT_RESPONSE_SACK", Xt(kXtAnswer | kXtBlock)},
+    {Opcode::kXtTrimmed, "XT_TRIMMED", Xt(kXtAnswer)},
+    {Opcode::kXtResponseTrimmed, "XT_RESPONSE_TRIMMED", Xt(kXtAnswer)},
 };
 
 // With a telemetry shim behind the headers.

@@ -71,6 +71,8 @@ enum class Opcode : uint8_t {
   kXtSack = 0xd1,
   kXtResponseAck = 0xd2,
   kXtResponseSack = 0xd3,
+  kXtTrimmed = 0xd4,
+  kXtResponseTrimmed = 0xd5,
   // Bit 5 more: the same with a telemetry shim (wire/telemetry_shim.h).
 };
 

@@ -19,6 +19,7 @@ struct PeerHello {
   // Flags.
   static constexpr uint8_t kExtension = 1;  // of a request: can; of a reply: does
   static constexpr uint8_t kProbes = 2;     // answers path MTU probes
+  static constexpr uint8_t kRelaxed = 4;    // of a request: may; of a reply: both ends do
 
   uint64_t magic = 0;
   uint8_t version = 0;

@@ -336,6 +336,29 @@ Program ExtendedAnswers(Check check) {
   }
 }
 
+// The fourth byte of Do::kAlter: a switch cuts the frame.
+constexpr uint8_t kCut = 4;
+
+// Cut packets, and reports of them, to queue pairs with the extension.
+Program Trims(Check check) {
+  const Instruction cut = Alter(0, 0, kCut);
+  const auto write = [](uint8_t psn) {
+    return Request(kXt, Opcode::kXtWrite, kWhole, kPlace, 0, psn);
+  };
+  switch (check) {
+    case Check::kXtTrimLength:
+      return {Alter(kUdpLength, 0xff, kCut), Request(kXt, Opcode::kXtSend, 100)};
+    case Check::kXtTrimWindow:
+      return {write(0), cut, write(0xff), cut, write(0x7f), cut, write(0x80)};
+    case Check::kXtTrimRate:
+      return {cut, write(0), {Do::kAgain, 0, 39}, {Do::kAgain, 0, 39}, write(0)};
+    case Check::kXtTrimOutstanding:
+      return {{Do::kPostSend, 0, 2, 100, 0, 0, 1}, Response(0, 9, 12), Response(0, 0xff, 12)};
+    default:  // Check::kXtTrimCopy
+      return {{Do::kPostSend, 0, 2, 100, 0, 0, 1}, Response(0, 0, 12), Response(0, 0, 13)};
+  }
+}
+
 Program PeerLimits(Check check) {
   Program p;
   if (check == Check::kPeerQueuePairs) {
@@ -362,15 +385,17 @@ ProgramWriter SeedOf(Check check) {
     program.AddRaw(0, 0, cut);
     return program;
   }
-  const Program p = check < Check::kRequestIcrc      ? FrameOrQueuePair(check)
-                    : check < Check::kResponseIcrc   ? Requests(check)
-                    : check < Check::kUnackedPkey    ? Answers(check)
-                    : check < Check::kUcPsnOrder     ? Unacked(check)
-                    : check < Check::kUdQkey         ? Uc(check)
-                    : check < Check::kXtIcrc         ? Ud(check)
-                    : check < Check::kXtSyndrome     ? ExtendedData(check)
-                    : check < Check::kPeerQueuePairs ? ExtendedAnswers(check)
-                                                     : PeerLimits(check);
+  const Program p = check < Check::kRequestIcrc         ? FrameOrQueuePair(check)
+                    : check < Check::kResponseIcrc      ? Requests(check)
+                    : check < Check::kUnackedPkey       ? Answers(check)
+                    : check < Check::kUcPsnOrder        ? Unacked(check)
+                    : check < Check::kUdQkey            ? Uc(check)
+                    : check < Check::kXtIcrc            ? Ud(check)
+                    : check < Check::kXtTrimLength      ? ExtendedData(check)
+                    : check < Check::kXtSyndrome        ? Trims(check)
+                    : check < Check::kXtTrimOutstanding ? ExtendedAnswers(check)
+                    : check < Check::kPeerQueuePairs    ? Trims(check)
+                                                        : PeerLimits(check);
   for (const Instruction& i : p) program.Add(i);
   program.Add({Do::kTime, 0, 0});
   program.Add({Do::kPoll, 0, 3});

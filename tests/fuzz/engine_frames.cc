@@ -7,8 +7,10 @@
 #include <type_traits>
 
 #include "base/be.h"
+#include "support/cut_frame.h"
 #include "wire/header_template.h"
 #include "wire/icrc.h"
+#include "wire/trimmed.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -61,6 +63,13 @@ void Seal(std::vector<uint8_t>* bytes) {
   const Layer3 l3(*bytes);
   if (!l3.usable) return;
   wire::SealFrame(bytes->data(), l3.at, l3.ipv6, bytes->size() - wire::kIcrcBytes);
+}
+
+// As a switch cuts it that trims, if it is a frame.
+void Cut(std::vector<uint8_t>* bytes) {
+  constexpr size_t kTo = wire::kLeastTrimmed + wire::kVlanTagBytes;
+  if (!Layer3(*bytes).usable || bytes->size() <= kTo) return;
+  *bytes = test::CutFrame(std::move(*bytes), kTo);
 }
 
 }  // namespace
@@ -259,11 +268,14 @@ test::FakeFrame FrameMaker::Response(const Instruction& i) {
                                        wire::Opcode::kXtResponseAck,
                                        wire::Opcode::kXtResponseSack,
                                        wire::Opcode::kXtReadResponse,
-                                       wire::Opcode::kXtAtomicResponse};
+                                       wire::Opcode::kXtAtomicResponse,
+                                       wire::Opcode::kXtTrimmed,
+                                       wire::Opcode::kXtResponseTrimmed};
   Bth bth;
   bth.opcode = kOpcodes[i.e % std::size(kOpcodes)];
   bth.psn = p.newest + Signed(i.b);
-  if (bth.opcode == wire::Opcode::kXtResponseAck || bth.opcode == wire::Opcode::kXtResponseSack) {
+  if (bth.opcode == wire::Opcode::kXtResponseAck || bth.opcode == wire::Opcode::kXtResponseSack ||
+      bth.opcode == wire::Opcode::kXtResponseTrimmed) {
     bth.psn = p.response + Signed(i.b);
   }
   // Responses begin where requests did.
@@ -283,6 +295,7 @@ test::FakeFrame FrameMaker::Dress(std::vector<uint8_t> bytes, bool seal) {
   if (alter_ && (alter_->d & 2) != 0) Repair(&bytes);
   if (seal) Seal(&bytes);
   if (alter_ && (alter_->d & 1) != 0) alter();
+  if (alter_ && (alter_->d & 4) != 0) Cut(&bytes);
   alter_.reset();
   test::FakeFrame f;
   f.bytes = std::move(bytes);

@@ -33,7 +33,8 @@ enum class Do : uint8_t {
   kPoll,         // a: how often; b: packets that the port takes; c: that it lends; 0: no limit
   kDrain,        // takes all completions
   kControl,      // a: Control
-  kAlter,        // the next frame: a, b: where; c: bits; d: 1 behind the iCRC's back
+  kAlter,        // the next frame: a, b: where; c: bits; d: 1 behind the iCRC's back,
+                 // 2 lengths made right, 4 cut by a switch
   kMeta,         // the next frame: a: RxMeta; b, c: bytes that it stands for but does not carry
   kAgain,        // a: how often the last frame comes again
   kCount,

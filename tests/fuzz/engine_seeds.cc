@@ -173,7 +173,7 @@ void AddExtended(Corpus* corpus, uint8_t world, uint8_t choice) {
   ProgramWriter r({static_cast<uint8_t>(world | kWorldExtended), choice, 1, 1});
   r.Add({Do::kPostSend, 0, 4, 100, 8, 0, 2});
   r.Add({Do::kPostSend, 0, 5, 8, 0, 0, 1});
-  for (const uint8_t kind : {6, 7, 8, 9, 10, 11}) {
+  for (const uint8_t kind : {6, 7, 8, 9, 10, 11, 12, 13}) {
     for (const uint8_t psn : {0, 1, 2, 0xff}) r.Add(Response(0, 0, psn, kind));
     r.Add(Response(0, Aeth::NakSyndrome(NakCode::kRemoteAccessError), 0, kind));
     r.Add(Response(5, Aeth::RnrSyndrome(1), 0xff, kind));

@@ -91,6 +91,7 @@ void EngineWorld::MakePeers() {
     p.domain = i == kStranger ? 1 : 0;
     p.cq = i == kTight ? small_cq_.get() : cq_.get();
     p.mtu = i == 0 ? mtus[options_[1] >> 2 & 3] : (i == 1 ? 256 : 1024);
+    if (i == kUd) p.mtu = 4096;  // the port's: a datagram is one packet
     Create(p);
     if (i != kReset) Connect(p);
     for (int n = 0; n < 3 && i != 1; ++n) {

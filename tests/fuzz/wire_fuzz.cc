@@ -32,6 +32,7 @@
 #include "wire/packet_value.h"
 #include "wire/source_port.h"
 #include "wire/telemetry_shim.h"
+#include "wire/trimmed.h"
 
 namespace sluice::wire {
 namespace {
@@ -215,6 +216,16 @@ void CheckMad(std::span<const uint8_t> bytes) {
   Require(std::memcmp(out, ip.bytes.get(), sizeof(out)) == 0, "IP addresses of a REQ");
 }
 
+// What a switch has cut is nothing that is whole, and what is left is all that is read.
+void CheckTrimmed(std::span<const uint8_t> frame, DropCause cause) {
+  FrameView view;
+  if (!ParseTrimmed(frame, static_cast<uint32_t>(frame.size()), &view)) return;
+  Require(cause == DropCause::kLength, "a trimmed frame is too short for its lengths");
+  const uint8_t* const end = view.extension + ExtendedData::kSize;
+  Require(end <= frame.data() + frame.size(), "what a trimmed frame must have");
+  Require(view.extended_data() == ExtendedData::Read(view.extension), "header of a trimmed frame");
+}
+
 void CheckFrame(std::span<const uint8_t> frame, size_t cut) {
   FrameView view;
   const DropCause cause = ParseFrame(frame, static_cast<uint32_t>(frame.size()), &view);
@@ -222,6 +233,7 @@ void CheckFrame(std::span<const uint8_t> frame, size_t cut) {
   for (size_t i = 0; i <= kDropCauses; ++i) {
     Require(NameOf(static_cast<DropCause>(i))[0] != 0, "name of a cause");
   }
+  CheckTrimmed(frame, cause);
   const auto value = Decode(frame);
   Require(!value.ok() || IsRoce(frame), "a value that is not RoCEv2");
   if (value.ok()) {

@@ -44,8 +44,12 @@ def results(versions, verdicts, talks, talks_failed, selection):
              f"Peer: Debian's Linux {versions['linux']} with rdma_rxe, rdma-core "
              f"{versions['rdma-core']}. {passed} of {len(verdicts)} cases passed"
              + (" (a pairwise selection)." if selection else "."), "",
-             "Cases passed; a failure would show as `n of m`. Each cell covers both initiators, IPv4 "
-             "and IPv6, and the MTUs and sizes of that service:", ""]
+             "Cases passed; a failure would show as `n of m`. "
+             + ("A pairwise selection takes some of the initiators, address families, MTUs and sizes "
+                "of each cell, so that every pair of values occurs in some case; `-`: none of that "
+                "cell:" if selection else
+                "Each cell covers both initiators, IPv4 and IPv6, and the MTUs and sizes of that "
+                "service:"), ""]
     lines += table(["", *(f if f != "none" else "no fault" for f in matrix.FAULTS)],
                    [[f"{service.upper()} {TITLES[op]}",
                      *(cell(by(plain, service=service, op=op, fault=f)) for f in matrix.FAULTS)]

@@ -60,6 +60,7 @@ Schedule::Schedule(uint64_t seed, bool extended) : rng_(seed), extended_(extende
     if (Chance(0.1)) destroys_ = static_cast<int>(rng_.Below(2));
   }
   if (extended_) DrawExtended();
+  connect_.relaxed_ordering = extended_ && seed % 4 == 3;
   clock_.Set(Time::FromPs(Chance(0.2) ? ~uint64_t{0} - 50'000'000 : rng_.Next()));
   for (int i = 0; i < 2; ++i) MakeSide(i);
   FakePort::Connect(*sides_[0].fake, *sides_[1].fake);

@@ -135,6 +135,7 @@ class Schedule {
   void CheckMemory();
   void CheckSuccesses();
   void CheckSharedArea(int to);
+  void CheckRelaxedArea(int to);
   void CheckAtomics(int from);
 
   void DrawExtended();

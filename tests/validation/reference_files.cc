@@ -128,8 +128,6 @@ absl::StatusOr<Reference> ReadReference(const std::string& directory, const std:
   s.topology = TopologyOf(*topology);
   s.flows = FlowsOf(*flows);
   SetSwitches(config, s);
-  // The queue where the flows of the incasts and of joinleave meet: in front of the first flow's
-  // receiver, on its own switch.
   s.limit = Duration::Milliseconds(
       std::lround((config.Number("SIMULATOR_STOP_TIME") - kFirstSecond) * 1e3));
   lab::UseHpccNs3(s, config.Number("ACK_HIGH_PRIO") > 0);

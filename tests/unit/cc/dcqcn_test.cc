@@ -167,6 +167,31 @@ TEST(DcqcnPaperTest, ATimeoutCountsAsACnpOncePer50us) {
   }
 }
 
+// Without CNPs the sender keeps N = 50 us itself; zero, as in the ns-3 presets, counts every mark.
+TEST(DcqcnPaperTest, MarksOfAcknowledgementsCountOncePerInterval) {
+  for (const bool each : {false, true}) {
+    DcqcnParams params;
+    params.notice = DcqcnParams::Notice::kAck;
+    if (each) params.cnp_interval = Duration::Zero();
+    Dcqcn cc(params, Context());
+    Feedback feedback;
+    feedback.acked_packets = 1;
+    feedback.now = At(10);
+    cc.OnFeedback(feedback);
+    EXPECT_EQ(cc.control().rate, Gbps(100));
+    feedback.ce_packets = 1;
+    cc.OnFeedback(feedback);
+    EXPECT_EQ(cc.control().rate, Gbps(50));
+    feedback.now = At(60) - Duration::Picoseconds(1);
+    cc.OnFeedback(feedback);
+    EXPECT_EQ(cc.control().rate, Gbps(each ? 25 : 50));
+    if (each) continue;
+    feedback.now = At(60);
+    cc.OnFeedback(feedback);
+    EXPECT_EQ(cc.control().rate, Gbps(25));
+  }
+}
+
 TEST(DcqcnNotifierTest, OneCnpPerIntervalAndOnlyForMarks) {
   const DcqcnParams params;
   DcqcnNotifier np(params, Context());

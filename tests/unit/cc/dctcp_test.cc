@@ -29,17 +29,22 @@ double Of(const Controller& cc, const char* name) {
   return fields.values.at(name);
 }
 
-// One acknowledged packet.
-void Ack(Controller& cc, bool ce, int64_t in_flight) {
+// One acknowledgement of `packets`, of which `marked`.
+void AckMany(Controller& cc, uint32_t packets, uint32_t marked, int64_t in_flight) {
   Sample sample;
-  sample.acked = Bytes(kMtu);
-  sample.ce = ce;
+  sample.acked = Bytes(kMtu) * packets;
+  sample.ce = marked > 0;
   Feedback f;
   f.acked = sample.acked;
+  f.acked_packets = packets;
+  f.ce_packets = marked;
+  f.ce_bytes = Bytes(kMtu) * marked;
   f.in_flight = Bytes(in_flight);
   f.samples = {&sample, 1};
   cc.OnFeedback(f);
 }
+
+void Ack(Controller& cc, bool ce, int64_t in_flight) { AckMany(cc, 1, ce ? 1 : 0, in_flight); }
 
 // RFC 6928's ten packets, and one more for each that is acknowledged.
 TEST(DctcpPaperTest, DoublesPerRoundTripUntilTheFirstMark) {
@@ -85,6 +90,18 @@ TEST(DctcpPaperTest, AlphaFollowsTheMarkedPart) {
   EXPECT_DOUBLE_EQ(Of(cc, "alpha"), alpha * 15 / 16);
 }
 
+// An acknowledgement stands for 16 packets: of 48 in a round one was marked, or 16.
+TEST(DctcpPaperTest, AlphaCountsPacketsNotAcknowledgements) {
+  const DctcpParams params;
+  for (const uint32_t marked : {1u, 16u}) {
+    Dctcp cc(params, Context());
+    AckMany(cc, 16, 0, 16 * kMtu);  // sent: 32
+    AckMany(cc, 16, marked, 0);     // 32 acknowledged
+    AckMany(cc, 16, 0, 0);          // the first of what was sent later: 48 packets
+    EXPECT_DOUBLE_EQ(Of(cc, "alpha"), 15.0 / 16 + marked / 48.0 / 16) << marked;
+  }
+}
+
 // 100 Gb/s x 8.32 us = 104,000 B; the window is that part of it which the rate is of the line.
 TEST(DctcpNs3Test, RateWithItsWindow) {
   const DctcpParams params = DctcpParams::Of(DctcpParams::Preset::kNs3);
@@ -96,6 +113,19 @@ TEST(DctcpNs3Test, RateWithItsWindow) {
   EXPECT_EQ(cc.control().window, Bytes(52'000));
   for (int i = 0; i < 5; ++i) Ack(cc, false, 4 * kMtu);
   EXPECT_EQ(cc.control().rate, Bandwidth::MegabitsPerSecond(50'615));
+}
+
+// What a predecessor without a window leaves says nothing of one: the flow starts as a new one.
+TEST(DctcpPaperTest, TakesAWindowButNotItsAbsenceFromAPredecessor) {
+  const DctcpParams params;
+  Dctcp after_rate(params, Context()), after_window(params, Context());
+  after_rate.Restore({kNoWindow, Bandwidth::GigabitsPerSecond(40), Duration::Zero()});
+  EXPECT_EQ(after_rate.control().window, Bytes(10 * kMtu));
+  for (int i = 0; i < 10; ++i) Ack(after_rate, false, 10 * kMtu);
+  EXPECT_EQ(after_rate.control().window, Bytes(20 * kMtu));
+  after_window.Restore({Bytes(30 * kMtu), kNoRate, Duration::Zero()});
+  for (int i = 0; i < 10; ++i) Ack(after_window, false, 10 * kMtu);
+  EXPECT_EQ(after_window.control().window, Bytes(31 * kMtu)) << "one round trip, no slow start";
 }
 
 TEST(DctcpTest, LossHalvesOncePerRoundTrip) {

@@ -39,6 +39,7 @@ void Ack(Controller& cc, const std::vector<IntHop>& hops, int64_t in_flight = 0)
   sample.acked = Bytes(kMtu);
   sample.hops = hops;
   Feedback f;
+  f.acked = sample.acked;
   f.in_flight = Bytes(in_flight);
   f.samples = {&sample, 1};
   cc.OnFeedback(f);
@@ -97,6 +98,20 @@ TEST(HpccTest, ReactsWithinARoundTripWithoutCountingTwice) {
   }
 }
 
+// The round ends with an acknowledgement whose report is the one before again; the next one that
+// tells something moves the reference too: to 100 / (2 / 0.95) + 0.05 Gb/s.
+TEST(HpccTest, ARoundThatEndsWithoutNewsCountsWithTheNextReport) {
+  HpccParams params;
+  params.max_stage = 0;
+  Hpcc cc(params, Context());
+  Ack(cc, {{0, 0, 0, kLine}}, 1000);             // acknowledged 1000, sent 2000
+  Ack(cc, {{0, 0, 0, kLine}}, 100'000);          // 2000: not behind it yet
+  Ack(cc, {{0, 0, 0, kLine}}, 100'000);          // 3000 ends the round
+  Ack(cc, {{3906, 10'000, 0, kLine}}, 100'000);  // twice what the link can do
+  EXPECT_NEAR(Of(cc, "rate"), 47.55e9, 0.05e9);
+  EXPECT_EQ(Of(cc, "reference_rate"), Of(cc, "rate"));
+}
+
 // Stages: max_stage additive steps, then the link's room is taken at once.
 TEST(HpccTest, TakesTheRoomAfterMaxStageSteps) {
   HpccParams params;
@@ -125,6 +140,43 @@ TEST(HpccTest, WrapsAndNewWaysAreNoNews) {
   Ack(cc, {{5, 5, 0, kLine}, {5, 5, 0, kLine}});
   EXPECT_EQ(Of(cc, "hops"), 2);
   EXPECT_EQ(cc.control().rate, rate);
+}
+
+// Another way of as many hops: its port has sent 64 MB more, or less, than the one before in the 10
+// us, of which a link of 100 Gb/s carries 125 KB. It is stored, and the reports after it count.
+TEST(HpccTest, CountersThatCannotBeAreAnotherWay) {
+  for (const uint32_t other : {2'000'000u, 1u}) {
+    const HpccParams params;
+    Hpcc cc(params, Context());
+    Ack(cc, {{1'000'000, 0, 0, kLine}});
+    Ack(cc, {{other, 10'000, 50'000, kLine}});
+    EXPECT_EQ(cc.control().rate, kLine);
+    EXPECT_EQ(Of(cc, "utilisation"), 1);
+    Ack(cc, {{other + 977, 20'000, 0, kLine}});
+    EXPECT_NEAR(Of(cc, "utilisation"), 0.500224, 1e-9);
+  }
+}
+
+// A report that was overtaken: its clock and its counter lie before those of the last one.
+TEST(HpccTest, AReportThatWasOvertakenIsNoNews) {
+  const HpccParams params;
+  Hpcc cc(params, Context());
+  const Bandwidth fast = Bandwidth::GigabitsPerSecond(800);
+  Ack(cc, {{10'000, 100'000, 0, fast}});
+  Ack(cc, {{9'900, 99'000, 50'000, fast}});
+  EXPECT_EQ(cc.control().rate, kLine);
+  EXPECT_EQ(Of(cc, "utilisation"), 1);
+}
+
+// A queue of 4 MB in front of 1 Gb/s is 3350 base round trips, and no reason to doubt the reports:
+// the rate becomes 100 / (1000 / 0.95) + 0.05 Gb/s, as far down as one step goes.
+TEST(HpccTest, ALongQueueOfASlowLinkCuts) {
+  const HpccParams params;
+  Hpcc cc(params, Context());
+  const Bandwidth slow = Bandwidth::GigabitsPerSecond(1);
+  Ack(cc, {{0, 0, 4'194'240, slow}});
+  Ack(cc, {{20, 10'000, 4'194'240, slow}});
+  EXPECT_NEAR(Of(cc, "rate"), 145e6, 1);
 }
 
 // Any reports at all leave legal answers.

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "base/rng.h"
 #include "cc/parts/alpha.h"
+#include "cc/parts/round.h"
 #include "cc/parts/slope.h"
 #include "cc/parts/windowed_min.h"
 
@@ -40,6 +43,32 @@ TEST(WindowedMinTest, RemembersForOneToTwoHalves) {
   EXPECT_EQ(min.value(), 9);
   min.Roll();
   EXPECT_FALSE(min.known());
+}
+
+// A window of 32 packets, acknowledged in bursts of 1, 4 and 32: rounds end with acknowledgements
+// 1, 33, 65, ..., 3169.
+TEST(RoundTest, ABatchHasAsManyRoundsAsItsSamplesOneByOne) {
+  constexpr int64_t kPacket = 1000, kWindow = 32;
+  for (const size_t batch : {1, 4, 32}) {
+    Round round;
+    std::vector<int> ends;
+    std::vector<Sample> samples(batch);
+    for (Sample& sample : samples) sample.acked = Bytes(kPacket);
+    for (int at = 0; at < 3200;) {
+      Feedback feedback;
+      feedback.samples = samples;
+      feedback.acked = Bytes(kPacket * static_cast<int64_t>(batch));
+      // What was acknowledged has left, and nothing new has been sent yet.
+      feedback.in_flight = Bytes(kPacket * (kWindow - static_cast<int64_t>(batch)));
+      BatchInFlight in_flight(feedback);
+      for (const Sample& sample : samples) {
+        ++at;
+        if (round.Ends(sample.acked, in_flight.After(sample))) ends.push_back(at);
+      }
+    }
+    ASSERT_EQ(ends.size(), 100u) << batch;
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(ends[static_cast<size_t>(i)], 1 + 32 * i) << batch;
+  }
 }
 
 TEST(SlopeTest, ExactOnALine) {

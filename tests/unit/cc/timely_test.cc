@@ -22,6 +22,7 @@ void Ack(Controller& cc, Duration rtt) {
   sample.rtt = rtt;
   sample.stamp = StampSource::kPoll;
   Feedback f;
+  f.acked = sample.acked;
   f.in_flight = Bytes(0);
   f.samples = {&sample, 1};
   cc.OnFeedback(f);

@@ -171,6 +171,9 @@ TEST(EngineConnect, NamesWhatIsWrong) {
       {[](O& o) { o.min_rnr_timer = 32; }, "31"},
       {[](O& o) { o.dscp = 64; }, "63"},
       {[](O& o) { o.algorithm = "dcqnc"; }, "dcqcn"},
+      {[](O& o) { o.algorithm = "dctcp"; }, "marked packets"},
+      {[](O& o) { o.algorithm = "dctcp"; }, "--reliability extended"},
+      {[](O& o) { o.algorithm = "hpcc"; }, "ConnectOptions::telemetry"},
   };
   for (const auto& [alter, text] : cases) {
     const absl::Status s = connect(alter);

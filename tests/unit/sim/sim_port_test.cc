@@ -135,6 +135,26 @@ TEST(SimPort, DropsAndCountsWhatCannotBeAFrame) {
   EXPECT_EQ(pair.sim->packets_in_use(), 0u);
 }
 
+// On the ns-3 wire one packet is out at a time: not one that the pool could not give, nor one that
+// was no frame.
+TEST(SimPort, TheNs3WireLendsAgainAfterAnEmptyPoolAndAMalformedFrame) {
+  SimulationConfig config;
+  config.ns3.on = true;
+  config.max_packets = 1;
+  Pair pair(config);
+  port::Packet packet;
+  port::Packet first = pair.Allocate(kDataBytes);
+  EXPECT_EQ(pair.sim->port(1).Allocate({&packet, 1}), 0u) << "the pool is empty";
+  first.frame_length = support::kRoceHeaderBytes - 1;
+  pair.Send(first);
+  EXPECT_EQ(pair.sim->counters().malformed, 1u);
+  pair.Send(pair.Allocate(kDataBytes));
+  ASSERT_EQ(pair.reader.count, 1u);
+  pair.sim->port(1).Release({&pair.reader.packet, 1});
+  EXPECT_EQ(pair.sim->port(1).Allocate({&packet, 1}), 1u);
+  EXPECT_EQ(pair.sim->port(1).Allocate({&packet, 1}), 0u) << "one is out";
+}
+
 // A received packet may be sent on as it is.
 TEST(SimPort, BouncesAReceivedPacket) {
   Pair pair({});

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "support/lone_end.h"
 #include "support/two_hosts.h"
 #include "verbs/cm.h"
+#include "verbs/internal.h"
 #include "wire/cm_messages.h"
 #include "wire/packet_value.h"
 #include "wire/peer_hello.h"
@@ -143,6 +145,35 @@ TEST_F(Agreement, TheBlocksStandWhereTheDocumentSays) {
 }
 
 // An end that says nothing of itself is a stranger: the answer to it is what Linux would send.
+// Flag 4 of the request: may; of the reply: both do. Neither end relaxes unless both asked for it.
+class AgreementOnOrder : public Agreement,
+                         public testing::WithParamInterface<std::tuple<bool, bool>> {};
+INSTANTIATE_TEST_SUITE_P(Ends, AgreementOnOrder,
+                         testing::Combine(testing::Bool(), testing::Bool()));
+
+TEST_P(AgreementOnOrder, IsRelaxedIfBothSaySo) {
+  const auto [asks, may] = GetParam();
+  CmOptions client = With(Reliability::kAuto), server = With(Reliability::kAuto);
+  client.connect.relaxed_ordering = asks;
+  server.connect.relaxed_ordering = may;
+  Meet(client, server);
+  ASSERT_TRUE(client_->extended());
+  for (const auto& mad : sent_[0]) {
+    if (mad[17] == 0x10) {
+      EXPECT_EQ(mad[164 + 76 + 9] & 4, asks ? 4 : 0);
+    }
+  }
+  for (const auto& mad : sent_[1]) {
+    if (mad[17] == 0x13) {
+      EXPECT_EQ(mad[60 + 180 + 9] & 4, asks && may ? 4 : 0);
+    }
+  }
+  for (const int host : {0, 1}) {
+    EXPECT_EQ(hosts_[host].qps[0]->impl().connection.relaxed_ordering, asks && may) << host;
+  }
+  Talk();
+}
+
 TEST_F(Agreement, AStrangersRequestGetsNoBlock) {
   Meet(With(Reliability::kBase), With(Reliability::kAuto));
   ASSERT_EQ(client_->state(), CmState::kEstablished);
