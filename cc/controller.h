@@ -60,15 +60,21 @@ struct FlowContext {
 
 // One acknowledged measurement, newest last.
 struct Sample {
-  Bytes acked;               // newly acknowledged payload since the previous sample
-  Duration rtt;              // transmit stamp to receive stamp of the acknowledgement
-  Duration host_delay;       // our host's share, if Signal::kHostDelay
-  Duration remote_delay;     // the peer's turn-around, if Signal::kRemoteDelay
+  Bytes acked;  // newly acknowledged payload since the previous sample
+  // From the poll in which we decided to send the packet to the poll in which we saw its
+  // acknowledgement; both hosts and the fabric. Less the two shares below it is the fabric's:
+  // (t4 - t1) - (t3 - t2) in the stamps of docs/wire-formats.md.
+  Duration rtt;
+  // Our host's share, if Signal::kHostDelay: from the decision to the transmit stamp (t1), and from
+  // the receive stamp (t4) to our sight.
+  Duration host_delay;
+  Duration remote_delay;     // the peer's turn-around t3 - t2, if Signal::kRemoteDelay
   uint32_t wire_length = 0;  // frame bytes of the packet that was timed
   uint16_t path = 0;
-  StampSource stamp = StampSource::kNone;  // kNone: this sample carries no rtt
-  bool ce = false;                         // the packet was marked, if Signal::kCeBytes
-  std::span<const IntHop> hops;            // valid during the call, if Signal::kInt
+  // kNone: this sample carries no rtt. How good it is, Feedback::poll_gap tells too.
+  StampSource stamp = StampSource::kNone;
+  bool ce = false;               // the packet was marked, if Signal::kCeBytes
+  std::span<const IntHop> hops;  // valid during the call, if Signal::kInt
 };
 
 // What one burst told about one flow.
@@ -79,9 +85,12 @@ struct Feedback {
   uint32_t acked_packets = 0;
   Bytes ce_bytes;  // of which marked
   uint32_t ce_packets = 0;
-  Bytes in_flight;           // after this batch
-  Duration newest_rtt;       // of the last sample that has one; zero: none
-  Duration smallest_rtt;     // of this batch; zero: none
+  Bytes in_flight;        // after this batch
+  Duration newest_rtt;    // of the last sample that has one; zero: none
+  Duration smallest_rtt;  // of this batch; zero: none
+  // Of each of the samples: between the poll that saw its acknowledgement and the poll before that.
+  // Unless its stamp is kNic, the acknowledgement may have waited for so long unseen.
+  Duration poll_gap;
   Bandwidth delivered_rate;  // acknowledged payload over the time it took; zero: unknown
   uint32_t active_senders = 0;
   bool app_limited = false;         // the flow had nothing more to send

@@ -16,7 +16,7 @@ enum class Signal : uint8_t {
   kRtt,            // round-trip times of single packets
   kCnp,            // congestion notification packets (IBTA 1.4, annex A17.9)
   kCeBytes,        // how many of the acknowledged bytes arrived CE-marked (extension peers)
-  kHostDelay,      // time in our own host between stamp and processing
+  kHostDelay,      // our host's share of a round trip (ports that stamp)
   kRemoteDelay,    // turn-around of the acknowledgement in the peer's host (extension peers)
   kActiveSenders,  // backlogged senders at the receiver's port (extension peers)
   kInt,            // per-hop telemetry (fabrics that write it)
@@ -46,7 +46,9 @@ class SignalSet {
   uint32_t bits_ = 0;
 };
 
-// Where a time stamp was taken; the further from the wire, the more of our own host is in it.
+// Where the receive stamp of a sample was taken; the further from the wire, the more of our own
+// host is in it. kNic: by the port, as the packet came off the wire; kBurst: as its burst was taken
+// out of the receive ring; kPoll: when the poll began.
 enum class StampSource : uint8_t { kNone, kNic, kBurst, kPoll };
 
 // One switch hop's telemetry (HPCC, SIGCOMM 2019, section 4), as the shim of docs/wire-formats.md

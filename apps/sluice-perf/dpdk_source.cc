@@ -11,10 +11,11 @@
 namespace sluice {
 namespace {
 
-dpdk::DpdkPortOptions OptionsOf(const perf::PortRequest& request) {
+dpdk::DpdkPortOptions OptionsOf(const perf::PortRequest& request, Clock* clock) {
   dpdk::DpdkPortOptions o;
   o.max_frame = request.max_frame;
   o.line_rate = request.line_rate;
+  o.clock = clock;
   return o;
 }
 
@@ -51,7 +52,8 @@ absl::StatusOr<std::unique_ptr<perf::PortSource>> DpdkSource::Make() {
 
 absl::StatusOr<std::pair<perf::PerfPort, perf::PerfPort>> DpdkSource::Loopback(
     const perf::PortRequest& request) {
-  absl::StatusOr<std::unique_ptr<dpdk::RingPair>> pair = dpdk::RingPair::Create(OptionsOf(request));
+  absl::StatusOr<std::unique_ptr<dpdk::RingPair>> pair =
+      dpdk::RingPair::Create(OptionsOf(request, &clock_));
   if (!pair.ok()) return pair.status();
   pair_ = std::move(*pair);
   perf::PerfPort a{pair_, &pair_->a(), {pair_->a().mac()}, pair_->a().driver(), nullptr};
@@ -67,7 +69,7 @@ absl::StatusOr<perf::PerfPort> DpdkSource::Vdev(const std::string& devargs,
   if (!sized.ok()) return sized.status();
   absl::StatusOr<uint16_t> id = eal_->CreateVdev(sized->devargs);
   if (!id.ok()) return id.status();
-  dpdk::DpdkPortOptions options = OptionsOf(request);
+  dpdk::DpdkPortOptions options = OptionsOf(request, &clock_);
   options.min_data_room = sized->min_data_room;
   absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> opened = dpdk::DpdkPort::Open(*id, options);
   if (!opened.ok()) return opened.status();

@@ -10,10 +10,10 @@ namespace sluice {
 // Its description lies apart from its memory, every line of which belongs to the blocks.
 struct BlockPool::Arena {
   std::byte* memory = nullptr;
-  size_t block = 0;       // bytes of one
-  size_t used = 0;        // blocks in use
-  size_t fresh = 0;       // bytes from here on were never lent
-  void* free = nullptr;   // blocks given back; each begins with a pointer to the next
+  size_t block = 0;      // bytes of one
+  size_t used = 0;       // blocks in use
+  size_t fresh = 0;      // bytes from here on were never lent
+  void* free = nullptr;  // blocks given back; each begins with a pointer to the next
   bool full() const { return free == nullptr && fresh + block > kArena; }
 };
 

@@ -5,6 +5,7 @@
 namespace sluice {
 
 __extension__ typedef unsigned __int128 Uint128;
+__extension__ typedef __int128 Int128;
 
 }  // namespace sluice
 

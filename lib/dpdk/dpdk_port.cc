@@ -112,6 +112,8 @@ size_t DpdkPort::Receive(std::span<Packet> burst) {
     }
     ++n;
   }
+  if (stamp_field_ >= 0) [[unlikely]]
+    StampPackets(burst.first(n));
   return n;
 }
 

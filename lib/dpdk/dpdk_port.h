@@ -9,6 +9,10 @@
 // the longest frame), so application memory is read before Transmit returns and never after. The
 // packet then describes the whole frame in its header span, also if it was refused.
 //
+// Received packets carry the NIC's stamp where the device offers one; nic_clock.h says what it is
+// in the poll loop's time. Transmitted ones have that of their burst: no driver tells when each
+// left.
+//
 // Threads: the hot path belongs to one thread that EAL knows (the one that made the Eal, or an
 // Lcore). Open, Close, WaitLink and Stats are for set-up and control.
 #ifndef SLUICE_DPDK_DPDK_PORT_H_
@@ -23,8 +27,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "base/time.h"
 #include "base/units.h"
+#include "dpdk/nic_clock.h"
 #include "port/packet.h"
 #include "port/port.h"
 
@@ -45,6 +51,11 @@ struct DpdkPortOptions {
   Bandwidth line_rate;
   // What the driver wants of a buffer beyond max_frame (SizedVdev::min_data_room).
   Bytes min_data_room;
+  // Stamps bursts; the clock that the poll's time comes from. Outlives the port; null: no stamps.
+  Clock* clock = nullptr;
+  // With a clock, counts per second of the stamps that the driver leaves in received packets. 0:
+  // what a device says that offers them (RTE_ETH_RX_OFFLOAD_TIMESTAMP) and lets its clock be read.
+  double stamp_hz = 0;
 };
 
 struct DpdkPortStats {
@@ -79,6 +90,8 @@ class DpdkPort final : public port::Port {
   size_t Allocate(std::span<port::Packet> burst) override;
   size_t Transmit(std::span<port::Packet> burst) override;
   void Release(std::span<port::Packet> burst) override;
+  Time ReceiveStamp(Time now) override { return clock_ != nullptr ? clock_->Now() : now; }
+  Time TransmitStamp(Time now) override { return clock_ != nullptr ? clock_->Now() : now; }
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
   // Waits until the link is up (a peer of memif or vhost-user has come); Unavailable after
@@ -109,6 +122,9 @@ class DpdkPort final : public port::Port {
   absl::Status FitFrames(Bytes max_frame, uint32_t interface_index, uint16_t device_max_mtu);
   bool DescribeChain(rte_mbuf* mbuf, port::Packet* packet);
   bool PrepareChain(rte_mbuf* mbuf, port::Packet* packet);
+  void WantNicStamps(const DpdkPortOptions& options, uint64_t capabilities, uint64_t* offloads);
+  void StartNicClock(const DpdkPortOptions& options);
+  void StampPackets(std::span<port::Packet> burst);
   size_t ReceiveMbufs(rte_mbuf** mbufs, size_t count);
   size_t TransmitMbufs(rte_mbuf** mbufs, size_t count);
 
@@ -117,6 +133,10 @@ class DpdkPort final : public port::Port {
   size_t log_mark_ = 0;  // what DPDK had logged before Open
   bool sends_chains_ = false;
   bool guarded_ = false;  // the driver reads memory of a peer that may go at any time
+  int stamp_field_ = -1;  // where a received mbuf has the NIC's stamp; below 0: nowhere
+  uint64_t stamp_flag_ = 0;
+  NicClock nic_clock_;
+  Clock* clock_ = nullptr;
   rte_mempool* pool_ = nullptr;
   port::Capabilities capabilities_;
   uint64_t rx_unusable_ = 0;

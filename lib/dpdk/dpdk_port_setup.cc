@@ -150,6 +150,7 @@ absl::Status DpdkPort::Configure(const DpdkPortOptions& options) {
 
   rte_eth_conf conf = {};
   if (sends_chains_) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  WantNicStamps(options, info.rx_offload_capa, &conf.rxmode.offloads);
   result = rte_eth_dev_configure(port_, 1, 1, &conf);
   if (result != 0) return Failed("configuring it", result);
   const absl::Status fits = FitFrames(options.max_frame, info.if_index, info.max_mtu);
@@ -192,6 +193,9 @@ absl::Status DpdkPort::Configure(const DpdkPortOptions& options) {
   }
   capabilities_.max_frame = static_cast<uint32_t>(options.max_frame.count());
   capabilities_.segments = true;
+  clock_ = options.clock;
+  capabilities_.burst_stamps = clock_ != nullptr;
+  StartNicClock(options);
   capabilities_.shared_memory = driver_ == "net_ring";
   return absl::OkStatus();
 }

@@ -37,6 +37,11 @@ int64_t LongestExtension(const Connection& c) {
          (c.telemetry ? static_cast<int64_t>(wire::TelemetryShim::kSize) : 0);
 }
 
+// Frame bytes of its longest packet.
+int64_t LongestFrame(const Connection& c) {
+  return HeaderBytes(c).count() + LongestExtension(c) + c.mtu;
+}
+
 absl::Status Check(const Connection& c, const port::Capabilities& port) {
   if (c.mtu < 256 || c.mtu > 4096 || c.mtu % 4 != 0) {
     return absl::InvalidArgumentError(
@@ -57,7 +62,7 @@ absl::Status Check(const Connection& c, const port::Capabilities& port) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "tracking window of %d packets: must be a power of two from 64 to 16384", window));
   }
-  const int64_t longest = HeaderBytes(c).count() + LongestExtension(c) + c.mtu;
+  const int64_t longest = LongestFrame(c);
   if (longest > port.max_frame || (!port.elides_payload && longest > port.linear_room)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "path MTU %d needs frames of %d bytes, the port carries %d: choose a smaller MTU", c.mtu,
@@ -109,7 +114,7 @@ constexpr SignalWords kSignalWords[] = {
     {cc::Signal::kRtt, "round-trip times", "a reliable connection (RC)"},
     {cc::Signal::kCnp, "congestion notification packets", "a connection (RC or UC)"},
     {cc::Signal::kCeBytes, "counts of marked packets", kExtended},
-    {cc::Signal::kHostDelay, "delays of our host", kNothing},
+    {cc::Signal::kHostDelay, "delays of our host", "a port that stamps (every opened device does)"},
     {cc::Signal::kRemoteDelay, "delays of the peer's host", kExtended},
     {cc::Signal::kActiveSenders, "counts of active senders", kNothing},
     {cc::Signal::kInt, "telemetry of switches (INT)",
@@ -234,6 +239,21 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
   return status;
 }
 
+// Stamps are taken from when somebody wants them: an algorithm that times packets, or the peer of
+// an extended queue pair, which is told t2 and t3.
+void Engine::WantStamps(const cc::Algorithm& algorithm, bool extended) {
+  const cc::Traits& t = algorithm.traits();
+  const bool timed = t.required.Has(cc::Signal::kRtt) || t.optional.Has(cc::Signal::kRtt);
+  times_bursts_ |= timed;
+  if (!timed && !extended) return;
+  const port::Capabilities& port = port_->capabilities();
+  if (port.hardware_stamps) {
+    ctx_.stamps = cc::StampSource::kNic;
+  } else if (port.burst_stamps) {
+    ctx_.stamps = cc::StampSource::kBurst;
+  }
+}
+
 absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connection,
                                     const cc::Algorithm& algorithm, Duration base_rtt,
                                     cc::SignalSet peer_signals) {
@@ -245,7 +265,11 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   if (connection.tracking_window > 0 && qp->type() != QpType::kRc) {
     return absl::InvalidArgumentError("reliability extended is for RC queue pairs");
   }
-  status = CheckSignals(algorithm, peer_signals);
+  // What the peer has no part in.
+  cc::SignalSet signals = peer_signals;
+  const port::Capabilities& port = port_->capabilities();
+  if (port.hardware_stamps || port.burst_stamps) signals.Add(cc::Signal::kHostDelay);
+  status = CheckSignals(algorithm, signals);
   if (!status.ok()) return status;
   status = OpenAccount(qp, connection.path.destination_ip);
   if (!status.ok()) return status;
@@ -254,6 +278,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   context.mtu = Bytes(connection.mtu);
   context.header_bytes = HeaderBytes(connection);
   transport::Connection c = connection;
+  longest_frame_ = std::max(longest_frame_, static_cast<uint32_t>(LongestFrame(c)));
+  WantStamps(algorithm, c.tracking_window > 0);
   if (c.tracking_window > 0) {
     context.header_bytes += Bytes(LongestExtension(c) - 4);
     c.scoreboards = &scoreboards_;
@@ -261,7 +287,7 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
     ReserveScoreboards(c.tracking_window);
   }
   context.base_rtt = base_rtt;
-  context.signals = peer_signals;
+  context.signals = signals;
   context.seed = config_.seed ^ qp->qpn();
   qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& f) {
                             return static_cast<const cc::Algorithm*>(a)->MakeController(storage, f);

@@ -33,7 +33,8 @@ size_t QpnOffset(const port::Packet& p) {
     l3 += wire::kVlanTagBytes;
     type = LoadBe16(p.header + l3 - 2);
   }
-  const size_t ip = type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
+  const size_t ip =
+      type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
   return l3 + ip + wire::UdpHeader::kSize + kInBth;
 }
 
@@ -73,6 +74,7 @@ size_t Engine::Poll(Time now) {
     hold_timers_until_ = now + config_.stall;
   }
   ctx.hold_timers = now < hold_timers_until_;
+  ctx.arrived = ctx.departs = now;
   const size_t received = ReceiveBurst(ctx);
   DrainDoorbells(ctx);
   RunTimers(ctx);
@@ -86,6 +88,8 @@ size_t Engine::Poll(Time now) {
 size_t Engine::ReceiveBurst(Context& ctx) {
   const size_t n = port_->Receive({in_.data(), config_.burst});
   if (n == 0) return 0;
+  if (stamps()) [[unlikely]]
+    ctx.arrived = port_->ReceiveStamp(ctx.now);
   if (ManyQueuePairs()) LookAhead(n);
   uint64_t bytes = 0;
   for (size_t i = 0; i < n; ++i) {
@@ -96,7 +100,8 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
   return n;
 }
 
@@ -155,7 +160,13 @@ void Engine::AfterInput(QueuePair* qp) {
   if (outlook.unsettled) [[unlikely]]
     unsettled_.Append(qp);
   if (outlook.sends) ready_.Append(&qp->flow());
-  if (outlook.deadline) wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  if (outlook.deadline) {
+    wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
+  } else if (ManyQueuePairs() && !outlook.sends) {
+    // A timer that outlives its reason costs next to nothing, unless the queue pair has to come
+    // from memory for it; now it is at hand, and so are those that were armed beside it.
+    if (qp->flow().timer.armed()) wheel_.Cancel(&qp->flow().timer);
+  }
 }
 
 // The same in general.
@@ -227,7 +238,8 @@ void Engine::SettleCompletions(Context& ctx) {
 void Engine::AfterExtendedSettle(Context& ctx, QueuePair* qp) {
   AfterOtherInput(qp);
   if (feedback_.empty()) return;
-  feedback_.Flush(ctx.now, [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_,
+                  [this](SendFlow* flow) { AfterInput(flow->owner); });
 }
 
 void Engine::AccountPacing(Time now, bool sent) {

@@ -162,6 +162,11 @@ class Engine final : public Pollable {
     }
   };
 
+  // Frame bytes that a flow sends before the next one has its turn.
+  static constexpr uint32_t kQuantum = 8192;
+  // And those of data that share a transmit stamp: 0.33 us of a line of 400 Gb/s.
+  static constexpr uint32_t kTimedBurst = 16384;
+
   // So many that a burst mostly finds its queue pairs outside the nearer caches: more than a
   // megabyte of them, rings included.
   bool ManyQueuePairs() const { return table_.size() > 256; }
@@ -188,6 +193,9 @@ class Engine final : public Pollable {
   void SettleCompletions(transport::Context& ctx);
   size_t TransmitBurst(transport::Context& ctx);
   void WriteAnswers(transport::Context& ctx);
+  void WriteTimedData(transport::Context& ctx);
+  void WantStamps(const cc::Algorithm& algorithm, bool extended);
+  bool stamps() const { return ctx_.stamps != cc::StampSource::kPoll; }
   void WriteControl();
   void WriteData(transport::Context& ctx);
   void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
@@ -245,8 +253,14 @@ class Engine final : public Pollable {
   std::array<port::Packet, port::kMaxBurst> spare_;
   size_t written_ = 0;
   size_t spare_count_ = 0;
-  size_t budget_ = 0;     // data packets that this poll may still write
-  bool starved_ = false;  // the port had no packet to lend
+  size_t budget_ = 0;  // data packets that this poll may still write
+  // Frame bytes after which a flow gives way to others, and those that this poll may still write
+  // while bursts are timed.
+  uint32_t quantum_ = kQuantum;
+  uint32_t timed_left_ = 0;
+  uint32_t longest_frame_ = 0;  // of the data of any queue pair
+  bool times_bursts_ = false;   // an algorithm wants round trips: packets of a burst share a stamp
+  bool starved_ = false;        // the port had no packet to lend
 
   transport::Context ctx_;  // lent to the queue pairs; `now` is that of the poll under way
   Time last_poll_;

@@ -12,8 +12,6 @@ using transport::QueuePair;
 using transport::SendFlow;
 using transport::SendGate;
 
-// Frame bytes that a flow sends before the next one has its turn.
-constexpr uint32_t kQuantum = 8192;
 // How long an engine without packets waits before it asks the port again.
 constexpr Duration kStarvedRetry = Duration::Microseconds(1);
 
@@ -59,6 +57,8 @@ size_t Engine::TransmitBurst(Context& ctx) {
   size_t sent = SendPending();
   if (written_ > 0) return sent;
   waits_for_pace_ = false;
+  if (stamps() && (answers_.head != nullptr || ready_.head != nullptr)) [[unlikely]]
+    ctx.departs = Later(ctx.now, port_->TransmitStamp(ctx.now));
   WriteAnswers(ctx);
   if (control_ != nullptr) WriteControl();
   WriteData(ctx);
@@ -93,8 +93,21 @@ void Engine::WriteData(Context& ctx) {
   budget_ = config_.burst;
   // While there is no packet to write to, nobody loses its turn.
   if (ready_.head == nullptr || (spare_count_ == 0 && NextFree() == nullptr)) return;
+  if (times_bursts_) [[unlikely]]
+    return WriteTimedData(ctx);
   // Ends: a flow either spends budget or leaves the list, unless there is no packet to write to.
   while (budget_ > 0 && ready_.head != nullptr && !OutOfPackets()) {
+    ServeFlow(ctx, ready_.Take());
+  }
+}
+
+// The same while the stamp of a burst has to be good for each of its packets: kTimedBurst at most.
+void Engine::WriteTimedData(Context& ctx) {
+  timed_left_ = kTimedBurst;
+  while (timed_left_ >= longest_frame_ && budget_ > 0 && ready_.head != nullptr &&
+         !OutOfPackets()) {
+    // The last frame of a flow's turn begins below the quantum and may reach beyond it.
+    quantum_ = std::min(kQuantum, timed_left_ - longest_frame_ + 1);
     ServeFlow(ctx, ready_.Take());
   }
 }
@@ -124,7 +137,7 @@ void Engine::ServeRequests(Context& ctx, SendFlow* flow) {
       wheel_.ArmEarlier(&flow->timer, flow->next_send());
       break;
     }
-    if (budget_ == 0 || (bytes >= kQuantum && ready_.head != nullptr)) {
+    if (budget_ == 0 || (bytes >= quantum_ && (ready_.head != nullptr || times_bursts_))) {
       again = true;
       break;
     }
@@ -139,6 +152,7 @@ void Engine::ServeRequests(Context& ctx, SendFlow* flow) {
     --budget_;
   }
   if (bytes > 0) {
+    timed_left_ -= bytes;
     qp->EndBurst(ctx);
     ArmTimers(qp);
     // Without acknowledgements what was sent is complete.
@@ -160,7 +174,8 @@ void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
       break;
     }
     port::Packet* packet = nullptr;
-    if (budget_ > 0 && (bytes < kQuantum || ready_.head == nullptr)) packet = NextFree();
+    const bool turn = bytes < quantum_ || (ready_.head == nullptr && !times_bursts_);
+    if (budget_ > 0 && turn) packet = NextFree();
     if (packet == nullptr) {
       again = true;
       break;
@@ -171,6 +186,7 @@ void Engine::ServeResponses(Context& ctx, SendFlow* flow) {
     --budget_;
   }
   if (bytes > 0) {
+    timed_left_ -= bytes;
     qp->EndResponses(ctx);
     ArmResponses(qp, flow);
     // With selective repeat they are acknowledged, and sent again.

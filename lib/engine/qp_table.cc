@@ -32,7 +32,7 @@ QpTable::~QpTable() {
 void QpTable::Clear(Slot* slot) {
   if (slot->qp == nullptr) return;
   std::destroy_at(slot->qp);
-  blocks_.Free(slot->qp, slot->block_bytes);
+  blocks_->Free(slot->qp, slot->block_bytes);
   slot->qp = nullptr;
 }
 
@@ -53,7 +53,8 @@ transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) 
   } while (Reserved(qpn));
   const size_t room = transport::QueuePair::RoomFor(config);
   s.block_bytes = static_cast<uint32_t>(sizeof(transport::QueuePair) + room);
-  std::byte* const block = static_cast<std::byte*>(blocks_.Allocate(s.block_bytes));
+  if (blocks_ == nullptr) blocks_ = std::make_unique<BlockPool>();
+  std::byte* const block = static_cast<std::byte*>(blocks_->Allocate(s.block_bytes));
   s.qp = ::new (block) transport::QueuePair(qpn, config, block + sizeof(transport::QueuePair));
   ++size_;
   return s.qp;

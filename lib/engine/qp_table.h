@@ -93,7 +93,9 @@ class QpTable {
   mutable Hint last_;
   void Clear(Slot* slot);
 
-  BlockPool blocks_;  // each holds a queue pair and the slots of its queues
+  // Each holds a queue pair and the slots of its queues. Made with the first one: an idle engine is
+  // small.
+  std::unique_ptr<BlockPool> blocks_;
   std::vector<Slot> slots_;
   std::unique_ptr<transport::QueuePair> management_;
   std::deque<uint32_t> free_;

@@ -170,9 +170,7 @@ cli::Command SweepCommand(const Build& build) {
   cli::Option grid;
   grid.name = "grid";
   grid.kind = cli::Kind::kText;
-  grid.help =
-      "values of a parameter of the experiment, or of an algorithm (tita.beta) or an arm (a.beta, "
-      "b.beta)";
+  grid.help = "values of a parameter: of the experiment, or of arms (tita.beta, b.beta)";
   grid.placeholder = "[ARM.]NAME=VALUE,...";
   grid.repeated = true;
   c.options = {

@@ -60,10 +60,11 @@ absl::Status Check(const OpenOptions& o) {
   return verbs::SetAddressing({o.address, o.gateway, o.routes}, &parts);
 }
 
-dpdk::DpdkPortOptions PortOptions(const OpenOptions& o) {
+dpdk::DpdkPortOptions PortOptions(const OpenOptions& o, Clock* clock) {
   dpdk::DpdkPortOptions p;
   p.max_frame = Bytes(int64_t{o.max_mtu} + kMaxOverhead);
   p.line_rate = Bandwidth::BitsPerSecond(static_cast<int64_t>(o.line_rate_bps));
+  p.clock = clock;
   return p;
 }
 
@@ -95,7 +96,7 @@ std::unique_ptr<verbs::Device> Assemble(const OpenOptions& o, Machine* machine,
 
 absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> OpenPort(const Device& device, Machine* machine,
                                                          const OpenOptions& o) {
-  dpdk::DpdkPortOptions port = PortOptions(o);
+  dpdk::DpdkPortOptions port = PortOptions(o, machine->clock.get());
   if (device.kind == DeviceKind::kPci) {
     absl::StatusOr<uint16_t> id = machine->eal->FindPci(device.argument);
     if (!id.ok()) return id.status();
@@ -142,8 +143,9 @@ OpenRingPair(const OpenOptions& first, const OpenOptions& second) {
   if (absl::Status s = Check(second); !s.ok()) return s;
   absl::StatusOr<Machine*> machine = Start("");
   if (!machine.ok()) return machine.status();
-  dpdk::DpdkPortOptions options = PortOptions(first);
-  options.max_frame = std::max(options.max_frame, PortOptions(second).max_frame);
+  Clock* clock = (*machine)->clock.get();
+  dpdk::DpdkPortOptions options = PortOptions(first, clock);
+  options.max_frame = std::max(options.max_frame, PortOptions(second, clock).max_frame);
   absl::StatusOr<std::unique_ptr<dpdk::RingPair>> made = dpdk::RingPair::Create(options);
   if (!made.ok()) return made.status();
   std::shared_ptr<dpdk::RingPair> pair = std::move(*made);

@@ -1,4 +1,5 @@
-// AlignedMemory: zeroed bytes on a page boundary, many of them on huge pages if the system has some.
+// AlignedMemory: zeroed bytes on a page boundary, many of them on huge pages if the system has
+// some.
 #ifndef SLUICE_PERF_MEMORY_H_
 #define SLUICE_PERF_MEMORY_H_
 

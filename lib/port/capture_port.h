@@ -44,6 +44,8 @@ class CapturePort : public Port {
   size_t Allocate(std::span<Packet> burst) override { return inner_->Allocate(burst); }
   // Records the packets that the inner port took, not those that it refused.
   size_t Transmit(std::span<Packet> burst) override;
+  Time ReceiveStamp(Time now) override { return inner_->ReceiveStamp(now); }
+  Time TransmitStamp(Time now) override { return inner_->TransmitStamp(now); }
   void Release(std::span<Packet> burst) override { inner_->Release(burst); }
   absl::Status Map(const Region& region) override { return inner_->Map(region); }
   absl::Status Unmap(const Region& region) override { return inner_->Unmap(region); }

@@ -72,6 +72,8 @@ class FaultPort : public Port {
   size_t Receive(std::span<Packet> burst) override;
   size_t Allocate(std::span<Packet> burst) override { return inner_->Allocate(burst); }
   size_t Transmit(std::span<Packet> burst) override { return inner_->Transmit(burst); }
+  Time ReceiveStamp(Time now) override { return inner_->ReceiveStamp(now); }
+  Time TransmitStamp(Time now) override { return inner_->TransmitStamp(now); }
   void Release(std::span<Packet> burst) override { inner_->Release(burst); }
   absl::Status Map(const Region& region) override { return inner_->Map(region); }
   absl::Status Unmap(const Region& region) override { return inner_->Unmap(region); }

@@ -36,7 +36,7 @@ struct alignas(64) Packet {
   uint8_t* header = nullptr;         // writable by the holder of an allocated packet only
   const uint8_t* payload = nullptr;  // first payload segment, or null
   const Segment* more = nullptr;     // further segments: an array that the handle owns
-  Time stamp;                        // receive or transmit time, taken once per burst
+  Time stamp;                        // of a received packet: Capabilities::hardware_stamps
   uint32_t payload_length = 0;       // bytes in the first payload segment
   uint32_t elided_length = 0;        // bytes (payload, pad, iCRC) that are not carried
   uint32_t frame_length = 0;         // bytes on the wire from destination MAC to iCRC; no FCS

@@ -31,8 +31,10 @@ struct Capabilities {
   bool elides_payload = false;
   // The receiver shares the sender's memory (net_ring): who alters a frame must own its bytes.
   bool shared_memory = false;
-  // Packet::stamp of a received packet comes from the port, not from the poll.
+  // Packet::stamp of each received packet is the moment at which it came off the wire.
   bool hardware_stamps = false;
+  // ReceiveStamp and TransmitStamp look at the clock that the poll's time comes from.
+  bool burst_stamps = false;
   // What the port can send; the engine clamps every pacing rate to it.
   Bandwidth line_rate;
 };
@@ -59,6 +61,15 @@ class Port {
   // refused packet is neither dropped nor counted lost: it and those after it stay the caller's,
   // who keeps them first in line and offers them again.
   virtual size_t Transmit(std::span<Packet> burst) = 0;
+
+  // The time stamps of a burst, for round-trip times (docs/decisions/0027-stamps.md): called once
+  // per burst, and not at all where nobody times packets. `now`, the time of the poll, is the
+  // answer of a port that knows no better. When the burst that Receive lent last was taken out of
+  // its ring:
+  virtual Time ReceiveStamp(Time now) { return now; }
+  // When the frame that Transmit is given next begins to leave, as far as the port can tell; not
+  // before `now`:
+  virtual Time TransmitStamp(Time now) { return now; }
 
   // Takes the packets back unsent.
   virtual void Release(std::span<Packet> burst) = 0;

@@ -82,6 +82,11 @@ size_t SimPort::Allocate(std::span<port::Packet> burst) {
   return count;
 }
 
+Time SimPort::TransmitStamp(Time now) {
+  transmitter_->Advance(now);
+  return transmitter_->StartOfNext(now) + model_.transmit_delay;
+}
+
 void SimPort::Release(std::span<port::Packet> burst) {
   for (const port::Packet& packet : burst) {
     context_.pool.Put(static_cast<Record*>(packet.handle));

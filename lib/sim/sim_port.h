@@ -8,12 +8,13 @@
 // Transmit takes packets while fewer than `transmit_queue` wait for the line, so that pacing and
 // not the port holds the backlog; a host whose packet was refused is polled again at the moment
 // when a waiting one starts. Transmit writes into Packet::stamp of each packet that it takes the
-// exact moment when its first bit leaves; it can, because nothing overtakes on this line. Where the
-// line has several queues or is paused by PFC, the stamp is the moment that a single queue without
-// pauses would give, so that a round trip holds the pause. The stamp of a received packet is the
-// exact arrival of its last bit. With several queues `transmit_queue` packets may wait in each; a
-// refused packet holds up those behind it in its burst, whatever their queue.
-// A received packet may be given to Transmit again instead of Release.
+// exact moment when its first bit leaves; it can, because nothing overtakes on this line, and
+// TransmitStamp gives that of the packet that comes next. Where the line has several queues or is
+// paused by PFC, the stamp is the moment that a single queue without pauses would give, so that a
+// round trip holds the pause. The stamp of a received packet is the exact arrival of its last bit.
+// With several queues `transmit_queue` packets may wait in each; a refused packet holds up those
+// behind it in its burst, whatever their queue. A received packet may be given to Transmit again
+// instead of Release.
 #ifndef SLUICE_SIM_SIM_PORT_H_
 #define SLUICE_SIM_SIM_PORT_H_
 
@@ -51,6 +52,7 @@ class SimPort final : public port::Port {
   size_t Allocate(std::span<port::Packet> burst) override;
   size_t Transmit(std::span<port::Packet> burst) override;
   void Release(std::span<port::Packet> burst) override;
+  Time TransmitStamp(Time now) override;
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
   // The simulation's side. The port's transmit queue, for the Transmitter that serves it; who that

@@ -152,7 +152,7 @@ bool Transmitter::Enqueue(Time now, Record& record) {
   if (queues_.Enqueue(now, record, port_) == switching::OutputQueues::Admission::kDropped) {
     return false;
   }
-  last_start_ = Later(planned_free_, now);
+  last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);
   if (!armed_ || prompt_) Arm();

@@ -89,6 +89,8 @@ class Transmitter {
   Time free_at() const { return free_at_; }
   // When the record that was enqueued last starts, and when the first one that waits starts.
   Time last_start() const { return last_start_; }
+  // When a record starts that is enqueued at `now`, if nothing pauses the line.
+  Time StartOfNext(Time now) const { return Later(planned_free_, now); }
   std::optional<Time> NextStart() const;
 
   const LinkCounters& counters() const { return counters_; }

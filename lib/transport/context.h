@@ -7,7 +7,9 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "cc/signals.h"
 #include "memory/region_table.h"
+#include "port/packet.h"
 #include "telemetry/counter.h"
 #include "transport/counters.h"
 #include "transport/drop_cause.h"
@@ -39,6 +41,15 @@ struct Context {
   bool check_icrc = true;
   bool hold_timers = false;  // the poll loop stood still: silence proves nothing
   ResponsePool* responses = nullptr;
+  // Time stamps (docs/decisions/0027-stamps.md), which are `now` while nobody wants them.
+  cc::StampSource stamps = cc::StampSource::kPoll;  // of what is received
+  Time arrived;  // of the burst, or with kNic of the packet, under way
+  Time departs;  // of the burst that is being written
+
+  // Before an acknowledgement or a packet of the extension is handled.
+  void StampFrom(const port::Packet& packet) {
+    if (stamps == cc::StampSource::kNic) arrived = packet.stamp;
+  }
 };
 
 }  // namespace sluice::transport

@@ -18,10 +18,11 @@ void FeedbackBatch::Add(SendFlow* flow, const AckSignal& signal) {
   touched_[touched_count_++] = {flow, at, at};
 }
 
-void FeedbackBatch::Deliver(const Touched& t, Time now) {
+void FeedbackBatch::Deliver(const Touched& t, Time now, Duration poll_gap) {
   size_t count = 0;
   cc::Feedback f;
   f.now = now;
+  f.poll_gap = poll_gap;
   bool timed = false;
   for (uint8_t i = t.first; i != kNone; i = next_[i]) {
     const AckSignal& s = signals_[i];

@@ -39,11 +39,12 @@ class FeedbackBatch {
   void Add(SendFlow* flow, const AckSignal& signal);
 
   // Calls the controllers of the flows that were touched, in the order in which they were touched
-  // first. `each` is called with every flow afterwards, for rescheduling.
+  // first. `poll_gap`: since the poll before this one. `each` is called with every flow afterwards,
+  // for rescheduling.
   template <typename Each>
-  void Flush(Time now, const Each& each) {
+  void Flush(Time now, Duration poll_gap, const Each& each) {
     for (size_t i = 0; i < touched_count_; ++i) {
-      Deliver(touched_[i], now);
+      Deliver(touched_[i], now, poll_gap);
       each(touched_[i].flow);
     }
     touched_count_ = 0;
@@ -60,7 +61,7 @@ class FeedbackBatch {
     uint8_t last = kNone;
   };
 
-  void Deliver(const Touched& t, Time now);
+  void Deliver(const Touched& t, Time now, Duration poll_gap);
 
   std::array<AckSignal, port::kMaxBurst> signals_;
   std::array<uint8_t, port::kMaxBurst> next_;  // the next signal of the same flow

@@ -155,6 +155,7 @@ void QueuePair::OnResponse(Context& ctx, const wire::FrameView& view, const port
     if (!requester_.OnAtomicResponse(ctx, view)) Fail(ctx);
     return;
   }
+  ctx.StampFrom(packet);
   if (!requester_.OnAcknowledge(ctx, view.aeth(), view.psn)) Fail(ctx);
 }
 

@@ -37,6 +37,7 @@ void QueuePair::StartExtendedSending(const Connection& c) {
 }
 
 void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
+  ctx.StampFrom(packet);
   const uint8_t headers = view.traits->extended_headers;
   if (view.opcode == wire::Opcode::kXtReadResponse ||
       view.opcode == wire::Opcode::kXtAtomicResponse) {

@@ -151,7 +151,6 @@ class Requester {
   }
   // Around each packet: `bytes` of payload.
   void BeginPacket(const Context& ctx) {
-    if (burst_packets_ == 0) burst_first_ = next_;
     if (outstanding()) return;
     progress_ = ctx.now;
     flow_->SetAsked(ctx.now);
@@ -159,11 +158,15 @@ class Requester {
   void EndPacket(Context& ctx, bool ask, uint32_t bytes, OutgoingPacket* out) {
     out->bth.ack_request = ask;
     since_ack_request_ = ask ? 0 : static_cast<uint16_t>(since_ack_request_ + 1);
-    if (ask) flow_->SetAsked(ctx.now);
+    if (ask) {
+      flow_->SetAsked(ctx.now);
+      burst_asks_ = true;
+      asked_ = out->bth.psn;
+      asked_bytes_ = bytes;
+    }
     ask_ack_ = false;
     ++burst_packets_;
     burst_bytes_ += Bytes(bytes);
-    burst_asks_ |= ask;
     burst_resends_ |= out->retransmission;
     ctx.counters.Add(Count::kDataPackets);
     if (out->retransmission) ctx.counters.Add(Count::kRetransmissions);
@@ -189,6 +192,7 @@ class Requester {
   uint64_t OffsetOf(const SendWork& work, uint32_t packet) const;
   bool Complete(const SendWork& work, Status status);
   void SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal);
+  void Record(Context& ctx, uint32_t frame_bytes, bool app_limited);
 
   SendQueue* queue_;
   CompletionRing* completions_;
@@ -226,7 +230,8 @@ class Requester {
   ReadWindow reads_;
 
   // The burst under way, for its record.
-  Psn burst_first_;
+  Psn asked_;  // the last packet that asks for an acknowledgement, and its payload
+  uint32_t asked_bytes_ = 0;
   uint32_t burst_packets_ = 0;
   Bytes burst_bytes_;
   bool burst_asks_ = false;

@@ -4,6 +4,7 @@
 
 #include "base/checks.h"
 #include "transport/requester.h"
+#include "transport/round_trip.h"
 #include "transport/send_completion.h"
 
 namespace sluice::transport {
@@ -80,9 +81,8 @@ void Requester::SampleRoundTrip(Context& ctx, Psn acked, AckSignal* signal) {
   if (record == nullptr) return;
   const Duration rtt = ctx.now - record->sent;
   if (rtt.ps() <= 0) return;
-  signal->sample.rtt = rtt;
+  SetRoundTrip(ctx, rtt, record->departed - record->sent, signal);
   signal->sample.wire_length = record->wire_length;
-  signal->sample.stamp = cc::StampSource::kPoll;
   signal->delivered_rate =
       RateOf(Bytes(static_cast<int64_t>(una_offset_ - record->delivered)), rtt);
   signal->app_limited = record->app_limited;

@@ -155,21 +155,29 @@ void Requester::Next(Context& ctx, OutgoingPacket* out) {
   EndPacket(ctx, limited || WantsAck(ctx.now, last, work) || !HasWork(), length, out);
 }
 
+inline void Requester::Record(Context& ctx, uint32_t frame_bytes, bool app_limited) {
+  if (!records_.borrowed()) {
+    RecordBlock* block = ctx.records.Borrow();
+    if (block != nullptr) {
+      records_.Lend(block);
+    } else {
+      ctx.counters.Add(Count::kRecordPoolEmpty);
+    }
+  }
+  if (since_ack_request_ != 0) {  // another packet came last
+    frame_bytes = static_cast<uint32_t>(flow_->context().header_bytes.count()) + asked_bytes_;
+  }
+  records_.Add({ctx.now, ctx.departs, una_offset_, asked_, frame_bytes, app_limited});
+}
+
 void Requester::EndBurst(Context& ctx, uint32_t frame_bytes) {
   if (burst_packets_ == 0) return;
   const bool app_limited = !HasWork();
-  // What was sent again cannot be timed: its answer may belong to the first transmission.
-  if (burst_asks_ && !burst_resends_) {
-    if (!records_.borrowed()) {
-      RecordBlock* block = ctx.records.Borrow();
-      if (block != nullptr) {
-        records_.Lend(block);
-      } else {
-        ctx.counters.Add(Count::kRecordPoolEmpty);
-      }
-    }
-    records_.Add({ctx.now, una_offset_, burst_first_, next_ - 1, frame_bytes, app_limited});
-  }
+  // What was sent again cannot be timed: its answer may belong to the first transmission. Nor what
+  // follows a READ or an atomic: the responder holds its acknowledgement back for the responses.
+  Psn last;
+  const bool at_once = reads_.empty() || reads_.Find(asked_, &last);
+  if (burst_asks_ && !burst_resends_ && at_once) Record(ctx, frame_bytes, app_limited);
   flow_->OnSent({ctx.now, burst_bytes_, burst_packets_, in_flight(), app_limited});
   burst_packets_ = 0;
   burst_bytes_ = Bytes(0);

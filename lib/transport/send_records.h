@@ -1,8 +1,8 @@
-// Send records: when which PSNs left, so that an acknowledgement yields a round-trip time and a
-// delivery rate.
+// Send records: when the packets left that asked for an acknowledgement, so that it yields a
+// round-trip time and a delivery rate.
 //
-// One record per transmit burst and flow, because all packets of a burst share one stamp, and only
-// for bursts that ask for an acknowledgement. Records live in blocks that a flow borrows from its
+// One record per transmit burst and flow, because all packets of a burst share one stamp: of the
+// last packet in it that asks. Records live in blocks that a flow borrows from its
 // engine's pool while it has data outstanding (docs/decisions/0006-borrowed-scoreboards.md), so an
 // idle queue pair carries none. Without a block (the pool is empty) nothing is measured and the
 // miss is counted; nothing else changes, since go-back-N needs no record to recover.
@@ -20,11 +20,11 @@
 namespace sluice::transport {
 
 struct SendRecord {
-  Time sent;               // transmit stamp of the burst
+  Time sent;               // the poll that sent it
+  Time departed;           // transmit stamp of its burst
   uint64_t delivered = 0;  // stream offset that was acknowledged when it was sent
-  Psn first;
-  Psn last;
-  uint32_t wire_length = 0;  // frame bytes of the burst's last packet
+  Psn psn;
+  uint32_t wire_length = 0;  // frame bytes of the packet
   bool app_limited = false;  // nothing more was waiting to be sent
 };
 
@@ -67,24 +67,21 @@ class SendRecords {
   // Forgets all records: after a rewind nothing in flight can be timed (Karn's rule).
   void Clear() { head_ = tail_; }
 
-  // Drops the record when there is no room: those PSNs are then not measured.
+  // Drops the record when there is no room: that packet is then not measured.
   void Add(const SendRecord& record) {
     if (block_ == nullptr || tail_ - head_ == RecordBlock::kRecords) return;
     block_->records[tail_++ % RecordBlock::kRecords] = record;
   }
 
-  // Finds the record whose burst holds `acked` and forgets it and all before it. Null when that
-  // PSN was not recorded; older records are forgotten all the same. The pointer is valid until the
-  // next Add.
+  // Finds the record of exactly that packet and forgets it and all before it: a base peer that
+  // names a later packet has let the earlier one wait. Null when that PSN was not recorded; older
+  // records are forgotten all the same. The pointer is valid until the next Add.
   const SendRecord* Take(Psn acked) {
     const SendRecord* found = nullptr;
     while (head_ != tail_) {
       const SendRecord& r = block_->records[head_ % RecordBlock::kRecords];
-      if (r.first > acked) break;
-      if (r.last >= acked) {
-        found = &r;
-        // A later ACK inside the same burst would time the same stamp again: one sample per burst.
-      }
+      if (r.psn > acked) break;
+      if (r.psn == acked) found = &r;
       ++head_;
     }
     return found;

@@ -131,7 +131,7 @@ void SrArrivals::NoteEcho(Context& ctx, uint64_t sequence, const wire::ExtendedD
   pending_.psn = PsnOf(sequence);
   pending_.attempt = data.attempt;
   pending_.sent = data.sent;
-  pending_.arrived = wire::Stamp::Of(ctx.now);
+  pending_.arrived = wire::Stamp::Of(ctx.arrived);
 }
 
 void SrArrivals::Refuse(Context& ctx, uint64_t sequence, const wire::ExtendedData& data,
@@ -200,7 +200,7 @@ Answer SrArrivals::TakeAnswer(Context& ctx, uint32_t msn, uint32_t receives, uin
   answer_.ack.syndrome = nak ? nak_syndrome_ : wire::Aeth::AckSyndrome(0);
   answer_.ack.msn = msn;
   answer_.ack.receives = receives;
-  answer_.ack.departed = wire::Stamp::Of(ctx.now);
+  answer_.ack.departed = wire::Stamp::Of(ctx.departs);
   pending_.flags = 0;
   ++acks_;
   answer_.block.reset();

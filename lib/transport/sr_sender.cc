@@ -244,7 +244,7 @@ void SrSender::WriteHeaders(Context& ctx, const SendWork& work, const Upcoming& 
   data.offset = next.begin;
   data.length = work.length;
   data.receive = work.ssn;
-  data.sent = wire::Stamp::Of(ctx.now);
+  data.sent = wire::Stamp::Of(ctx.departs);
   data.backlog = Backlog();
   Note(ctx, next.sequence, next.length, next.again, &data.attempt);
   uint8_t* at = out->extension.bytes;
@@ -339,6 +339,7 @@ void SrSender::Next(Context& ctx, OutgoingPacket* out) {
   if (ask) flow_->SetAsked(ctx.now);
   ++burst_packets_;
   burst_bytes_ += Bytes(next.length);
+  last_length_ = next.length;
   ctx.counters.Add(Count::kDataPackets);
   if (next.again) ctx.counters.Add(Count::kRetransmissions);
 }
@@ -360,6 +361,7 @@ bool SrSender::RunLocal(Context& ctx) {
 void SrSender::EndBurst(Context& ctx, uint32_t frame_bytes) {
   if (burst_packets_ == 0) return;
   frame_bytes_ = frame_bytes;
+  frame_payload_ = last_length_;
   const bool app_limited = !HasWork() && lost_ == 0;
   flow_->OnSent({ctx.now, burst_bytes_, burst_packets_, in_flight(), app_limited});
   burst_packets_ = 0;

@@ -146,6 +146,7 @@ class SrSender {
   void Deliver(Time now, uint64_t sequence, SendBlock* block, Gain* gain);
   void DeliverThrough(Time now, uint64_t sequence, Gain* gain);
   void DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain);
+  uint32_t FrameBytes(uint32_t payload) const;
   void TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal);
   void TakeCounts(const wire::ExtendedAck& ack, AckSignal* signal);
   void PassWorks();
@@ -219,7 +220,9 @@ class SrSender {
   uint32_t ce_packets_ = 0;
   uint32_t ce_bytes_ = 0;
 
-  uint32_t frame_bytes_ = 0;  // of the last packet
+  uint32_t frame_bytes_ = 0;  // of the last packet of the last burst, and its payload
+  uint32_t frame_payload_ = 0;
+  uint32_t last_length_ = 0;  // payload of the last packet
   uint32_t burst_packets_ = 0;
   Bytes burst_bytes_;
 };

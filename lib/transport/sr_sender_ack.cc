@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/checks.h"
+#include "transport/round_trip.h"
 #include "transport/send_completion.h"
 #include "transport/sr_sender.h"
 
@@ -100,6 +101,12 @@ void SrSender::DeliverBlock(Time now, const wire::SackBlock& sack, Gain* gain) {
   }
 }
 
+// Of a packet with that much payload, if its headers are those of the last one.
+uint32_t SrSender::FrameBytes(uint32_t payload) const {
+  const auto padded = [](uint32_t n) { return (n + 3) & ~3u; };
+  return frame_bytes_ - padded(frame_payload_) + padded(payload);
+}
+
 void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* signal) {
   if (!ack.echoes()) return;
   const uint64_t sequence = SequenceNear(una_, ack.psn);
@@ -109,12 +116,16 @@ void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* s
     return;
   }
   Duration rtt = wire::Stamp::Of(ctx.now) - ack.sent;
+  Duration leaving;
+  uint32_t frame = frame_bytes_;
   if (sequence >= una_) {
     const SendBlock& block = *blocks_.Find(sequence);
     const uint32_t bit = BitOf(sequence);
     if (block.attempt[bit] == ack.attempt) {
       // The very transmission that is written down: exact, and its delivery can be rated.
       rtt = ctx.now - block.sent[bit];
+      leaving = ack.sent - wire::Stamp::Of(block.sent[bit]);
+      frame = FrameBytes(block.length[bit]);
       const uint32_t since = static_cast<uint32_t>(delivered_) - block.delivered_before[bit];
       if (rtt > Duration::Zero()) signal->delivered_rate = RateOf(Bytes(since), rtt);
       signal->app_limited = (block.app_limited & MaskOf(sequence)) != 0;
@@ -127,9 +138,8 @@ void SrSender::TakeEcho(Context& ctx, const wire::ExtendedAck& ack, AckSignal* s
   if (rtt <= Duration::Zero()) return;
   clock_.OnDelivered(ctx.now, ctx.now - rtt, sequence);
   clock_.OnRoundTrip(ctx.now, rtt, flow_->smoothed_rtt());
-  signal->sample.rtt = rtt;
-  signal->sample.wire_length = frame_bytes_;
-  signal->sample.stamp = cc::StampSource::kPoll;
+  SetRoundTrip(ctx, rtt, leaving, signal);
+  signal->sample.wire_length = frame;
   const Duration remote = ack.departed - ack.arrived;
   if (remote >= Duration::Zero()) {
     signal->sample.remote_delay = remote;

@@ -136,6 +136,18 @@ cc::SignalSet ExtendedSignals(bool telemetry) {
   return s;
 }
 
+// Each step reads where the next one's lines are.
+void Prefetch(std::span<QueuePair* const> qps, bool sends) {
+  for (const QueuePair* q : qps) __builtin_prefetch(q);
+  for (QueuePair* q : qps) {
+    const QueuePair::Impl* const impl = &q->impl();
+    __builtin_prefetch(impl, 1);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(impl) + BlockPool::kLine, 1);
+  }
+  for (QueuePair* q : qps) q->impl().qp->PrefetchPost(sends);
+  for (QueuePair* q : qps) q->impl().qp->PrefetchClaim(sends);
+}
+
 }  // namespace
 
 absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::string& mac,
@@ -238,18 +250,6 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   impl_->algorithm = *std::move(algorithm);
   impl_->connection = c;
   return status;
-}
-
-// Each step reads where the next one's lines are.
-void QueuePair::Prefetch(std::span<QueuePair* const> qps, bool sends) {
-  for (const QueuePair* q : qps) __builtin_prefetch(q);
-  for (const QueuePair* q : qps) {
-    const Impl* const impl = q->impl_.get();
-    __builtin_prefetch(impl, 1);
-    __builtin_prefetch(reinterpret_cast<const std::byte*>(impl) + BlockPool::kLine, 1);
-  }
-  for (const QueuePair* q : qps) q->impl_->qp->PrefetchPost(sends);
-  for (const QueuePair* q : qps) q->impl_->qp->PrefetchClaim(sends);
 }
 
 void QueuePair::PrefetchSends(std::span<QueuePair* const> qps) { Prefetch(qps, true); }

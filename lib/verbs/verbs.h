@@ -400,8 +400,7 @@ class SLUICE_PUBLIC QueuePair {
  public:
   ~QueuePair();
   uint32_t qpn() const;
-  // The PSN drawn for this queue pair; tell it the peer.
-  uint32_t initial_psn() const;
+  uint32_t initial_psn() const;  // drawn for this queue pair; tell it the peer
 
   // From RESET or INIT to RTS at once. Errors name the value and the cure.
   absl::Status Connect(const ConnectOptions& options);
@@ -412,8 +411,7 @@ class SLUICE_PUBLIC QueuePair {
   absl::Status Modify(QueuePairState to, const QueuePairAttributes& attributes);
   QueuePairState state() const;
   QueuePairType type() const;
-  // In SQD: everything that was begun is finished.
-  bool send_queue_drained() const;
+  bool send_queue_drained() const;  // in SQD: everything that was begun is finished
   bool in_error() const;
   bool extended() const;  // is connected, and uses selective repeat
 
@@ -422,14 +420,12 @@ class SLUICE_PUBLIC QueuePair {
   PostResult PostSend(const SendRequest& request, bool more = false);
   void Doorbell();
   PostResult PostReceive(const ReceiveRequest& request);
-  // Hints that each of `qps` is posted to next. For applications with thousands of queue pairs: the
-  // memory of 8 to 32 of them is fetched in the time of one. Changes nothing, costs a few dozen
-  // instructions each. From the thread that posts.
+  // Hints that each of `qps` is posted to next: with thousands of queue pairs the memory of 8 to 32
+  // is fetched in the time of one. Changes nothing. From the thread that posts.
   static void PrefetchSends(std::span<QueuePair* const> qps);
   static void PrefetchReceives(std::span<QueuePair* const> qps);
 
-  // To the error state: everything posted completes flushed.
-  void Fail();
+  void Fail();  // to the error state: everything posted completes flushed
 
   struct Impl;
   // For the rooms of Sluice itself.
@@ -438,7 +434,6 @@ class SLUICE_PUBLIC QueuePair {
  private:
   friend class Device;
   explicit QueuePair(std::unique_ptr<Impl> impl);
-  static void Prefetch(std::span<QueuePair* const> qps, bool sends);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -85,7 +85,7 @@ class Exec(Folder):
 
     def test_reused_queue_pairs_finish_the_same_flows(self):
         """The same arrivals and sizes: an idle rule changes how long they take."""
-        window = 'googlerpc:hosts=4,warmup=0,window=100us,load=0.8'
+        window = 'incast-poisson:hosts=4,fanin=3,size=20KB,load=0.6,warmup=0,window=200us'
         new = self.result('new', window, 'tita')
         for rule in ['reused', 'reused,idle=1us', 'reused,idle=0']:
             r = self.result(rule, f'{window},queue-pairs={rule}', 'tita')

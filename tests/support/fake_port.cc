@@ -46,6 +46,7 @@ FakePort::FakePort(const FakePortOptions& options)
   capabilities_.elides_payload = options.elides_payload;
   capabilities_.shared_memory = options.shared_memory;
   capabilities_.hardware_stamps = options.hardware_stamps;
+  capabilities_.burst_stamps = options.burst_stamps;
   capabilities_.line_rate = options.line_rate;
   for (size_t i = options.pool; i-- > 0;) free_.push_back(&records_[i]);
 }
@@ -213,7 +214,8 @@ size_t FakePort::Transmit(std::span<Packet> burst) {
     const bool delivered = !tap_ || tap_(frame, taken_);
     ++taken_;
     if (delivered && peer_ != nullptr) {
-      peer_->queue_.push_back({std::move(frame), now_ + options_.latency});
+      peer_->queue_.push_back(
+          {std::move(frame), now_ + options_.transmit_delay + options_.latency});
     }
   }
   refused_ += burst.size() - n;

@@ -29,8 +29,11 @@ struct FakePortOptions {
   uint32_t max_frame = 9216;
   bool segments = true;
   bool elides_payload = false;
-  bool shared_memory = false;  // only declared: what a holder may not write is checked anyway
-  bool hardware_stamps = false;
+  bool shared_memory = false;    // only declared: what a holder may not write is checked anyway
+  bool hardware_stamps = false;  // received packets carry their arrival as stamp
+  bool burst_stamps = false;
+  Duration receive_stamp;   // ReceiveStamp lies so much behind SetNow,
+  Duration transmit_delay;  // and TransmitStamp, when a frame leaves
   Bandwidth line_rate = Bandwidth::GigabitsPerSecond(400);
   Duration latency;                         // from Transmit to the peer's Receive
   size_t receive_burst = port::kMaxBurst;   // most packets that one Receive lends
@@ -68,6 +71,8 @@ class FakePort : public port::Port {
   size_t Allocate(std::span<port::Packet> burst) override;
   size_t Transmit(std::span<port::Packet> burst) override;
   void Release(std::span<port::Packet> burst) override;
+  Time ReceiveStamp(Time) override { return now_ + options_.receive_stamp; }
+  Time TransmitStamp(Time) override { return now_ + options_.transmit_delay; }
   absl::Status Map(const port::Region& region) override;
   absl::Status Unmap(const port::Region& region) override;
   const port::Capabilities& capabilities() const override { return capabilities_; }

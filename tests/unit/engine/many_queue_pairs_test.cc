@@ -36,8 +36,8 @@ class ManyQueuePairs : public testing::Test {
     auto& qps = qps_[e == &pair_.b()];
     e->cq = *e->device->CreateCompletionQueue(4 * kQueuePairs);
     e->memory.resize(kQueuePairs * kSlot);
-    e->region = *e->device->Register(e->pd.get(), e->memory.data(), e->memory.size(),
-                                     verbs::kLocalWrite);
+    e->region =
+        *e->device->Register(e->pd.get(), e->memory.data(), e->memory.size(), verbs::kLocalWrite);
     verbs::QueuePairOptions o;
     o.send_completions = o.receive_completions = e->cq.get();
     o.send_depth = o.receive_depth = 4;

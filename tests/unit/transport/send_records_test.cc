@@ -1,4 +1,4 @@
-// Which acknowledgements find the stamp of their burst.
+// Which acknowledgements find the stamp of the packet that asked for them.
 #include "transport/send_records.h"
 
 #include <gtest/gtest.h>
@@ -6,30 +6,31 @@
 namespace sluice::transport {
 namespace {
 
-SendRecord Burst(uint32_t first, uint32_t last, uint64_t ns) {
+SendRecord Asked(uint32_t psn, uint64_t ns) {
   SendRecord r;
   r.sent = Time() + Duration::Nanoseconds(static_cast<int64_t>(ns));
-  r.first = Psn(first);
-  r.last = Psn(last);
+  r.psn = Psn(psn);
   return r;
 }
 
-TEST(SendRecords, TakeFindsTheBurstAndForgetsAllBefore) {
+TEST(SendRecords, TakeFindsThePacketAndForgetsAllBefore) {
   RecordPool pool(1);
   SendRecords records;
   records.Lend(pool.Borrow());
-  records.Add(Burst(0xfffffe, 1, 10));  // across the wrap
-  records.Add(Burst(2, 5, 20));
-  records.Add(Burst(8, 9, 30));  // 6 and 7 were not recorded
-  const SendRecord* r = records.Take(Psn(0));
+  records.Add(Asked(0xffffff, 10));  // across the wrap
+  records.Add(Asked(1, 20));
+  records.Add(Asked(5, 30));
+  records.Add(Asked(9, 40));
+  EXPECT_EQ(records.Take(Psn(0xfffffe)), nullptr) << "did not ask";
+  const SendRecord* r = records.Take(Psn(0xffffff));
   ASSERT_NE(r, nullptr);
   EXPECT_EQ(r->sent, Time() + Duration::Nanoseconds(10));
-  EXPECT_EQ(records.Take(Psn(1)), nullptr) << "one sample per burst";
-  EXPECT_EQ(records.Take(Psn(7)), nullptr);
-  EXPECT_EQ(records.Take(Psn(3)), nullptr) << "forgotten with 7";
+  EXPECT_EQ(records.Take(Psn(0xffffff)), nullptr) << "one sample for each";
+  EXPECT_EQ(records.Take(Psn(3)), nullptr) << "the one that asked at 1 has waited";
+  EXPECT_EQ(records.Take(Psn(1)), nullptr) << "forgotten with 3";
   r = records.Take(Psn(9));
   ASSERT_NE(r, nullptr);
-  EXPECT_EQ(r->sent, Time() + Duration::Nanoseconds(30));
+  EXPECT_EQ(r->sent, Time() + Duration::Nanoseconds(40));
   pool.GiveBack(records.Return());
 }
 
@@ -37,16 +38,16 @@ TEST(SendRecords, AFullBlockKeepsTheOldest) {
   RecordPool pool(1);
   SendRecords records;
   records.Lend(pool.Borrow());
-  for (uint32_t i = 0; i < RecordBlock::kRecords + 5; ++i) records.Add(Burst(i, i, i + 1));
+  for (uint32_t i = 0; i < RecordBlock::kRecords + 5; ++i) records.Add(Asked(i, i + 1));
   EXPECT_EQ(records.Take(Psn(RecordBlock::kRecords)), nullptr);
-  records.Add(Burst(500, 500, 9));
+  records.Add(Asked(500, 9));
   EXPECT_NE(records.Take(Psn(500)), nullptr);
   pool.GiveBack(records.Return());
 }
 
 TEST(SendRecords, WithoutABlockNothingIsRecorded) {
   SendRecords records;
-  records.Add(Burst(1, 2, 3));
+  records.Add(Asked(1, 3));
   EXPECT_EQ(records.Take(Psn(1)), nullptr);
   EXPECT_EQ(records.Return(), nullptr);
 }
