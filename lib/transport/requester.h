@@ -219,6 +219,7 @@ class Requester {
   Time progress_;    // when the retransmission timer was last restarted
   Time rewound_at_;  // the last rewind: when, and to where
   Psn rewound_to_;
+  Psn asked_;  // of the current burst: the last packet that asks for an acknowledgement
   Time rnr_until_;
   bool rnr_waiting_ = false;
   bool ask_ack_ = false;               // the next packet is the first of a retransmission
@@ -230,8 +231,7 @@ class Requester {
   ReadWindow reads_;
 
   // The burst under way, for its record.
-  Psn asked_;  // the last packet that asks for an acknowledgement, and its payload
-  uint32_t asked_bytes_ = 0;
+  uint32_t asked_bytes_ = 0;  // of asked_, its payload
   uint32_t burst_packets_ = 0;
   Bytes burst_bytes_;
   bool burst_asks_ = false;

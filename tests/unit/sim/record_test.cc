@@ -46,8 +46,9 @@ TEST(TrafficOf, GoesByTheOpcodeOfRoce) {
   for (int opcode = 0; opcode < 256; ++opcode) {
     support::WriteRoceHeader({.opcode = static_cast<uint8_t>(opcode), .frame_length = 62},
                              frame.data());
-    // XT_ACK, XT_SACK and those of responses, 0xd0 to 0xd3, and the same with telemetry.
-    const bool extended = (opcode & 0xdc) == 0xd0;
+    // XT_ACK, XT_SACK, those of responses and what tells of trimmed packets, 0xd0 to 0xd5, and the
+    // same with telemetry.
+    const bool extended = (opcode & 0xdc) == 0xd0 || (opcode & 0xde) == 0xd4;
     const Traffic expected = opcode == 0x11 || opcode == 0x12 || extended ? Traffic::kAck
                              : opcode == 0x81                             ? Traffic::kCnp
                                                                           : Traffic::kData;
