@@ -57,22 +57,30 @@ absl::StatusOr<Cdf> FindCdf(const WorkloadInput& input, std::string_view name) {
 }
 
 Duration PatientLimit(const Scenario& s, size_t first) {
+  // Ten hours of one host's flows, and 26 days before the last begins: so the sum below is in
+  // range.
+  static constexpr Duration kMostBusy = Duration::Picoseconds(int64_t{1} << 55);
+  static constexpr Duration kMostWait = Duration::Picoseconds(int64_t{1} << 61);
   const auto ports = sim::PortsOf(s.topology);
   std::vector<Duration> in(s.topology.nodes.size());
   std::vector<Duration> out(s.topology.nodes.size());
+  const auto add = [&ports](const FlowSpec& f, sim::NodeId node, Duration* busy) {
+    const Duration sending = TransmissionTime(f.size, ports[node][0].out.rate);
+    *busy = std::min(*busy + std::min(sending, kMostBusy) + Duration::Microseconds(2), kMostBusy);
+  };
   Duration longest;
   Time last;
   for (size_t i = first; i < s.flows.size(); ++i) {
     const FlowSpec& f = s.flows[i];
-    const Duration turn = Duration::Microseconds(2);
-    out[f.source] += TransmissionTime(f.size, ports[f.source][0].out.rate) + turn;
-    in[f.destination] += TransmissionTime(f.size, ports[f.destination][0].out.rate) + turn;
+    add(f, f.source, &out[f.source]);
+    add(f, f.destination, &in[f.destination]);
     longest = std::max({longest, out[f.source], in[f.destination]});
     last = Later(last, f.start);
   }
   Duration waits;
   for (const Trigger& t : s.triggers) waits = std::max(waits, t.delay);
-  return (last - Time::Zero()) + longest * 50 + waits + Duration::Milliseconds(20);
+  const Duration begins = std::min(last - Time::Zero(), kMostWait);
+  return begins + longest * 50 + std::min(waits, kMostWait) + Duration::Milliseconds(20);
 }
 
 }  // namespace sluice::lab
