@@ -273,7 +273,8 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   if (!status.ok()) return status;
   status = OpenAccount(qp, connection.path.destination_ip);
   if (!status.ok()) return status;
-  cc::FlowContext context;
+  transport::FlowProfile profile;
+  cc::FlowContext& context = profile.context;
   context.line_rate = port_->capabilities().line_rate;
   context.mtu = Bytes(connection.mtu);
   context.header_bytes = HeaderBytes(connection);
@@ -288,16 +289,19 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   }
   context.base_rtt = base_rtt;
   context.signals = signals;
-  context.seed = config_.seed ^ qp->qpn();
-  qp->SetControllerMaker({&algorithm, [](const void* a, void* storage, const cc::FlowContext& f) {
-                            return static_cast<const cc::Algorithm*>(a)->MakeController(storage, f);
-                          }});
+  context.seed = config_.seed;
+  profile.maker = {&algorithm,
+                   [](const void* a, void* room, const cc::FlowContext& f) {
+                     return static_cast<const cc::Algorithm*>(a)->MakeController(room, f);
+                   },
+                   algorithm.controller_size()};
+  profile.pacing_credit = config_.pacing_credit;
+  profile.rooms = table_.blocks();
   if (qp->type() == QpType::kRc && c.responder_resources > 0) responses_.Reserve();
   qp->StartReceiving(
-      c,
-      [&](void* storage, const cc::FlowContext& f) { return algorithm.MakeController(storage, f); },
+      c, profiles_.Get(profile),
       [&](void* storage, const cc::FlowContext& f) { return algorithm.MakeReceiver(storage, f); },
-      context, config_.pacing_credit, last_poll_, &counters_);
+      last_poll_, &counters_);
   return absl::OkStatus();
 }
 

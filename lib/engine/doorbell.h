@@ -24,9 +24,9 @@ class DoorbellList {
 
   // The engine's core: calls `each` for every queue pair that was rung since the last time, in the
   // order in which they rang. Work published before its call of Ring is seen by `each`.
-  // `ahead` is called with all of them before `each` is with the first.
-  template <typename Ahead, typename Each>
-  void Drain(const Ahead& ahead, const Each& each) {
+  // `ahead` is called with all of them before `at_hand` is with the first, and that before `each`.
+  template <typename Ahead, typename AtHand, typename Each>
+  void Drain(const Ahead& ahead, const AtHand& at_hand, const Each& each) {
     if (head_.load(std::memory_order_relaxed) == nullptr) return;
     transport::QueuePair* newest = head_.exchange(nullptr, std::memory_order_acquire);
     transport::QueuePair* oldest = nullptr;
@@ -37,6 +37,7 @@ class DoorbellList {
       oldest = newest;
       newest = next;
     }
+    for (transport::QueuePair* qp = oldest; qp != nullptr; qp = qp->next_doorbell) at_hand(qp);
     while (oldest != nullptr) {
       transport::QueuePair* next = oldest->next_doorbell;
       // Cleared before the queue is read: a post from here on rings again.
@@ -47,7 +48,8 @@ class DoorbellList {
   }
   template <typename Each>
   void Drain(const Each& each) {
-    Drain([](transport::QueuePair*) {}, each);
+    const auto nothing = [](transport::QueuePair*) {};
+    Drain(nothing, nothing, each);
   }
 
  private:

@@ -23,9 +23,10 @@ EngineConfig Bounded(EngineConfig config) {
   return config;
 }
 
-// Where the destination's number lies, if this is a frame of ours; a guess.
-size_t QpnOffset(const port::Packet& p) {
-  constexpr size_t kInBth = 5;
+constexpr size_t kQpnInBth = 5;
+
+// Where the BTH lies, if this is a frame of ours; a guess.
+size_t BthOffset(const port::Packet& p) {
   size_t l3 = wire::kEthernetBytes;
   if (p.header_length < l3 + wire::kVlanTagBytes) return p.header_length;
   uint16_t type = LoadBe16(p.header + l3 - 2);
@@ -35,7 +36,7 @@ size_t QpnOffset(const port::Packet& p) {
   }
   const size_t ip =
       type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
-  return l3 + ip + wire::UdpHeader::kSize + kInBth;
+  return l3 + ip + wire::UdpHeader::kSize;
 }
 
 SendFlow* FlowOf(wheel::Entry* entry) { return static_cast<transport::FlowTimer*>(entry)->flow; }
@@ -108,23 +109,32 @@ size_t Engine::ReceiveBurst(Context& ctx) {
 // Fetches what the burst needs of its queue pairs, step by step for all of them: each step reads
 // where the next one's lines are. Nothing is judged, let alone believed.
 void Engine::LookAhead(size_t n) {
-  std::array<uint32_t, port::kMaxBurst> slots;
-  std::array<const QueuePair*, port::kMaxBurst> found;
+  struct Ahead {
+    uint32_t slot;
+    QueuePair::Touch touch;
+    const QueuePair* qp;
+  };
+  std::array<Ahead, port::kMaxBurst> burst;
   size_t count = 0;
   for (size_t i = 0; i < n; ++i) {
     const port::Packet& p = in_[i];
-    const size_t at = QpnOffset(p);
-    if (at + 3 <= p.header_length) slots[count++] = table_.Prefetch(LoadBe24(p.header + at));
+    const size_t bth = BthOffset(p);
+    if (bth + wire::Bth::kSize > p.header_length) continue;
+    const bool request = wire::TraitsOf(p.header[bth]).request;
+    burst[count++] = {table_.Prefetch(LoadBe24(p.header + bth + kQpnInBth)),
+                      request ? QueuePair::Touch::kRequest : QueuePair::Touch::kResponse, nullptr};
   }
   size_t known = 0;
   for (size_t i = 0; i < count; ++i) {
-    const QueuePair* qp = table_.InSlot(slots[i]);
+    const QueuePair* qp = table_.InSlot(burst[i].slot);
     if (qp == nullptr) continue;
-    found[known++] = qp;
-    qp->PrefetchState();
+    burst[known++] = {0, burst[i].touch, qp};
+    qp->PrefetchFor(burst[i].touch);
   }
-  for (size_t i = 0; i < known; ++i) found[i]->PrefetchHeads();
-  for (size_t i = 0; i < known; ++i) found[i]->PrefetchReceive();
+  for (size_t i = 0; i < known; ++i) burst[i].qp->PrefetchHeads(burst[i].touch);
+  for (size_t i = 0; i < known; ++i) {
+    if (burst[i].touch == QueuePair::Touch::kRequest) burst[i].qp->PrefetchReceive();
+  }
 }
 
 void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
@@ -137,8 +147,10 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   if (qp != run_) {
     EndRun();
     run_ = qp;
+    run_answers_only_ = true;
   }
   if (qp != nullptr) [[likely]] {
+    run_answers_only_ &= view.traits->request;
     qp->OnPacket(ctx, view, packet);
   } else if (cause != wire::DropCause::kNone) {
     OnRefused(ctx.now, cause, packet);
@@ -148,8 +160,21 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
 }
 
 void Engine::EndRun() {
-  if (run_ != nullptr) AfterInput(run_);
+  if (run_ != nullptr) {
+    if (run_answers_only_ && run_->plain()) {
+      AfterRequests(run_);
+    } else {
+      AfterInput(run_);
+    }
+  }
   run_ = nullptr;
+}
+
+// Requests change nothing about what a plain queue pair sends, or when.
+void Engine::AfterRequests(QueuePair* qp) {
+  if (qp->HasAnswer()) answers_.Append(qp);
+  if (qp->state() == transport::QpState::kError) [[unlikely]]
+    unsettled_.Append(qp);
 }
 
 void Engine::AfterInput(QueuePair* qp) {
@@ -185,7 +210,8 @@ void Engine::AfterOtherInput(QueuePair* qp) {
 void Engine::DrainDoorbells(Context&) {
   const auto each = [this](QueuePair* qp) { AfterInput(qp); };
   if (ManyQueuePairs()) {
-    doorbells_.Drain([](QueuePair* qp) { qp->PrefetchState(); }, each);
+    doorbells_.Drain([](QueuePair* qp) { qp->PrefetchFor(QueuePair::Touch::kSend); },
+                     [](QueuePair* qp) { qp->PrefetchHeads(QueuePair::Touch::kSend); }, each);
   } else {
     doorbells_.Drain(each);
   }
@@ -209,7 +235,9 @@ void Engine::RunTimers(Context& ctx) {
   do {
     n = wheel_.Due(ctx.now, due);
     if (ManyQueuePairs()) {
-      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchState();
+      constexpr auto kSend = QueuePair::Touch::kSend;
+      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchFor(kSend);
+      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchHeads(kSend);
     }
     for (size_t i = 0; i < n; ++i) {
       SendFlow* flow = FlowOf(due[i]);

@@ -179,6 +179,7 @@ class Engine final : public Pollable {
   void OnUnknownQp(transport::Context& ctx, const wire::FrameView& view,
                    const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
+  void AfterRequests(transport::QueuePair* qp);
   // AfterInput for the queue pair that the last frames were for: once for a run of them.
   void EndRun();
   [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);
@@ -231,6 +232,7 @@ class Engine final : public Pollable {
   transport::ResponsePool responses_;
   transport::ScoreboardPools scoreboards_;  // before the table, whose queue pairs borrow from it
   PeerTable peers_;                         // likewise
+  transport::FlowProfiles profiles_;
   QpTable table_;
   wheel::Wheel wheel_;
   DoorbellList doorbells_;
@@ -248,6 +250,7 @@ class Engine final : public Pollable {
   // The burst that is being received. A member, as a local would be cleared in every poll.
   std::array<port::Packet, port::kMaxBurst> in_;
   transport::QueuePair* run_ = nullptr;  // that the last frames of it were for
+  bool run_answers_only_ = false;        // and whether all of these were requests
   // Written frames that wait for the port, oldest first; and packets allocated for the next ones.
   std::array<port::Packet, port::kMaxBurst> out_;
   std::array<port::Packet, port::kMaxBurst> spare_;

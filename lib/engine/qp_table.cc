@@ -53,8 +53,7 @@ transport::QueuePair* QpTable::Create(const transport::QueuePairConfig& config) 
   } while (Reserved(qpn));
   const size_t room = transport::QueuePair::RoomFor(config);
   s.block_bytes = static_cast<uint32_t>(sizeof(transport::QueuePair) + room);
-  if (blocks_ == nullptr) blocks_ = std::make_unique<BlockPool>();
-  std::byte* const block = static_cast<std::byte*>(blocks_->Allocate(s.block_bytes));
+  std::byte* const block = static_cast<std::byte*>(blocks()->Allocate(s.block_bytes));
   s.qp = ::new (block) transport::QueuePair(qpn, config, block + sizeof(transport::QueuePair));
   ++size_;
   return s.qp;

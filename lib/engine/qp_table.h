@@ -61,6 +61,12 @@ class QpTable {
     return slot < slots_.size() ? slots_[slot].qp : nullptr;
   }
 
+  // Where queue pairs lie, for what else they take at set-up; outlives them.
+  BlockPool* blocks() {
+    if (blocks_ == nullptr) blocks_ = std::make_unique<BlockPool>();
+    return blocks_.get();
+  }
+
   size_t size() const { return size_; }
   // QPN 1, then in slot order.
   template <typename Each>
@@ -93,8 +99,8 @@ class QpTable {
   mutable Hint last_;
   void Clear(Slot* slot);
 
-  // Each holds a queue pair and the slots of its queues. Made with the first one: an idle engine is
-  // small.
+  // Each holds a queue pair and the slots of its queues, or a controller. Made with the first one:
+  // an idle engine is small.
   std::unique_ptr<BlockPool> blocks_;
   std::vector<Slot> slots_;
   std::unique_ptr<transport::QueuePair> management_;

@@ -35,6 +35,13 @@ size_t ReceiveRoom(const QueuePairConfig& c) {
   return ReceiveQueue::RoomFor(ReceiveDepth(c), ReceiveSegments(c));
 }
 
+// Asks for the lines from `begin` to before `end`.
+void Fetch(const void* begin, const void* end) {
+  for (const std::byte* at = static_cast<const std::byte*>(begin); at < end; at += 64) {
+    __builtin_prefetch(at, 1);
+  }
+}
+
 }  // namespace
 
 size_t QueuePair::RoomFor(const QueuePairConfig& config) {
@@ -63,9 +70,15 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config, std::byte* roo
 
 QueuePair::~QueuePair() { DestroyReceiver(); }
 
-void QueuePair::PrefetchState() const {
-  const std::byte* const begin = reinterpret_cast<const std::byte*>(this);
-  for (size_t at = 0; at < sizeof(QueuePair); at += 64) __builtin_prefetch(begin + at, 1);
+void QueuePair::PrefetchFor(Touch touch) const {
+  Fetch(this, &flow_);
+  if (touch == Touch::kRequest) {
+    Fetch(&reads_, &send_queue_);
+    Fetch(&receive_queue_, &receive_queue_ + 1);
+  } else {
+    Fetch(&flow_, &reads_);
+    Fetch(&send_queue_, &receive_queue_);
+  }
 }
 
 void QueuePair::PrefetchReceive() const {

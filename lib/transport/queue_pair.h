@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/psn.h"
 #include "base/time.h"
@@ -103,22 +104,20 @@ class QueuePair {
     return sr_ == nullptr ? receive_queue_ : sr_->receiver.receives();
   }
 
-  // How the flow of READ responses gets its controller; before StartReceiving.
-  void SetControllerMaker(const ControllerMaker& maker) { reads_.SetMaker(maker); }
   // The transitions of IBTA 1.4, 10.3.1; which of them is allowed when is the caller's to know
   // (TransitionOf). RESET to INIT:
   void Initialise(const Connection& connection);
-  // INIT to RTR: the flow is started by `make_controller`, the receiver half by `make_receiver`
-  // (each constructs into the storage that it is given).
-  template <typename MakeController, typename MakeReceiver>
-  void StartReceiving(const Connection& connection, const MakeController& make_controller,
-                      const MakeReceiver& make_receiver, const cc::FlowContext& context,
-                      Bytes pacing_credit, Time now, Counters* counters) {
-    flow_.Start(make_controller, context, pacing_credit, now, counters);
+  // INIT to RTR: the flows get their controllers as `profile` says, `make_receiver` constructs the
+  // receiver half into the storage that it is given.
+  template <typename MakeReceiver>
+  void StartReceiving(const Connection& connection, std::shared_ptr<const FlowProfile> profile,
+                      const MakeReceiver& make_receiver, Time now, Counters* counters) {
+    flow_.Start(std::move(profile), qpn_, now, counters);
     DestroyReceiver();
     // Whom a notification of a datagram's mark would have to go to is not kept.
     if (type_ != QpType::kUd) {
-      receiver_half_ = make_receiver(static_cast<void*>(receiver_storage_), context);
+      receiver_half_ =
+          make_receiver(static_cast<void*>(receiver_storage_), flow_.profile()->context);
     }
     StartHalves(connection);
   }
@@ -243,11 +242,14 @@ class QueuePair {
   void PrefetchClaim(bool send) const {
     send ? send_queue_.PrefetchClaim() : receive_queue_.PrefetchClaim();
   }
-  // The engine's, likewise: what any packet touches, the oldest requests, where its data go.
-  void PrefetchState() const;
-  void PrefetchHeads() const {
-    send_queue_.PrefetchHead();
-    receive_queue_.PrefetchHead();
+  // The engine's, likewise: what sending, a request or a response touches, then the oldest requests
+  // and the controller, then where a request's data go.
+  enum class Touch : uint8_t { kSend, kRequest, kResponse };
+  void PrefetchFor(Touch touch) const;
+  void PrefetchHeads(Touch touch) const {
+    if (touch == Touch::kRequest) return receive_queue_.PrefetchHead();
+    if (touch == Touch::kResponse) send_queue_.PrefetchHead();
+    flow_.PrefetchController();
   }
   void PrefetchReceive() const;
 
@@ -301,11 +303,11 @@ class QueuePair {
   CnpGate cnp_gate_;
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
+  cc::ReceiverHalf* receiver_half_ = nullptr;
   SendFlow flow_;
   Requester requester_;
   ReadResponder reads_;
   Responder responder_;
-  cc::ReceiverHalf* receiver_half_ = nullptr;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];
   SendQueue send_queue_;
   ReceiveQueue receive_queue_;

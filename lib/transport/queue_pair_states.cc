@@ -21,7 +21,7 @@ void QueuePair::StartHalves(const Connection& c) {
     unacked_->requester.SetMtu(c.mtu);
   }
   const uint8_t resources = type_ == QpType::kRc ? c.responder_resources : uint8_t{0};
-  reads_.Start({c.mtu, pd_, qpn_, std::min(resources, ReadWindow::kMaxDepth)}, &flow_);
+  reads_.Start(c.mtu, std::min(resources, ReadWindow::kMaxDepth));
   responder_.Start({c.mtu, c.receive_psn, c.min_rnr_timer, pd_}, receiver_half_);
   Apply({QpAttribute::kAccess}, c);
   if (c.tracking_window > 0) StartExtended(c);
@@ -89,7 +89,7 @@ void QueuePair::Reset(Context& ctx) {
   DestroyReceiver();
   sr_.reset();
   requester_.Clear(ctx);
-  reads_.Start({}, nullptr);
+  reads_.SetResources(0);
   max_rd_atomic_ = 0;
   responder_.Clear();
   if (unacked_ != nullptr) unacked_->requester.Clear();

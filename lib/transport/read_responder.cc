@@ -46,12 +46,10 @@ bool ReadResponder::Borrow(Context& ctx) {
   block_->queue.SetAccount(account());
   block_->flow.owner = owner_;
   block_->flow.responds = true;
-  block_->flow.timer.order = first_flow_->timer.order | kSecondFlow;
-  block_->flow.Start(
-      [this](void* storage, const cc::FlowContext& c) {
-        return maker_.make(maker_.algorithm, storage, c);
-      },
-      first_flow_->context(), first_flow_->pacing_credit(), ctx.now, &ctx.counters);
+  const SendFlow& first = owner_->flow();
+  block_->flow.timer.order = first.timer.order | kSecondFlow;
+  block_->flow.Start(first.profile(), owner_->qpn(), ctx.now, &ctx.counters,
+                     block_->controller_room);
   return true;
 }
 
@@ -59,7 +57,7 @@ uint32_t ReadResponder::PacketsOf(const wire::FrameView& view) const {
   if (!view.traits->read_request) return 1;
   const uint32_t length = view.reth().length;
   if (length > kMaxMessage) return 1;
-  return std::max<uint32_t>(1, (length + config_.mtu - 1) / config_.mtu);
+  return std::max<uint32_t>(1, (length + mtu_ - 1) / mtu_);
 }
 
 RequestCheck ReadResponder::Full() const {
@@ -72,14 +70,14 @@ RequestCheck ReadResponder::Full() const {
 
 memory::Resolution ReadResponder::Memory(const Context& ctx, uint32_t rkey, uint64_t va,
                                          uint32_t length, memory::Access access) const {
-  return memory::ResolveEither(ctx.regions, rkey, {config_.pd, config_.qpn}, va, Bytes(length),
+  return memory::ResolveEither(ctx.regions, rkey, {owner_->pd(), owner_->qpn()}, va, Bytes(length),
                                access);
 }
 
 RequestCheck ReadResponder::CheckRead(const Context& ctx, const wire::Reth& reth) const {
   // As many PSNs as half of their circle cannot be told from a step back.
-  const uint64_t packets = reth.length / config_.mtu;
-  if (config_.resources == 0 || reth.length > kMaxMessage || packets >= kHalfOfPsns) {
+  const uint64_t packets = reth.length / mtu_;
+  if (resources_ == 0 || reth.length > kMaxMessage || packets >= kHalfOfPsns) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution whole =
@@ -108,26 +106,26 @@ RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view
     return {RxDrop::kNotReady, {}};
   }
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
-  if (!block_->queue.Append(ReadJob(view, msn), config_.resources)) return Full();
+  if (!block_->queue.Append(ReadJob(view, msn), resources_)) return Full();
   ctx.counters.Add(Count::kReadRequests);
   return {};
 }
 
 RequestCheck ReadResponder::AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn) {
   const wire::AtomicEth eth = view.atomic_eth();
-  if (config_.resources == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
+  if (resources_ == 0 || (Enabled(Check::kAtomicAlignment) && !AtomicallyAligned(eth.va))) {
     return {RxDrop::kInvalidRequest, NakCode::kInvalidRequest};
   }
   const memory::Resolution m = Memory(ctx, eth.rkey, eth.va, kAtomicBytes, memory::kRemoteAtomic);
   if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, NakCode::kRemoteAccessError};
   if (!Borrow(ctx)) return {RxDrop::kNotReady, {}};
-  if (block_->queue.count() >= config_.resources) return Full();
+  if (block_->queue.count() >= resources_) return Full();
   ResponseJob job;
   job.first = view.psn;
   job.msn = msn;
   job.atomic = true;
   job.original = ExecuteAtomic(view.opcode, eth, m.address);
-  block_->queue.Append(job, config_.resources);
+  block_->queue.Append(job, resources_);
   block_->replays.Add({view.psn, msn, job.original});
   ctx.counters.Add(Count::kAtomicRequests);
   return {};
@@ -160,12 +158,12 @@ bool ReadResponder::AcceptDuplicate(Context& ctx, const wire::FrameView& view, P
     return false;
   }
   job.duplicate = true;
-  return block_->queue.Insert(job, config_.resources);
+  return block_->queue.Insert(job, resources_);
 }
 
 bool ReadResponder::Active(Time now) const {
   if (block_ == nullptr) return false;
-  return !block_->queue.empty() || now - last_sent_ < kActiveFor;
+  return !block_->queue.empty() || now - block_->last_sent < kActiveFor;
 }
 
 void ReadResponder::WriteAtomicAck(const ResponseJob& job, uint8_t credit_code,
@@ -178,9 +176,8 @@ void ReadResponder::WriteAtomicAck(const ResponseJob& job, uint8_t credit_code,
 
 bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t credit_code,
                               OutgoingPacket* out, Segment* run) {
-  const uint64_t begin = uint64_t{job.sent} * config_.mtu;
-  const uint32_t length =
-      static_cast<uint32_t>(std::min<uint64_t>(config_.mtu, job.length - begin));
+  const uint64_t begin = uint64_t{job.sent} * mtu_;
+  const uint32_t length = static_cast<uint32_t>(std::min<uint64_t>(mtu_, job.length - begin));
   const memory::Resolution m = Memory(ctx, job.rkey, job.va + begin, length, memory::kRemoteRead);
   if (m.fault != memory::Fault::kNone) {
     out->bth.opcode = Opcode::kRcAcknowledge;
@@ -194,7 +191,7 @@ bool ReadResponder::WriteRead(Context& ctx, const ResponseJob& job, uint8_t cred
   if (first || last) WriteAeth(wire::Aeth::AckSyndrome(credit_code), job.msn, &out->extension);
   *run = {m.address, length};
   out->payload = {{run, 1}, 0, length};
-  burst_bytes_ += Bytes(length);
+  block_->burst_bytes += Bytes(length);
   ctx.counters.Add(Count::kDataPackets);
   if (job.duplicate) ctx.counters.Add(Count::kRetransmissions);
   return true;
@@ -211,17 +208,17 @@ bool ReadResponder::Next(Context& ctx, uint8_t credit_code, OutgoingPacket* out,
   } else if (!WriteRead(ctx, job, credit_code, out, run)) {
     return false;
   }
-  ++burst_packets_;
-  last_sent_ = ctx.now;
+  ++block_->burst_packets;
+  block_->last_sent = ctx.now;
   if (++job.sent == job.packets) block_->queue.Pop();
   return true;
 }
 
 void ReadResponder::EndBurst(Context& ctx) {
-  if (burst_packets_ == 0) return;
-  block_->flow.OnSent({ctx.now, burst_bytes_, burst_packets_, Bytes(0), !pending()});
-  burst_packets_ = 0;
-  burst_bytes_ = Bytes(0);
+  if (block_ == nullptr || block_->burst_packets == 0) return;
+  block_->flow.OnSent({ctx.now, block_->burst_bytes, block_->burst_packets, Bytes(0), !pending()});
+  block_->burst_packets = 0;
+  block_->burst_bytes = Bytes(0);
 }
 
 }  // namespace sluice::transport

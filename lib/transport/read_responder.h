@@ -27,32 +27,17 @@ namespace sluice::transport {
 
 class QueuePair;
 
-// How to make one more controller of the algorithm that the queue pair was connected with.
-struct ControllerMaker {
-  const void* algorithm = nullptr;
-  cc::Controller* (*make)(const void* algorithm, void* storage,
-                          const cc::FlowContext& context) = nullptr;
-};
-
-struct ReadResponderConfig {
-  uint32_t mtu = 1024;
-  uint32_t pd = 0;
-  uint32_t qpn = 0;
-  uint8_t resources = 0;  // requests that the peer may have outstanding; 0: none are served
-};
-
 class ReadResponder {
  public:
   explicit ReadResponder(QueuePair* owner) : owner_(owner) {}
 
-  // The first flow of the queue pair, whose context the second one shares; it outlives this.
-  void Start(const ReadResponderConfig& config, const SendFlow* first_flow) {
-    config_ = config;
-    first_flow_ = first_flow;
+  // `resources`: requests that the peer may have outstanding; 0: none are served.
+  void Start(uint32_t mtu, uint8_t resources) {
+    mtu_ = mtu;
+    resources_ = resources;
   }
-  void SetMaker(const ControllerMaker& maker) { maker_ = maker; }
-  void SetResources(uint8_t resources) { config_.resources = resources; }
-  bool serves() const { return config_.resources > 0; }
+  void SetResources(uint8_t resources) { resources_ = resources; }
+  bool serves() const { return resources_ > 0; }
 
   // PSNs that a READ or atomic request takes: one for each packet of its response.
   uint32_t PacketsOf(const wire::FrameView& view) const;
@@ -109,13 +94,8 @@ class ReadResponder {
                  Segment* run);
 
   QueuePair* const owner_;
-  const SendFlow* first_flow_ = nullptr;
-  ControllerMaker maker_;
-  ReadResponderConfig config_;
-  Time last_sent_;
-  // The burst under way.
-  Bytes burst_bytes_;
-  uint32_t burst_packets_ = 0;
+  uint32_t mtu_ = 1024;
+  uint8_t resources_ = 0;
   // Last, beside the responder's state: asked for with every packet.
   ResponseBlock* block_ = nullptr;
 };

@@ -165,7 +165,8 @@ inline void Requester::Record(Context& ctx, uint32_t frame_bytes, bool app_limit
     }
   }
   if (since_ack_request_ != 0) {  // another packet came last
-    frame_bytes = static_cast<uint32_t>(flow_->context().header_bytes.count()) + asked_bytes_;
+    frame_bytes =
+        static_cast<uint32_t>(flow_->profile()->context.header_bytes.count()) + asked_bytes_;
   }
   records_.Add({ctx.now, ctx.departs, una_offset_, asked_, frame_bytes, app_limited});
 }

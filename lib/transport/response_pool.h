@@ -19,10 +19,16 @@
 namespace sluice::transport {
 
 struct ResponseBlock {
-  // The second send flow of the queue pair: READ responses are data that leaves from here.
+  // The second send flow of the queue pair: READ responses are data that leaves from here. Its
+  // controller lies here too, as a block is lent while packets are handled.
   SendFlow flow;
+  alignas(64) std::byte controller_room[cc::kMaxControllerSize];
   ResponseQueue queue;
   ReplayRecords replays;
+  Time last_sent;
+  // The burst under way.
+  Bytes burst_bytes;
+  uint32_t burst_packets = 0;
   ResponseBlock* next_free = nullptr;
 };
 
@@ -55,6 +61,9 @@ class ResponsePool {
     block->queue.Clear();
     block->queue.SetAccount(nullptr);
     block->replays.Clear();
+    block->last_sent = Time();
+    block->burst_bytes = Bytes(0);
+    block->burst_packets = 0;
     Put(block);
   }
 

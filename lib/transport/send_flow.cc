@@ -1,6 +1,8 @@
 #include "transport/send_flow.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace sluice::transport {
 namespace {
@@ -24,10 +26,38 @@ void SendFlow::ChargeModelled(Time now, uint32_t wire_bytes) {
 
 SendFlow::~SendFlow() { Stop(); }
 
+void SendFlow::Start(std::shared_ptr<const FlowProfile> profile, uint32_t qpn, Time now,
+                     Counters* counters, void* room) {
+  Stop();
+  profile_ = std::move(profile);
+  counters_ = counters;
+  owns_room_ = room == nullptr;
+  if (owns_room_) {
+    const size_t size = profile_->maker.size;
+    room = profile_->rooms != nullptr
+               ? profile_->rooms->Allocate(size)
+               : ::operator new (size, std::align_val_t{sluice::BlockPool::kLine});
+  }
+  cc::FlowContext context = profile_->context;
+  context.seed ^= qpn;
+  controller_ = profile_->maker.make(profile_->maker.algorithm, room, context);
+  next_send_ = now;
+  smoothed_rtt_ = context.base_rtt;
+  Refresh();
+}
+
 void SendFlow::Stop() {
   if (controller_ == nullptr) return;
+  // Where the most derived object begins: the room that it was made in.
+  void* const room = dynamic_cast<void*>(controller_);
   controller_->~Controller();
   controller_ = nullptr;
+  if (!owns_room_) return;
+  if (profile_->rooms != nullptr) {
+    profile_->rooms->Free(room, profile_->maker.size);
+  } else {
+    ::operator delete (room, std::align_val_t{sluice::BlockPool::kLine});
+  }
 }
 
 void SendFlow::SetRate(Bandwidth rate) {
@@ -35,37 +65,38 @@ void SendFlow::SetRate(Bandwidth rate) {
   rate_ = rate;
   paced_ = true;
   pace_ = PsPerByte::Of(rate);
-  credit_time_ = pace_.TimeOf(pacing_credit_);
+  credit_time_ = pace_.TimeOf(profile_->pacing_credit);
 }
 
 void SendFlow::Refresh() {
   const cc::Control& c = controller_->control();
+  const cc::FlowContext& context = profile_->context;
   window_ = c.window;
   if (window_.count() <= 0) {
     counters_->Add(Count::kClampedWindows);
-    window_ = context_.mtu;
+    window_ = context.mtu;
   }
   Bandwidth rate = c.rate;
   if (rate != cc::kNoRate) {
-    if (rate > context_.line_rate || rate < kLeastRate) {
+    if (rate > context.line_rate || rate < kLeastRate) {
       counters_->Add(Count::kClampedRates);
-      rate = std::clamp(rate, kLeastRate, context_.line_rate);
+      rate = std::clamp(rate, kLeastRate, context.line_rate);
     }
   }
   // A window below one packet is honoured by time: one packet per rtt * mtu / window.
-  if (window_ < context_.mtu && !modelled_) {
+  if (window_ < context.mtu && !modelled_) {
     if (smoothed_rtt_.ps() > 0) {
       const Bandwidth by_window = Bandwidth::BitsPerSecond(
-          RateOf((context_.mtu + context_.header_bytes + kEthernetOverhead) * window_.count(),
+          RateOf((context.mtu + context.header_bytes + kEthernetOverhead) * window_.count(),
                  smoothed_rtt_)
               .bps() /
-          context_.mtu.count());
+          context.mtu.count());
       rate = std::max(kLeastRate, rate == cc::kNoRate ? by_window : std::min(rate, by_window));
     }
-    window_ = context_.mtu;
+    window_ = context.mtu;
   }
   window_packets_ = static_cast<uint32_t>(
-      std::clamp<int64_t>(window_.count() / context_.mtu.count(), 1, kMostPackets));
+      std::clamp<int64_t>(window_.count() / context.mtu.count(), 1, kMostPackets));
   if (repaced_ && paced_ && rate != rate_) {
     next_send_ += WholeNanoseconds(charged_, rate) - WholeNanoseconds(charged_, rate_);
   }

@@ -10,11 +10,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "base/time.h"
 #include "base/units.h"
 #include "cc/controller.h"
 #include "transport/counters.h"
+#include "transport/flow_profile.h"
 #include "transport/wire_model.h"
 #include "wheel/wheel.h"
 
@@ -28,34 +30,24 @@ struct FlowTimer : wheel::Entry {
   SendFlow* flow = nullptr;
 };
 
-class SendFlow {
+class alignas(64) SendFlow {
  public:
   SendFlow() { timer.flow = this; }
   ~SendFlow();
   SendFlow(const SendFlow&) = delete;
   SendFlow& operator=(const SendFlow&) = delete;
 
-  // `make` constructs a controller into the given storage of cc::kMaxControllerSize bytes.
-  // pacing_credit: how far the flow may fall behind its pace and catch up in one burst; a poll loop
-  // needs some, virtual time none.
-  template <typename Make>
-  void Start(const Make& make, const cc::FlowContext& context, Bytes pacing_credit, Time now,
-             Counters* counters) {
-    Stop();
-    context_ = context;
-    pacing_credit_ = pacing_credit;
-    counters_ = counters;
-    controller_ = make(static_cast<void*>(storage_), context);
-    next_send_ = now;
-    smoothed_rtt_ = context.base_rtt;
-    Refresh();
-  }
+  // Makes the flow's controller as `profile` says, with a seed of its own for each `qpn`: in
+  // `room`, cc::kMaxControllerSize bytes on a cache line that outlive the flow, or in room that it
+  // takes from the profile's pool (set-up only) and gives back when it stops.
+  void Start(std::shared_ptr<const FlowProfile> profile, uint32_t qpn, Time now, Counters* counters,
+             void* room = nullptr);
   void Stop();
   bool started() const { return controller_ != nullptr; }
 
   cc::Controller* controller() { return controller_; }
-  const cc::FlowContext& context() const { return context_; }
-  Bytes pacing_credit() const { return pacing_credit_; }
+  // Once started.
+  const std::shared_ptr<const FlowProfile>& profile() const { return profile_; }
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -115,6 +107,13 @@ class SendFlow {
   bool in_ready_list = false;
   bool responds = false;  // the second flow of its queue pair
 
+  // Where its controller lies; a hint for engines of many queue pairs.
+  void PrefetchController() const {
+    if (controller_ == nullptr) return;
+    const std::byte* const room = reinterpret_cast<const std::byte*>(controller_);
+    for (size_t at = 0; at < profile_->maker.size; at += 64) __builtin_prefetch(room + at, 1);
+  }
+
  private:
   void Refresh();
   void SetRate(Bandwidth rate);
@@ -123,22 +122,20 @@ class SendFlow {
   bool paced_ = false;
   bool modelled_ = false;
   bool repaced_ = false;
+  bool owns_room_ = false;
   uint32_t window_packets_ = 1;
   Time next_send_;
   PsPerByte pace_;
   Bytes window_ = cc::kNoWindow;
   cc::Controller* controller_ = nullptr;
 
-  alignas(64) std::byte storage_[cc::kMaxControllerSize];
-
   Duration credit_time_;
   Time asked_;
   Duration smoothed_rtt_;
   Counters* counters_ = nullptr;
   Bandwidth rate_ = cc::kNoRate;
-  Bytes pacing_credit_;
-  cc::FlowContext context_;
   Bytes charged_;  // modelled: of the last packet
+  std::shared_ptr<const FlowProfile> profile_;
 };
 
 }  // namespace sluice::transport

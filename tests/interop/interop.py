@@ -20,6 +20,11 @@ import report  # noqa: E402
 
 EXIT_NO_PEER = 5
 FAULT_NAMES = ("lost", "doubled", "reordered", "corrupted")
+# What interop_case says of an initiating guest that was silent for far longer than its retransmission
+# timer runs: its kernel has stopped, whatever we answered. Seen once in a thousand runs of
+# atomics under loss. Such a case is run once more, aloud, with a guest booted anew; so many times.
+STANDS_STILL = "the guest stands still"
+MOST_STILL = 3
 
 
 class Verdict:
@@ -139,11 +144,15 @@ def connect_all(suite, names):
 
 
 def run_all(suite, cases):
-    verdicts, start = [], time.monotonic()
+    verdicts, start, still = [], time.monotonic(), 0
     for number, case in enumerate(cases, 1):
-        verdict = suite.run(case)
+        verdict, name = suite.run(case), matrix.name(case)
+        if verdict.result == "failed" and STANDS_STILL in verdict.why and still < MOST_STILL:
+            still += 1
+            print(f"[{name}: {verdict.why}; once more]", flush=True)
+            suite.boot()
+            verdict = suite.run(case)
         verdicts.append(verdict)
-        name = matrix.name(case)
         if verdict.result == "failed":
             print(f"FAILED  {name}: {verdict.why}")
         print(f"[{number}/{len(cases)}] {name}: {verdict.result}, {verdict.seconds:.1f} s"

@@ -45,6 +45,7 @@ class Course {
   absl::Status InjectReserved();
   absl::StatusOr<uint64_t> AnswersTo(const std::vector<uint8_t>& frame);
   std::string Request() const;
+  absl::Status Overdue();
   // One turn of everything; sleeps a little when nothing happens.
   absl::Status Turn();
   absl::Status Pass(Duration duration);
@@ -58,6 +59,7 @@ class Course {
   OurEnd end_;
   AgentChannel agent_;
   const Time limit_;
+  bool started_ = false;  // the guest was told to begin
   bool guest_said_result_ = false;
 };
 
@@ -73,12 +75,21 @@ std::string Course::Request() const {
       " retry=", static_cast<int>(o_.retry), " rnr_retry=", static_cast<int>(o_.rnr_retry));
 }
 
+// An initiator that has not got its answer must ask again when its timer runs out, a fraction of a
+// second; one that has been silent for far longer has stopped by itself.
+absl::Status Course::Overdue() {
+  constexpr Duration kSilence = Duration::Seconds(10);
+  const Duration silent = clock_->Now() - wire_->heard();
+  const bool stands_still = started_ && !o_.we_initiate && silent > kSilence;
+  return absl::DeadlineExceededError(
+      absl::StrCat(stands_still ? "the guest stands still: " : "", "not over after ", o_.limit_s,
+                   " s; ", end_.finished(), " of ", o_.messages(), " completions here; ",
+                   wire_->from_guest_frames(), " frames came, the last one ",
+                   silent.ps() / 1'000'000'000, " ms ago, ", wire_->to_guest_frames(), " went"));
+}
+
 absl::Status Course::Turn() {
-  if (clock_->Now() > limit_) {
-    return absl::DeadlineExceededError(absl::StrCat("not over after ", o_.limit_s, " s; ",
-                                                    end_.finished(), " of ", o_.messages(),
-                                                    " completions here"));
-  }
+  if (clock_->Now() > limit_) return Overdue();
   size_t handled = wire_->Poll();
   absl::StatusOr<size_t> polled = end_.Poll();
   if (!polled.ok()) return polled.status();
@@ -160,7 +171,7 @@ absl::Status Course::Initiate() {
 }
 
 absl::Status Course::Serve() {
-  (void)agent_.Say("start", "");
+  started_ = agent_.Say("start", "");
   if (o_.takes_receive() && o_.delay_ms != 0) {
     if (absl::Status s = Pass(Duration::Milliseconds(o_.delay_ms)); !s.ok()) return s;
     if (absl::Status s = end_.PostReceives(); !s.ok()) return s;

@@ -126,6 +126,10 @@ size_t Wire::Poll() {
   hub_side_->SetNow(now);
   device_side_->SetNow(now);
   const size_t moved = to_guest_->Move() + from_guest_->Move();
+  if (from_guest_frames() != heard_frames_) {
+    heard_frames_ = from_guest_frames();
+    heard_ = now;
+  }
   if (our_capture_.port != nullptr) DrainCaptures();
   return moved;
 }

@@ -79,6 +79,9 @@ class Wire {
   bool Inject(const std::vector<uint8_t>& frame);
   const std::vector<uint8_t>& last_to_guest() const { return to_guest_->last(); }
   uint64_t from_guest_frames() const { return from_guest_faults_->counts().received; }
+  uint64_t to_guest_frames() const { return to_guest_->moved(); }
+  // When the last frame of the guest came, faults or not; the start before there is one.
+  Time heard() const { return heard_; }
   // Both directions.
   port::FaultCounts faults() const;
   bool DrainCaptures();
@@ -96,6 +99,8 @@ class Wire {
                           port::Port** top) const;
 
   Clock* clock_ = nullptr;
+  Time heard_;
+  uint64_t heard_frames_ = 0;
   std::unique_ptr<test::DatagramPort> socket_;
   std::unique_ptr<test::FakePort> hub_side_;
   std::unique_ptr<test::FakePort> device_side_;

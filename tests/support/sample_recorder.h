@@ -2,6 +2,7 @@
 #ifndef SLUICE_TESTS_SUPPORT_SAMPLE_RECORDER_H_
 #define SLUICE_TESTS_SUPPORT_SAMPLE_RECORDER_H_
 
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -25,12 +26,18 @@ class SampleRecorder {
 
   // No window and no pace of its own. Outlives the queue pair.
   void Record(verbs::QueuePair& qp, Time now) {
-    verbs::QueuePair::Impl& impl = qp.impl();
-    const cc::FlowContext context = impl.qp->flow().context();
-    impl.qp->flow().Start(
-        [this](void* storage, const cc::FlowContext&) { return new (storage) Controller(this); },
-        context, Bytes(int64_t{1} << 30), now, &counters_);
-    signals = context.signals;
+    transport::SendFlow& flow = qp.impl().qp->flow();
+    transport::FlowProfile profile = *flow.profile();
+    profile.maker = {this,
+                     [](const void* to, void* room, const cc::FlowContext&) -> cc::Controller* {
+                       return new (room) Controller(
+                           const_cast<SampleRecorder*>(  // its flow tells it, nobody else
+                               static_cast<const SampleRecorder*>(to)));
+                     },
+                     sizeof(Controller)};
+    profile.pacing_credit = Bytes(int64_t{1} << 30);
+    signals = profile.context.signals;
+    flow.Start(std::make_shared<const transport::FlowProfile>(profile), qp.qpn(), now, &counters_);
   }
 
   std::vector<Entry> timed;  // samples with a round trip

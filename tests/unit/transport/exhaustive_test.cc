@@ -43,13 +43,17 @@ class BareQueuePair {
     c.scoreboards = &scoreboards_;
     scoreboards_.send.Reserve(4);
     scoreboards_.receive.Reserve(4);
-    cc::FlowContext flow;
-    flow.line_rate = Bandwidth::GigabitsPerSecond(400);
-    flow.mtu = Bytes(1024);
+    transport::FlowProfile profile;
+    profile.maker = {algorithm_.get(),
+                     [](const void* algorithm, void* room, const cc::FlowContext& f) {
+                       return static_cast<const cc::Algorithm*>(algorithm)->MakeController(room, f);
+                     }};
+    profile.context.line_rate = Bandwidth::GigabitsPerSecond(400);
+    profile.context.mtu = Bytes(1024);
     qp_->StartReceiving(
-        c, [this](void* at, const cc::FlowContext& f) { return algorithm_->MakeController(at, f); },
+        c, std::make_shared<const transport::FlowProfile>(profile),
         [this](void* at, const cc::FlowContext& f) { return algorithm_->MakeReceiver(at, f); },
-        flow, Bytes(0), now_, &counters_);
+        now_, &counters_);
     qp_->StartSending(c);
   }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <new>
 #include <string>
 
@@ -30,10 +31,23 @@ cc::FlowContext Context() {
   return c;
 }
 
+std::shared_ptr<const transport::FlowProfile> ProfileOf(const cc::Control* control,
+                                                        const cc::FlowContext& context,
+                                                        Bytes credit) {
+  transport::FlowProfile p;
+  p.maker = {control,
+             [](const void* says, void* room, const cc::FlowContext&) -> cc::Controller* {
+               return new (room) Puppet(*static_cast<const cc::Control*>(says));
+             },
+             sizeof(Puppet)};
+  p.context = context;
+  p.pacing_credit = credit;
+  return std::make_shared<const transport::FlowProfile>(p);
+}
+
 void Start(SendFlow& flow, const cc::Control& control, const cc::FlowContext& context,
            transport::Counters* counters, Bytes credit = Bytes(0), Time now = Time()) {
-  flow.Start([&](void* storage, const cc::FlowContext&) { return new (storage) Puppet(control); },
-             context, credit, now, counters);
+  flow.Start(ProfileOf(&control, context, credit), 1, now, counters);
 }
 
 TEST(SendFlow, ClampsAndCountsWhatIsSenseless) {
