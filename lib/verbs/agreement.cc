@@ -47,6 +47,7 @@ wire::PeerHello HelloOf(const CmOptions& options, bool can_extend) {
   if (!can_extend) return hello;
   hello.flags |= wire::PeerHello::kExtension;
   if (options.connect.relaxed_ordering) hello.flags |= wire::PeerHello::kRelaxed;
+  if (options.connect.telemetry) hello.flags |= wire::PeerHello::kTelemetry;
   hello.window = WindowCode(options.connect.tracking_window);
   return hello;
 }
@@ -58,7 +59,9 @@ wire::PeerHello AnswerTo(const wire::PeerHello& request, const CmOptions& option
   const bool extends = can_extend && request.Has(wire::PeerHello::kExtension) && sane;
   wire::PeerHello hello = HelloOf(options, extends);
   if (extends) hello.window = window;
-  if (!request.Has(wire::PeerHello::kRelaxed)) hello.flags &= ~wire::PeerHello::kRelaxed;
+  // What only one end asked for is not done.
+  constexpr uint8_t kBoth = wire::PeerHello::kRelaxed | wire::PeerHello::kTelemetry;
+  hello.flags &= static_cast<uint8_t>(request.flags | ~kBoth);
   return hello;
 }
 
@@ -70,6 +73,7 @@ absl::Status Agree(const std::optional<wire::PeerHello>& hello, ConnectOptions* 
     o->reliability = Reliability::kExtended;
     o->tracking_window = uint32_t{1} << hello->window;
     o->relaxed_ordering = o->relaxed_ordering && hello->Has(wire::PeerHello::kRelaxed);
+    o->telemetry = o->telemetry && hello->Has(wire::PeerHello::kTelemetry);
     return absl::OkStatus();
   }
   if (said && !sane && o->reliability != Reliability::kBase) {

@@ -349,7 +349,7 @@ struct ConnectOptions {
   // two from 64 to 16384; four times what a round trip holds, for loss to cost nothing.
   uint32_t tracking_window = 16384;
   // Of an extended queue pair: each packet has room for the reports of switches, of which the peer
-  // tells if it was set so too (docs/wire-formats.md). Only where switches write them.
+  // tells (docs/wire-formats.md). Both ends must say so. Only where switches write them.
   bool telemetry = false;
   // Of an extended queue pair: WRITEs to overlapping ranges need not wait for each other; where two
   // overlap, any of the bytes may be of either once both have completed, unless the second was

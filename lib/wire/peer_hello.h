@@ -20,6 +20,7 @@ struct PeerHello {
   static constexpr uint8_t kExtension = 1;  // of a request: can; of a reply: does
   static constexpr uint8_t kProbes = 2;     // answers path MTU probes
   static constexpr uint8_t kRelaxed = 4;    // of a request: may; of a reply: both ends do
+  static constexpr uint8_t kTelemetry = 8;  // likewise: room for the reports of switches
 
   uint64_t magic = 0;
   uint8_t version = 0;

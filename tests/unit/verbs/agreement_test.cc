@@ -144,7 +144,6 @@ TEST_F(Agreement, TheBlocksStandWhereTheDocumentSays) {
   }
 }
 
-// An end that says nothing of itself is a stranger: the answer to it is what Linux would send.
 // Flag 4 of the request: may; of the reply: both do. Neither end relaxes unless both asked for it.
 class AgreementOnOrder : public Agreement,
                          public testing::WithParamInterface<std::tuple<bool, bool>> {};
@@ -174,6 +173,31 @@ TEST_P(AgreementOnOrder, IsRelaxedIfBothSaySo) {
   Talk();
 }
 
+// Flag 8, likewise, of room for telemetry.
+TEST_P(AgreementOnOrder, TelemetryIfBothSaySo) {
+  const auto [asks, may] = GetParam();
+  CmOptions client = With(Reliability::kAuto), server = With(Reliability::kAuto);
+  client.connect.telemetry = asks;
+  server.connect.telemetry = may;
+  Meet(client, server);
+  ASSERT_TRUE(client_->extended());
+  for (const auto& mad : sent_[0]) {
+    if (mad[17] == 0x10) {
+      EXPECT_EQ(mad[164 + 76 + 9], asks ? 11 : 3);
+    }
+  }
+  for (const auto& mad : sent_[1]) {
+    if (mad[17] == 0x13) {
+      EXPECT_EQ(mad[60 + 180 + 9], asks && may ? 11 : 3);
+    }
+  }
+  for (const int host : {0, 1}) {
+    EXPECT_EQ(hosts_[host].qps[0]->impl().connection.telemetry, asks && may) << host;
+  }
+  Talk();
+}
+
+// An end that says nothing of itself is a stranger: the answer to it is what Linux would send.
 TEST_F(Agreement, AStrangersRequestGetsNoBlock) {
   Meet(With(Reliability::kBase), With(Reliability::kAuto));
   ASSERT_EQ(client_->state(), CmState::kEstablished);
