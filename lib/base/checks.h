@@ -113,6 +113,8 @@ enum class Check : uint8_t {
   kXtWriteRange,
   kXtCompletionRoom,
   kXtBlocks,
+  // The extension: READs and atomics.
+  kXtPeerReadBytes,
   // The extension: packets that a switch has cut.
   kXtTrimLength,
   kXtTrimWindow,
@@ -224,6 +226,7 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"xt-write-range", "drop_remote_access"},
     {"xt-completion-room", "drop_completion_queue_full"},
     {"xt-blocks", "scoreboard_pool_empty_total"},
+    {"xt-peer-read-bytes", "peer_reads_put_off_total"},
     {"xt-trim-length", "drop_length"},
     {"xt-trim-window", "drop_trimmed"},
     {"xt-trim-rate", "trims_withheld_total"},

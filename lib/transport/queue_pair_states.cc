@@ -87,6 +87,7 @@ void QueuePair::Reset(Context& ctx) {
   state_.store(QpState::kReset, std::memory_order_release);
   flow_.Stop();
   DestroyReceiver();
+  if (sr_ != nullptr) sr_->responder.Flush(ctx);  // of what the peer is owed
   sr_.reset();
   requester_.Clear(ctx);
   reads_.Start({}, nullptr);

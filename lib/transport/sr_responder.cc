@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/checks.h"
 #include "transport/atomic_operation.h"
+#include "transport/peer_account.h"
 #include "wire/opcode.h"
 
 namespace sluice::transport {
@@ -40,15 +42,23 @@ SrVerdict SrResponder::Execute(Context& ctx, const FetchRequest& r) {
   uint8_t* address = nullptr;
   const SrVerdict verdict = Judge(ctx, r, &address);
   if (verdict.drop != RxDrop::kNone) return verdict;
-  if (!reads_->Borrow(ctx)) return {RxDrop::kNotReady, {}};
-  sender_.SetFlow(reads_->flow());
   const uint32_t done = static_cast<uint32_t>(sender_.done_works());
   const auto completed = static_cast<int32_t>(r.completed - done);
   if (completed > 0) {
     sender_.OnWorksDelivered(ctx, sender_.done_works() + static_cast<uint32_t>(completed));
+    KeepAccount();
   }
+  if (PutOff(ctx, r) || !reads_->Borrow(ctx)) return {RxDrop::kNotReady, {}};
+  sender_.SetFlow(reads_->flow());
+  Enqueue(ctx, r, address);
+  KeepAccount();
+  return {};
+}
+
+// Never full: Judge saw to it that less is owed than there are resources.
+void SrResponder::Enqueue(Context& ctx, const FetchRequest& r, uint8_t* address) {
   SendWork* work = queue_.Claim();
-  if (work == nullptr) return {RxDrop::kNotReady, {}};
+  work->wr_id = asked_;
   work->op = r.op;
   work->remote_address = r.va;
   work->rkey = r.rkey;
@@ -64,10 +74,39 @@ SrVerdict SrResponder::Execute(Context& ctx, const FetchRequest& r) {
     std::memcpy(queue_.InlineRoom(work), &original, sizeof original);
     ctx.counters.Add(Count::kAtomicRequests);
   } else {
+    asked_ += r.length;
     ctx.counters.Add(Count::kReadRequests);
   }
   queue_.Publish();
-  return {};
+}
+
+bool SrResponder::MayOwe(uint64_t bytes) const {
+  const PeerAccount* account = reads_->account();
+  return !Enabled(Check::kXtPeerReadBytes) || account == nullptr || account->MayOwe(bytes);
+}
+
+bool SrResponder::PutOff(Context& ctx, const FetchRequest& r) {
+  if (IsAtomic(r.op) || MayOwe(r.length)) return false;
+  // One that came out of order tries again with every poll.
+  if (put_off_ != queue_.tail() + 1) ctx.counters.Add(Count::kPeerReadsPutOff);
+  put_off_ = queue_.tail() + 1;
+  return true;
+}
+
+void SrResponder::WakeSilent(Context& ctx) {
+  owed_too_much_ = !MayOwe(Unanswered());
+  if (owed_too_much_ || !sender_.Wake(ctx.now)) return;
+  KeepAccount();
+}
+
+void SrResponder::KeepAccount() {
+  PeerAccount* account = reads_->account();
+  if (account == nullptr) return;
+  const uint64_t owed = sender_.silent() ? 0 : Unanswered();
+  if (owed == owed_) return;
+  account->Settle(owed_);
+  account->Owe(owed);
+  owed_ = owed;
 }
 
 bool SrResponder::HasPacket() {
@@ -104,7 +143,9 @@ void SrResponder::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
     ctx.drops.Add(RxDrop::kPsn);
     return;
   }
+  if (sender_.silent()) return;  // it was woken by this packet if it could be
   sender_.OnAcknowledge(ctx, answer);
+  KeepAccount();
 }
 
 }  // namespace sluice::transport

@@ -77,6 +77,8 @@ class SrSender {
 
   Bytes in_flight() const { return Bytes(static_cast<int64_t>(in_flight_)); }
   bool outstanding() const { return una_ != next_; }
+  // Responses that nobody acknowledged until the retries were used up: nothing is sent until Wake.
+  bool silent() const { return silent_; }
   // Whether a packet with this number is outstanding.
   bool UnderWay(Psn psn) const {
     return ((psn.value() - static_cast<uint32_t>(una_)) & Psn::kMask) < next_ - una_;

@@ -312,6 +312,15 @@ Program ExtendedData(Check check) {
   }
 }
 
+// READs and atomics of the peer.
+Program ExtendedFetches(Check) {
+  Program p;
+  for (const uint8_t qp : {0, 1, 0, 1}) {
+    p.push_back(Request(qp, Opcode::kXtRead, 0, kThreePackets | kPlace));
+  }
+  return p;
+}
+
 Program ExtendedAnswers(Check check) {
   constexpr uint8_t kAck = 6, kSack = 7;
   switch (check) {
@@ -391,7 +400,8 @@ ProgramWriter SeedOf(Check check) {
                     : check < Check::kUcPsnOrder        ? Unacked(check)
                     : check < Check::kUdQkey            ? Uc(check)
                     : check < Check::kXtIcrc            ? Ud(check)
-                    : check < Check::kXtTrimLength      ? ExtendedData(check)
+                    : check < Check::kXtPeerReadBytes   ? ExtendedData(check)
+                    : check < Check::kXtTrimLength      ? ExtendedFetches(check)
                     : check < Check::kXtSyndrome        ? Trims(check)
                     : check < Check::kXtTrimOutstanding ? ExtendedAnswers(check)
                     : check < Check::kPeerQueuePairs    ? Trims(check)
