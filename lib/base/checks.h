@@ -72,6 +72,7 @@ enum class Check : uint8_t {
   kCnpRate,
   // What is answered, and how often.
   kNakRate,
+  kRnrRate,
   kDuplicateRate,
   // Unreliable services: what is admitted, and notifications.
   kUnackedPkey,
@@ -113,6 +114,8 @@ enum class Check : uint8_t {
   kXtWriteRange,
   kXtCompletionRoom,
   kXtBlocks,
+  kXtRefusalRate,
+  kXtRnrRate,
   // The extension: READs and atomics.
   kXtPeerReadBytes,
   // The extension: packets that a switch has cut.
@@ -189,6 +192,7 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"cnp-outstanding", "rp_cnp_ignored_packets_received_total"},
     {"cnp-rate", "cnps_over_rate_total"},
     {"nak-rate", "naks_withheld_total"},
+    {"rnr-rate", "rnr_naks_withheld_total"},
     {"duplicate-rate", "duplicates_withheld_total"},
     {"unacked-pkey", "drop_pkey"},
     {"unacked-service", "drop_service"},
@@ -226,6 +230,8 @@ inline constexpr CheckInfo kCheckInfos[] = {
     {"xt-write-range", "drop_remote_access"},
     {"xt-completion-room", "drop_completion_queue_full"},
     {"xt-blocks", "scoreboard_pool_empty_total"},
+    {"xt-refusal-rate", "duplicates_withheld_total"},
+    {"xt-rnr-rate", "rnr_naks_withheld_total"},
     {"xt-peer-read-bytes", "peer_reads_put_off_total"},
     {"xt-trim-length", "drop_length"},
     {"xt-trim-window", "drop_trimmed"},

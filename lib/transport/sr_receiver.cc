@@ -250,11 +250,11 @@ bool SrReceiver::Reject(Context& ctx, SrVerdict check, uint64_t sequence,
   // and what else is missing.
   if (sequence != in_.expected() || (Fatal(check) && responder_->owes())) {
     in_.NoteEcho(ctx, sequence, data);
-    in_.Ask();
+    in_.AskAtRate(ctx, Check::kXtRefusalRate);
     return true;
   }
   if (!Fatal(check)) {
-    in_.Refuse(ctx, sequence, data, wire::Aeth::RnrSyndrome(config_.min_rnr_timer));
+    in_.RefuseNotReady(ctx, sequence, data, config_.min_rnr_timer);
     return true;
   }
   failure_ = check.receive;
@@ -280,7 +280,7 @@ bool SrReceiver::OnRequest(Context& ctx, const wire::FrameView& view, const port
     in_.OnDuplicate(ctx, sequence, data);
     // It arrived before and waits for room: not ready, as if it came now.
     if (sequence == in_.expected() && stall_ == Stall::kRoom) {
-      in_.Refuse(ctx, sequence, data, wire::Aeth::RnrSyndrome(config_.min_rnr_timer));
+      in_.RefuseNotReady(ctx, sequence, data, config_.min_rnr_timer);
     }
     return true;
   }

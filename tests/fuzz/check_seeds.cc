@@ -182,6 +182,11 @@ Program Answers(Check check) {
       }
       return p;
     }
+    case Check::kRnrRate:
+      return {Request(1, Opcode::kRcSendOnly, 8),
+              {Do::kAgain, 1, 39},
+              {Do::kTime, 0, 22, 9},
+              {Do::kAgain, 1, 39}};
     default:  // Check::kDuplicateRate
       return {Request(0, Opcode::kRcSendOnly, 8), {Do::kAgain, 0, 39}, {Do::kAgain, 0, 39}};
   }
@@ -300,6 +305,11 @@ Program ExtendedData(Check check) {
         p.push_back(Request(5, Opcode::kXtSend, 8));
       }
       return p;
+    case Check::kXtRefusalRate:
+      // Behind a gap, and without a receive: refused before its turn.
+      return {Request(1, Opcode::kXtSend, 8, 0, 0, 1), {Do::kAgain, 1, 39}, {Do::kAgain, 1, 39}};
+    case Check::kXtRnrRate:
+      return {Request(1, Opcode::kXtSend, 8), {Do::kAgain, 1, 39}, {Do::kAgain, 1, 39}};
     case Check::kXtBlocks:
       for (const uint8_t qp : {0, 1, 2, 5}) {
         for (uint8_t i = 1; i < 60; i += 19) {

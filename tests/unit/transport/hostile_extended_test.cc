@@ -121,6 +121,49 @@ TEST(HostileXtData, WithoutAReceiveItIsNotReady) {
   EXPECT_FALSE(end.qp->in_error());
 }
 
+TEST(HostileXtData, WithoutAReceiveWhoWaitsHearsOfEveryRefusal) {
+  LoneEndOptions o = Extended();
+  o.connect.min_rnr_timer = 1;
+  XtEnd end(o);
+  for (int i = 0; i < 1000; ++i) {
+    end.Take({.opcode = Wire::kXtSend});
+    EXPECT_EQ(end.Answer().syndrome, kRnr | 1);
+    end.Wait(wire::RnrTimer(1));
+  }
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), 0u);
+}
+
+TEST(HostileXtData, WithoutAReceiveWhoDoesNotWaitIsAnsweredAtTheirRate) {
+  XtEnd end;
+  for (int i = 0; i < 10'000; ++i) {
+    end.Take({.opcode = Wire::kXtSend});
+    end.Wait(Duration::Nanoseconds(100));
+  }
+  // One millisecond: eight at once and one per 10 us.
+  const size_t sent = end.Sent().size();
+  EXPECT_LE(sent, 108u);
+  EXPECT_GE(sent, 100u);
+  EXPECT_EQ(end.Count("rnr_naks_sent_total"), sent);
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), 10'000 - sent);
+  ASSERT_EQ(end.PostReceive(64, 1), PostResult::kOk);
+  end.Take({.opcode = Wire::kXtSend});
+  EXPECT_EQ(end.Completions().size(), 1u);
+}
+
+TEST(HostileXtData, WhatIsRefusedBeforeItsTurnIsAnsweredAtItsRate) {
+  XtEnd end;
+  for (int i = 0; i < 10'000; ++i) {
+    end.Take({.opcode = Wire::kXtSend, .psn = kExpected + 1, .message = 1, .receive = 1});
+    end.Wait(Duration::Nanoseconds(100));
+  }
+  // As of duplicates: 32 at once and one per 10 us.
+  const size_t sent = end.Sent().size();
+  EXPECT_LE(sent, 132u);
+  EXPECT_GE(sent, 124u);
+  EXPECT_EQ(end.Count("drop_receiver_not_ready"), 10'000u);
+  EXPECT_EQ(end.Count("duplicates_withheld_total"), 10'000 - sent);
+}
+
 TEST(HostileXtData, LongerThanTheReceiveFailsAndIsNotWritten) {
   XtEnd end;
   ASSERT_EQ(end.PostReceive(63, 1), PostResult::kOk);
