@@ -66,6 +66,7 @@ enum class Count : uint8_t {
   kTrimsReported,
   kTrimsWithheld,
   kTrimmedLosses,
+  kRnrNaksWithheld,
   kCount,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::kCount);
@@ -132,7 +133,10 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"naks_withheld_total", "packets", "Sequence NAKs not sent because of their rate",
      telemetry::Kind::kCounter},
-    {"duplicates_withheld_total", "packets", "Duplicates not answered because of their rate",
+    {"duplicates_withheld_total", "packets",
+     "Duplicates, and with selective repeat packets refused before their turn, not answered "
+     "because "
+     "of their rate",
      telemetry::Kind::kCounter},
     {"rx_read_requests_total", "requests", "READ requests accepted", telemetry::Kind::kCounter},
     {"rx_atomic_requests_total", "requests", "Atomic requests executed", telemetry::Kind::kCounter},
@@ -181,6 +185,8 @@ inline constexpr std::array<telemetry::CounterInfo, kCounts> kCountInfos = {{
      telemetry::Kind::kCounter},
     {"trimmed_losses_total", "packets",
      "Packets sent again because the peer said that a switch had cut them",
+     telemetry::Kind::kCounter},
+    {"rnr_naks_withheld_total", "packets", "Receiver-not-ready NAKs not sent because of their rate",
      telemetry::Kind::kCounter},
 }};
 

@@ -3,8 +3,9 @@
 // the limits of the engine and of the connection manager.
 //
 //   queue pairs   counted when they are connected, refused above the limit
-//   owed bytes    READ requests accepted and not yet answered whole; above the limit a further one
-//                 is put off by a receiver-not-ready NAK, so that an honest peer only waits
+//   owed bytes    READ requests accepted and not yet answered whole, or with selective repeat not
+//                 acknowledged whole; above the limit a further one is put off by a
+//                 receiver-not-ready NAK, so that an honest peer only waits
 //   replays       READ and atomic requests that are answered a second time; above the rate they are
 //                 dropped as if lost
 //
@@ -50,12 +51,11 @@ class PeerAccount {
   bool Close() { return --queue_pairs_ > 0; }
 
   // Whether a READ of that length may be owed as well.
-  bool MayOwe(uint32_t length) const {
-    if (!Enabled(Check::kPeerReadBytes) || owed_ == 0) return true;
-    return owed_ + length <= static_cast<uint64_t>(limits_.read_bytes.count());
+  bool MayOwe(uint64_t length) const {
+    return owed_ == 0 || owed_ + length <= static_cast<uint64_t>(limits_.read_bytes.count());
   }
-  void Owe(uint32_t length) { owed_ += length; }
-  void Settle(uint32_t length) { owed_ -= length; }
+  void Owe(uint64_t length) { owed_ += length; }
+  void Settle(uint64_t length) { owed_ -= length; }
 
   bool MayReplay(Time now) { return !Enabled(Check::kPeerReplays) || replays_.Take(now); }
 

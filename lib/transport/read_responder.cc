@@ -101,7 +101,8 @@ ResponseJob ReadResponder::ReadJob(const wire::FrameView& view, uint32_t msn) co
 RequestCheck ReadResponder::AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn) {
   const RequestCheck check = CheckRead(ctx, view.reth());
   if (check.drop != RxDrop::kNone) return check;
-  if (account() != nullptr && !account()->MayOwe(view.reth().length)) {
+  if (Enabled(Check::kPeerReadBytes) && account() != nullptr &&
+      !account()->MayOwe(view.reth().length)) {
     ctx.counters.Add(Count::kPeerReadsPutOff);
     return {RxDrop::kNotReady, {}};
   }

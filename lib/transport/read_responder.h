@@ -72,6 +72,8 @@ class ReadResponder {
   // The second send flow, borrowed if there is none yet; false, and counted, when the pool is
   // empty.
   bool Borrow(Context& ctx);
+  // What the peer of this queue pair is owed by all of them; null: nobody counts.
+  PeerAccount* account() const;
   // The memory that a request of the peer names, by a region or by a window of this queue pair.
   memory::Resolution Memory(const Context& ctx, uint32_t rkey, uint64_t va, uint32_t length,
                             memory::Access access) const;
@@ -83,7 +85,6 @@ class ReadResponder {
   }
 
  private:
-  PeerAccount* account() const;
   RequestCheck CheckRead(const Context& ctx, const wire::Reth& reth) const;
   RequestCheck AcceptRead(Context& ctx, const wire::FrameView& view, uint32_t msn);
   RequestCheck AcceptAtomic(Context& ctx, const wire::FrameView& view, uint32_t msn);

@@ -257,6 +257,16 @@ Responder::Check Responder::Invalidate(Context& ctx, const wire::FrameView& view
   return {};
 }
 
+// A requester that heeds the timer comes back after 10 us at the soonest, so it hears of every
+// refusal; who does not is answered at the rate of such timers.
+void Responder::RefuseNotReady(Context& ctx) {
+  const uint8_t syndrome = wire::Aeth::RnrSyndrome(config_.min_rnr_timer);
+  const bool said = nak_pending_ && nak_syndrome_ == syndrome;
+  nak_pending_ = said || !Enabled(sluice::Check::kRnrRate) || rnr_rate_.Take(ctx.now);
+  nak_syndrome_ = syndrome;
+  if (!nak_pending_) ctx.counters.Add(Count::kRnrNaksWithheld);
+}
+
 bool Responder::Reject(Context& ctx, Check check) {
   ctx.drops.Add(check.drop);
   switch (check.drop) {
@@ -264,11 +274,10 @@ bool Responder::Reject(Context& ctx, Check check) {
       return true;
     case RxDrop::kNotReady:
     case RxDrop::kCompletionFull:
-      nak_pending_ = true;
-      nak_syndrome_ = wire::Aeth::RnrSyndrome(config_.min_rnr_timer);
       // What follows the refused packet is ahead of the expected PSN, and no gap.
       gap_reported_ = true;
       gap_newest_ = expected_;
+      RefuseNotReady(ctx);
       return true;
     default:
       nak_pending_ = true;

@@ -109,6 +109,7 @@ class Responder {
   bool ReceiverReady(const wire::FrameView& view, const ReceivedPayload& payload, bool check) const;
   void Finish(Context& ctx, const wire::FrameView& view);
   bool Reject(Context& ctx, Check check);
+  void RefuseNotReady(Context& ctx);
 
   ReceiveQueue* queue_;
   SharedReceiveQueue* shared_ = nullptr;
@@ -139,6 +140,7 @@ class Responder {
   // What recovery needs within a round trip may be answered at once; a flood gets 100,000 answers a
   // second.
   RateLimit<10, 8> nak_rate_;
+  RateLimit<10, 8> rnr_rate_;
   RateLimit<10, 32> duplicate_rate_;
 };
 

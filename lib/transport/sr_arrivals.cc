@@ -69,12 +69,16 @@ void SrArrivals::OnDuplicate(Context& ctx, uint64_t sequence, const wire::Extend
   ctx.counters.Add(Count::kDuplicateRequests);
   ctx.drops.Add(RxDrop::kDuplicate);
   ++pending_.duplicates;
-  if (!Enabled(Check::kXtDuplicateRate) || duplicate_rate_.Take(ctx.now)) {
+  AskAtRate(ctx, Check::kXtDuplicateRate);
+  NoteEcho(ctx, sequence, data);
+}
+
+void SrArrivals::AskAtRate(Context& ctx, Check check) {
+  if (!Enabled(check) || duplicate_rate_.Take(ctx.now)) {
     ack_pending_ = true;
   } else {
     ctx.counters.Add(Count::kDuplicatesWithheld);
   }
-  NoteEcho(ctx, sequence, data);
 }
 
 bool SrArrivals::MakeRoom(Context& ctx, uint64_t sequence) {
@@ -140,6 +144,15 @@ void SrArrivals::Refuse(Context& ctx, uint64_t sequence, const wire::ExtendedDat
   pending_.flags = 0;
   NoteEcho(ctx, sequence, data);
   Refuse(syndrome);
+}
+
+void SrArrivals::RefuseNotReady(Context& ctx, uint64_t sequence, const wire::ExtendedData& data,
+                                uint8_t rnr_timer) {
+  if (!nak_pending_ && Enabled(Check::kXtRnrRate) && !rnr_rate_.Take(ctx.now)) {
+    ctx.counters.Add(Count::kRnrNaksWithheld);
+    return;
+  }
+  Refuse(ctx, sequence, data, wire::Aeth::RnrSyndrome(rnr_timer));
 }
 
 // Where the block of the next acknowledgement begins, given that something lies beyond expected_.

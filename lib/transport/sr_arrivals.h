@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/checks.h"
 #include "base/psn.h"
 #include "base/time.h"
 #include "cc/receiver.h"
@@ -76,6 +77,12 @@ class SrArrivals {
 
   // Answers. Refuse names the refused packet in the acknowledgement, whatever else arrives.
   void Ask() { ack_pending_ = true; }
+  // For a packet that has not become part of the stream and so may come again and again: at the
+  // rate of duplicates.
+  void AskAtRate(Context& ctx, Check check);
+  // As Refuse, at its rate: who heeds the timer comes back after 10 us at the soonest.
+  void RefuseNotReady(Context& ctx, uint64_t sequence, const wire::ExtendedData& data,
+                      uint8_t rnr_timer);
   void AskCnp() { cnp_pending_ = true; }
   void NoteEcho(Context& ctx, uint64_t sequence, const wire::ExtendedData& data);
   void Refuse(Context& ctx, uint64_t sequence, const wire::ExtendedData& data, uint8_t syndrome);
@@ -109,7 +116,8 @@ class SrArrivals {
   uint64_t expected_ = 0;
   uint64_t highest_ = 0;
 
-  RateLimit<10, 32> duplicate_rate_;  // of acknowledgements that only a duplicate asks for
+  RateLimit<10, 32> duplicate_rate_;  // of acknowledgements that only AskAtRate asks for
+  RateLimit<10, 8> rnr_rate_;
   bool ack_pending_ = false;
   bool nak_pending_ = false;
   bool cnp_pending_ = false;

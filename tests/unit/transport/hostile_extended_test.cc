@@ -2,10 +2,9 @@
 // of its sender by its counter (base/checks.h). The test is the peer.
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <vector>
 
-#include "support/lone_end.h"
+#include "support/extended_end.h"
 #include "support/peer_request.h"
 
 namespace sluice::test {
@@ -15,88 +14,6 @@ using verbs::CompletionStatus;
 using verbs::PostResult;
 using wire::DecodedFrame;
 using Wire = wire::Opcode;
-
-constexpr uint32_t kMtu = 1024;
-constexpr uint32_t kWindow = 256;
-constexpr uint32_t kExpected = 5000;
-constexpr uint32_t kFirst = 1000;
-
-LoneEndOptions Extended() {
-  LoneEndOptions o;
-  o.connect.reliability = verbs::Reliability::kExtended;
-  o.connect.tracking_window = kWindow;
-  o.connect.timeout = 0;
-  return o;
-}
-
-// A packet of the peer; offset and length as for a message of this one packet.
-struct XtPacket {
-  Wire opcode = Wire::kXtWrite;
-  uint32_t psn = kExpected;
-  uint32_t message = 0;
-  size_t payload = 64;
-  uint32_t offset = 0;
-  uint32_t length = 64;
-  uint32_t receive = 0;
-  size_t at = 4096;  // a WRITE's place in the region
-};
-
-class XtEnd : public LoneEnd {
- public:
-  explicit XtEnd(const LoneEndOptions& options = Extended()) : LoneEnd(options) {}
-
-  DecodedFrame Data(const XtPacket& p) const {
-    DecodedFrame f = Frame(p.opcode, p.psn);
-    f.extended_data.emplace();
-    f.extended_data->message = p.message;
-    f.extended_data->offset = p.offset;
-    f.extended_data->length = p.length;
-    f.extended_data->receive = p.receive;
-    const Wire plain = wire::WithoutShim(p.opcode);
-    if (plain == Wire::kXtWrite || plain == Wire::kXtWriteImm) {
-      f.extended_target = {reinterpret_cast<uintptr_t>(memory.data()) + p.at, region->rkey()};
-    }
-    if (wire::TraitsOf(p.opcode).imm) f.imm = wire::ImmDt{7};
-    f.payload = Pattern(p.payload, 77);
-    Finish(&f);
-    return f;
-  }
-  void Take(const XtPacket& p) {
-    Inject(Data(p));
-    Poll();
-  }
-  // The acknowledgement that is due.
-  wire::ExtendedAck Answer() {
-    const auto sent = Sent();
-    EXPECT_EQ(sent.size(), 1u);
-    if (sent.size() != 1 || !sent[0].extended_ack) return {};
-    return *sent[0].extended_ack;
-  }
-  void Acknowledge(uint32_t psn, const wire::ExtendedAck& ack,
-                   const std::optional<wire::SackBlock>& block = {}) {
-    DecodedFrame f = Frame(block ? Wire::kXtSack : Wire::kXtAck, psn);
-    f.extended_ack = ack;
-    f.sack_block = block;
-    Finish(&f);
-    Inject(f);
-    Poll();
-  }
-  // `n` WRITEs of one packet, sent: to places far apart, since overlapping ones wait.
-  void SendWrites(int n) {
-    for (int i = 0; i < n; ++i) {
-      ASSERT_EQ(Post(verbs::Opcode::kRdmaWrite, 64, static_cast<uint64_t>(i) * 4096),
-                PostResult::kOk);
-    }
-    Poll();
-    ASSERT_EQ(Sent().size(), static_cast<size_t>(n));
-  }
-};
-
-wire::ExtendedAck Ack(uint8_t syndrome = 0) {
-  wire::ExtendedAck a;
-  a.syndrome = syndrome;
-  return a;
-}
 
 // ---- The receiver.
 
@@ -204,6 +121,49 @@ TEST(HostileXtData, WithoutAReceiveItIsNotReady) {
   EXPECT_FALSE(end.qp->in_error());
 }
 
+TEST(HostileXtData, WithoutAReceiveWhoWaitsHearsOfEveryRefusal) {
+  LoneEndOptions o = Extended();
+  o.connect.min_rnr_timer = 1;
+  XtEnd end(o);
+  for (int i = 0; i < 1000; ++i) {
+    end.Take({.opcode = Wire::kXtSend});
+    EXPECT_EQ(end.Answer().syndrome, kRnr | 1);
+    end.Wait(wire::RnrTimer(1));
+  }
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), 0u);
+}
+
+TEST(HostileXtData, WithoutAReceiveWhoDoesNotWaitIsAnsweredAtTheirRate) {
+  XtEnd end;
+  for (int i = 0; i < 10'000; ++i) {
+    end.Take({.opcode = Wire::kXtSend});
+    end.Wait(Duration::Nanoseconds(100));
+  }
+  // One millisecond: eight at once and one per 10 us.
+  const size_t sent = end.Sent().size();
+  EXPECT_LE(sent, 108u);
+  EXPECT_GE(sent, 100u);
+  EXPECT_EQ(end.Count("rnr_naks_sent_total"), sent);
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), 10'000 - sent);
+  ASSERT_EQ(end.PostReceive(64, 1), PostResult::kOk);
+  end.Take({.opcode = Wire::kXtSend});
+  EXPECT_EQ(end.Completions().size(), 1u);
+}
+
+TEST(HostileXtData, WhatIsRefusedBeforeItsTurnIsAnsweredAtItsRate) {
+  XtEnd end;
+  for (int i = 0; i < 10'000; ++i) {
+    end.Take({.opcode = Wire::kXtSend, .psn = kExpected + 1, .message = 1, .receive = 1});
+    end.Wait(Duration::Nanoseconds(100));
+  }
+  // As of duplicates: 32 at once and one per 10 us.
+  const size_t sent = end.Sent().size();
+  EXPECT_LE(sent, 132u);
+  EXPECT_GE(sent, 124u);
+  EXPECT_EQ(end.Count("drop_receiver_not_ready"), 10'000u);
+  EXPECT_EQ(end.Count("duplicates_withheld_total"), 10'000 - sent);
+}
+
 TEST(HostileXtData, LongerThanTheReceiveFailsAndIsNotWritten) {
   XtEnd end;
   ASSERT_EQ(end.PostReceive(63, 1), PostResult::kOk);
@@ -224,6 +184,8 @@ TEST(HostileXtData, WithoutTheRightOfTheQueuePairNoWriteIsTaken) {
   const std::vector<uint8_t> before = end.memory;
   end.Take({});
   EXPECT_EQ(end.Count("drop_invalid_request"), 1u);
+  EXPECT_EQ(end.Answer().syndrome, kInvalid);
+  EXPECT_TRUE(end.qp->in_error());
   EXPECT_EQ(end.memory, before);
 }
 

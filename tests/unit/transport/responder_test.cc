@@ -183,6 +183,56 @@ TEST(ResponderNotReady, AnswersRnrWithItsTimerAndRecovers) {
   ExpectAnswer(end, 5000, 0, 1);
 }
 
+// The shortest timer that a requester can be asked to wait is 10 us: who waits hears of every
+// refusal, however long the receive queue stays empty.
+TEST(ResponderNotReady, WhoWaitsHearsOfEveryRefusal) {
+  LoneEndOptions o;
+  o.connect.min_rnr_timer = 1;
+  LoneEnd end(o);
+  for (int i = 0; i < 1000; ++i) {
+    end.InjectRequest(Send(5000, 8));
+    end.Poll();
+    ExpectAnswer(end, 5000, kRnr | 1, 0);
+    end.Wait(wire::RnrTimer(1));
+  }
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), 0u);
+}
+
+TEST(ResponderNotReady, WhoDoesNotWaitIsAnsweredAtTheirRate) {
+  LoneEnd end;
+  constexpr uint32_t kFrames = 10'000;
+  for (uint32_t i = 0; i < kFrames; ++i) {
+    end.InjectRequest(Send(5000, 8));
+    end.Poll();
+    end.Wait(Duration::Nanoseconds(100));
+  }
+  // One millisecond: eight at once and one per 10 us.
+  const uint64_t sent = end.Count("rnr_naks_sent_total");
+  EXPECT_LE(sent, 108u);
+  EXPECT_GE(sent, 100u);
+  EXPECT_EQ(end.Sent().size(), sent);
+  EXPECT_EQ(end.Count("rnr_naks_withheld_total"), kFrames - sent);
+  // Once there is a receive the very next copy is taken.
+  ASSERT_EQ(end.PostReceive(100, 3), PostResult::kOk);
+  end.InjectRequest(Send(5000, 8));
+  end.Poll();
+  ExpectAnswer(end, 5000, 0, 1);
+}
+
+// A refusal that is not told leaves no earlier NAK behind: the expected packet has come.
+TEST(ResponderNotReady, WithheldItIsNoGap) {
+  LoneEnd end;
+  for (int i = 0; i < 8; ++i) {
+    end.InjectRequest(Send(5000, 8));
+    end.Poll();
+  }
+  EXPECT_EQ(end.Sent().size(), 8u);
+  for (const uint32_t psn : {5000u, 5001u, 5002u}) end.InjectRequest(Send(psn, 8));
+  end.Poll();
+  EXPECT_TRUE(end.Sent().empty());
+  EXPECT_EQ(end.Count("naks_sent_total"), 0u);
+}
+
 TEST(ResponderNotReady, IsNotHiddenByReorderedPacketsOfTheSameBurst) {
   LoneEnd end;
   for (const uint32_t psn : {5000u, 5002u, 5001u}) end.InjectRequest(Send(psn, 8));
