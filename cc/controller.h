@@ -6,8 +6,8 @@
 // control() afterwards. The algorithm says how much, the wheel says when, the port says whether.
 //
 // Threads: the core that owns the flow. Time: only what arrives as an argument. Memory: the object
-// lies inline in the flow (at most kMaxControllerSize bytes), and allocates nothing after its
-// construction. Determinism: the same calls give the same answers bit for bit; no clock, no random
+// lies in room that the flow took for it at set-up (at most kMaxControllerSize bytes), and allocates
+// nothing after its construction. Determinism: the same calls give the same answers bit for bit; no clock, no random
 // source but FlowContext::seed, no libm. Results must not hang on batching: conformance asks for
 // the same behaviour within 5 % at batches of 1 and 32.
 //
@@ -93,6 +93,9 @@ struct Feedback {
   Duration poll_gap;
   Bandwidth delivered_rate;  // acknowledged payload over the time it took; zero: unknown
   uint32_t active_senders = 0;
+  // Of the newest packet that tells of it, in the queue of one switch of its way; if
+  // Signal::kHopWait. Steps of 64 ns, at most 4.2 ms.
+  Duration longest_wait;
   bool app_limited = false;         // the flow had nothing more to send
   std::span<const Sample> samples;  // at most kMaxSamples
 };

@@ -66,12 +66,12 @@ class Algorithm {
   // Every parameter with its value in effect, in the order of the specs.
   virtual ParamList params() const = 0;
 
-  // Constructs the controller into `storage` (kMaxControllerSize bytes, 64-byte aligned). The
+  // Constructs the controller into `storage` (controller_size() bytes, 64-byte aligned). The
   // caller destroys it by its destructor. No allocation.
   virtual Controller* MakeController(void* storage, const FlowContext& context) const = 0;
   // Likewise the receiver half (kMaxReceiverSize bytes, 16-byte aligned).
   virtual ReceiverHalf* MakeReceiver(void* storage, const FlowContext& context) const = 0;
-  // Bytes of state that a controller takes of its storage.
+  // Bytes of state of a controller, at most kMaxControllerSize.
   virtual size_t controller_size() const = 0;
 };
 

@@ -20,6 +20,7 @@ enum class Signal : uint8_t {
   kRemoteDelay,    // turn-around of the acknowledgement in the peer's host (extension peers)
   kActiveSenders,  // backlogged senders at the receiver's port (extension peers)
   kInt,            // per-hop telemetry (fabrics that write it)
+  kHopWait,        // the longest wait at one switch of the way (likewise)
 };
 
 class SignalSet {

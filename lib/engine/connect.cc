@@ -120,6 +120,9 @@ constexpr SignalWords kSignalWords[] = {
     {cc::Signal::kInt, "telemetry of switches (INT)",
      "a peer of the extension (--reliability extended), ConnectOptions::telemetry at both ends, "
      "and switches that write it"},
+    {cc::Signal::kHopWait, "the longest wait at one switch",
+     "a peer of the extension (--reliability extended), ConnectOptions::telemetry at both ends, "
+     "and switches that write it"},
 };
 
 // Names the first signal that is missing, and what gives it.

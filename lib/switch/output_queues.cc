@@ -47,6 +47,7 @@ OutputQueues::Admission OutputQueues::Enqueue(Time now, SwitchPacket& packet, Po
   if (queue.ecn.mode == EcnProfile::Mode::kEnqueue) Mark(port, queue, packet);
   packet.next = nullptr;
   packet.when = now;
+  if (telemetry_ != nullptr) TelemetryWriter::OnArrival(now, packet);
   if (queue.head == nullptr) {
     queue.head = &packet;
   } else {

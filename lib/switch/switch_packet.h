@@ -35,6 +35,7 @@ struct SwitchPacket {
   PortIndex ingress = 0;       // where it came in; PFC accounts for it there
   uint8_t priority = 0;        // the queue that it asks for
   uint8_t network_offset = 0;  // of the IP header in `header`; 0: not an IP packet
+  uint32_t queued_ns = 0;      // when, modulo 2^32: written by a queue that tells of waits
 
   std::span<uint8_t> header_span() const { return {header, header_length}; }
   Bytes length() const { return Bytes(wire_length); }

@@ -39,11 +39,15 @@ void TelemetryWriter::OnDeparture(Time now, PortIndex index, Bytes waiting, Swit
   if (uint8_t* const shim = ShimOf(packet); shim != nullptr) {
     constexpr int64_t kUnit = wire::HopReport::kUnit;
     const int64_t queue = RoundedDown(waiting.count(), config_.queue_step) / kUnit;
+    const uint32_t stamp = Nanoseconds(now);
+    const int64_t wait = (stamp - packet.queued_ns) / wire::TelemetryShim::kWaitUnit;
     wire::TelemetryShim::Append(
-        shim, {.stamp = static_cast<uint32_t>(now.ps() / 1000),
-               .sent = static_cast<uint32_t>(RoundedDown(port.sent, config_.sent_step) / kUnit),
-               .queue = static_cast<uint16_t>(std::min(queue, kMost16)),
-               .speed = port.speed});
+        shim,
+        {.stamp = stamp,
+         .sent = static_cast<uint32_t>(RoundedDown(port.sent, config_.sent_step) / kUnit),
+         .queue = static_cast<uint16_t>(std::min(queue, kMost16)),
+         .speed = port.speed},
+        static_cast<uint16_t>(std::min(wait, kMost16)));
   }
   port.sent += packet.length().count() + port.overhead;
 }

@@ -33,6 +33,9 @@ void FeedbackBatch::Deliver(const Touched& t, Time now, Duration poll_gap) {
     f.present.Add(s.present);
     f.ce_bytes += s.ce_bytes;
     f.ce_packets += s.ce_packets;
+    if (s.present.Has(cc::Signal::kHopWait)) {
+      f.longest_wait = Duration::Nanoseconds(s.longest_wait_ns);
+    }
     if (s.active_senders > 0) f.active_senders = s.active_senders;
     if (s.delivered_rate.bps() > 0) f.delivered_rate = s.delivered_rate;
     if (s.sample.stamp != cc::StampSource::kNone) {

@@ -29,6 +29,7 @@ struct AckSignal {
   uint32_t active_senders = 0;
   cc::SignalSet present;  // beyond the round trip, which the sample tells
   bool app_limited = false;
+  uint32_t longest_wait_ns = 0;  // if Signal::kHopWait
 };
 
 class FeedbackBatch {

@@ -76,7 +76,7 @@ void QueuePair::PrefetchFor(Touch touch) const {
     Fetch(&reads_, &send_queue_);
     Fetch(&receive_queue_, &receive_queue_ + 1);
   } else {
-    Fetch(&flow_, &reads_);
+    Fetch(&flow_, receiver_storage_);
     Fetch(&send_queue_, &receive_queue_);
   }
 }

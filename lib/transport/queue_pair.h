@@ -116,8 +116,7 @@ class QueuePair {
     DestroyReceiver();
     // Whom a notification of a datagram's mark would have to go to is not kept.
     if (type_ != QpType::kUd) {
-      receiver_half_ =
-          make_receiver(static_cast<void*>(receiver_storage_), flow_.profile()->context);
+      receiver_half_ = make_receiver(static_cast<void*>(receiver_storage_), flow_.context());
     }
     StartHalves(connection);
   }

@@ -38,12 +38,18 @@ void SendFlow::Start(std::shared_ptr<const FlowProfile> profile, uint32_t qpn, T
                ? profile_->rooms->Allocate(size)
                : ::operator new (size, std::align_val_t{sluice::BlockPool::kLine});
   }
-  cc::FlowContext context = profile_->context;
-  context.seed ^= qpn;
+  qpn_ = qpn;
+  const cc::FlowContext context = this->context();
   controller_ = profile_->maker.make(profile_->maker.algorithm, room, context);
   next_send_ = now;
   smoothed_rtt_ = context.base_rtt;
   Refresh();
+}
+
+cc::FlowContext SendFlow::context() const {
+  cc::FlowContext context = profile_->context;
+  context.seed ^= qpn_;
+  return context;
 }
 
 void SendFlow::Stop() {
@@ -52,9 +58,11 @@ void SendFlow::Stop() {
   void* const room = dynamic_cast<void*>(controller_);
   controller_->~Controller();
   controller_ = nullptr;
+  // Let go here, at set-up: nobody may free it while packets are handled.
+  const std::shared_ptr<const FlowProfile> profile = std::move(profile_);
   if (!owns_room_) return;
-  if (profile_->rooms != nullptr) {
-    profile_->rooms->Free(room, profile_->maker.size);
+  if (profile->rooms != nullptr) {
+    profile->rooms->Free(room, profile->maker.size);
   } else {
     ::operator delete (room, std::align_val_t{sluice::BlockPool::kLine});
   }

@@ -46,8 +46,10 @@ class alignas(64) SendFlow {
   bool started() const { return controller_ != nullptr; }
 
   cc::Controller* controller() { return controller_; }
-  // Once started.
+  // While started.
   const std::shared_ptr<const FlowProfile>& profile() const { return profile_; }
+  // What the controller was made with: the profile's, with the seed of this flow.
+  cc::FlowContext context() const;
 
   // The controller's answer in effect, after clamping.
   Bytes window() const { return window_; }
@@ -124,6 +126,7 @@ class alignas(64) SendFlow {
   bool repaced_ = false;
   bool owns_room_ = false;
   uint32_t window_packets_ = 1;
+  uint32_t qpn_ = 0;
   Time next_send_;
   PsPerByte pace_;
   Bytes window_ = cc::kNoWindow;

@@ -109,7 +109,10 @@ inline bool SrHalves::OnAcknowledge(Context& ctx, const wire::FrameView& view) {
   const wire::Opcode opcode = wire::WithoutShim(view.opcode);
   if (opcode == wire::Opcode::kXtAck || opcode == wire::Opcode::kXtSack) {
     const uint8_t* shim = view.shim();
-    if (telemetry != nullptr && shim != nullptr) answer.hops = telemetry->Read(shim);
+    if (telemetry != nullptr && shim != nullptr) {
+      answer.hops = telemetry->Read(shim);
+      answer.longest_wait_ns = telemetry->longest_wait_ns();
+    }
     return sender.OnAcknowledge(ctx, answer);
   }
   const uint64_t before = responder.oldest();

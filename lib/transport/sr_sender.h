@@ -48,6 +48,7 @@ struct SrAcknowledge {
   bool has_block = false;
   wire::SackBlock block;
   std::span<const cc::IntHop> hops;  // of the echoed packet; empty without telemetry
+  uint32_t longest_wait_ns = 0;      // if there are any
 };
 
 class SrSender {

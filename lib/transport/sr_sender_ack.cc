@@ -298,7 +298,10 @@ bool SrSender::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   TakeEcho(ctx, answer.ack, &signal);
   TakeCounts(answer.ack, &signal);
   signal.sample.hops = answer.hops;
-  if (!answer.hops.empty()) signal.present.Add(cc::Signal::kInt);
+  if (!answer.hops.empty()) {
+    signal.present.Add(cc::Signal::kInt).Add(cc::Signal::kHopWait);
+    signal.longest_wait_ns = answer.longest_wait_ns;
+  }
   if (aeth.IsAck()) ctx.counters.Add(Count::kAcksReceived);
   Gain gain;
   if (answer.has_block) DeliverBlock(ctx.now, answer.block, &gain);

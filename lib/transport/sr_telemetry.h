@@ -44,6 +44,7 @@ class SrTelemetry {
     static_assert(cc::kMaxHops == wire::TelemetryShim::kHops);
     static_assert(cc::IntHop::kSentUnit == wire::HopReport::kUnit);
     const wire::TelemetryShim shim = wire::TelemetryShim::Read(bytes);
+    longest_wait_ns_ = static_cast<uint32_t>(shim.wait * wire::TelemetryShim::kWaitUnit);
     const size_t count = std::min<size_t>(shim.hops, wire::TelemetryShim::kHops);
     for (size_t i = 0; i < count; ++i) {
       const wire::HopReport& r = shim.hop[i];
@@ -52,6 +53,8 @@ class SrTelemetry {
     }
     return {hops_.data(), count};
   }
+  // Of what was read last, at one of the switches.
+  uint32_t longest_wait_ns() const { return longest_wait_ns_; }
 
  private:
   static void Close(wire::Bth* bth, Extension* extension) {
@@ -61,6 +64,7 @@ class SrTelemetry {
 
   uint8_t kept_[wire::TelemetryShim::kSize];
   bool has_kept_ = false;
+  uint32_t longest_wait_ns_ = 0;
   std::array<cc::IntHop, cc::kMaxHops> hops_;
 };
 

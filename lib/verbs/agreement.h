@@ -30,8 +30,8 @@ wire::PeerHello HelloOf(const CmOptions& options, bool can_extend);
 // What the acceptor answers to the requester's hello, or to none.
 wire::PeerHello AnswerTo(const wire::PeerHello& request, const CmOptions& options, bool can_extend);
 
-// The connection as it was agreed: reliability, tracking window, order and telemetry. FailedPrecondition: this
-// end insists on the extension, and it was not agreed to.
+// The connection as it was agreed: reliability, tracking window, order and telemetry.
+// FailedPrecondition: this end insists on the extension, and it was not agreed to.
 absl::Status Agree(const std::optional<wire::PeerHello>& hello, ConnectOptions* options);
 
 }  // namespace sluice::verbs

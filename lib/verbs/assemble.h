@@ -60,6 +60,12 @@ struct Device::Impl {
   engine::Engine engine;
   runtime::Worker worker;
   BlockPool blocks;  // of queue_pairs
+  // What queue pairs asked for last, by its text; oldest first.
+  struct NamedAlgorithm {
+    std::string text;
+    std::shared_ptr<const cc::Algorithm> algorithm;
+  };
+  std::vector<NamedAlgorithm> algorithms;
   std::vector<QueuePair::Impl*> queue_pairs;
   std::vector<SharedReceiveQueue::Impl*> shared_receives;
   uint32_t next_pd = 1;

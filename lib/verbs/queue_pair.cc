@@ -132,7 +132,7 @@ bool UnackedMay(const QueuePair::Impl& q, const SendRequest& r) {
 cc::SignalSet ExtendedSignals(bool telemetry) {
   cc::SignalSet s =
       BaseSignals(transport::QpType::kRc).Add(cc::Signal::kCeBytes).Add(cc::Signal::kRemoteDelay);
-  if (telemetry) s.Add(cc::Signal::kInt);
+  if (telemetry) s.Add(cc::Signal::kInt).Add(cc::Signal::kHopWait);
   return s;
 }
 
@@ -171,10 +171,23 @@ wire::PathHeader OwnPath(const Device::Impl& device) {
   return path;
 }
 
-absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
+// Many queue pairs ask for few algorithms, and flows with the same one share what they can.
+absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(Device::Impl* device,
+                                                                  transport::QpType type,
                                                                   const std::string& name) {
-  if (!name.empty()) return cc::MakeAlgorithm(name);
-  return cc::MakeAlgorithm(type == transport::QpType::kUd ? "fixed" : "dcqcn");
+  constexpr size_t kMost = 8;
+  const std::string wanted = !name.empty()                    ? name
+                             : type == transport::QpType::kUd ? "fixed"
+                                                              : "dcqcn";
+  auto& known = device->algorithms;
+  for (const Device::Impl::NamedAlgorithm& a : known) {
+    if (a.text == wanted) return a.algorithm;
+  }
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> made = cc::MakeAlgorithm(wanted);
+  if (!made.ok()) return made;
+  if (known.size() == kMost) known.erase(known.begin());
+  known.push_back({wanted, *made});
+  return made;
 }
 
 cc::SignalSet BaseSignals(transport::QpType type) {
@@ -204,7 +217,8 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (absl::Status s = CheckOptions(o); !s.ok()) return s;
   Device::Impl* d = impl_->device;
   const transport::QpType type = impl_->qp->type();
-  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = AlgorithmFor(type, o.algorithm);
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm =
+      AlgorithmFor(d, type, o.algorithm);
   if (!algorithm.ok()) return algorithm.status();
   transport::Connection c;
   if (type != transport::QpType::kUd) {

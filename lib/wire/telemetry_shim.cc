@@ -19,7 +19,7 @@ TelemetryShim TelemetryShim::Read(const uint8_t* p) {
   TelemetryShim shim;
   shim.hops = p[0];
   shim.uncounted = p[1];
-  shim.reserved16 = LoadBe16(p + 2);
+  shim.wait = LoadBe16(p + 2);
   for (size_t i = 0; i < kHops; ++i) shim.hop[i] = HopReport::Read(p + 4 + i * HopReport::kSize);
   return shim;
 }
@@ -27,11 +27,12 @@ TelemetryShim TelemetryShim::Read(const uint8_t* p) {
 void TelemetryShim::Write(uint8_t* p) const {
   p[0] = hops;
   p[1] = uncounted;
-  StoreBe16(p + 2, reserved16);
+  StoreBe16(p + 2, wait);
   for (size_t i = 0; i < kHops; ++i) hop[i].Write(p + 4 + i * HopReport::kSize);
 }
 
-void TelemetryShim::Append(uint8_t* p, const HopReport& report) {
+void TelemetryShim::Append(uint8_t* p, const HopReport& report, uint16_t wait) {
+  if (wait > LoadBe16(p + 2)) StoreBe16(p + 2, wait);
   if (p[0] >= kHops) {
     if (p[1] < 255) ++p[1];
     return;

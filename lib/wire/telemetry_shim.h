@@ -44,18 +44,19 @@ struct HopReport {
 struct TelemetryShim {
   static constexpr size_t kHops = 8;
   static constexpr size_t kSize = 4 + kHops * HopReport::kSize;
+  static constexpr int64_t kWaitUnit = 64;  // ns
 
   uint8_t hops = 0;       // reports that follow; further switches only count
   uint8_t uncounted = 0;  // switches that found no room, at most 255
-  uint16_t reserved16 = 0;
+  uint16_t wait = 0;      // longest at one switch, those of `uncounted` too; stays at 65535
   std::array<HopReport, kHops> hop{};
 
   static TelemetryShim Read(const uint8_t* p);
   void Write(uint8_t* p) const;
   bool operator==(const TelemetryShim&) const = default;
 
-  // What a switch does with a shim at `p`, in place.
-  static void Append(uint8_t* p, const HopReport& report);
+  // What a switch does with a shim at `p`, in place. `wait`: of the packet in its queue.
+  static void Append(uint8_t* p, const HopReport& report, uint16_t wait);
 };
 
 }  // namespace sluice::wire

@@ -19,7 +19,9 @@ class SampleRecorder {
     Time now;
     cc::SignalSet present;
     Duration poll_gap;
-    cc::Sample sample;
+    cc::Sample sample;  // its hops are those below
+    std::vector<cc::IntHop> hops;
+    Duration longest_wait;
     // What is left of the round trip for the fabric.
     Duration Fabric() const { return sample.rtt - sample.host_delay - sample.remote_delay; }
   };
@@ -52,7 +54,8 @@ class SampleRecorder {
       for (const cc::Sample& s : f.samples) {
         to_->acked += s.acked;
         if (s.stamp != cc::StampSource::kNone)
-          to_->timed.push_back({f.now, f.present, f.poll_gap, s});
+          to_->timed.push_back(
+              {f.now, f.present, f.poll_gap, s, {s.hops.begin(), s.hops.end()}, f.longest_wait});
       }
     }
     void OnLoss(const cc::Loss&) override {}

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/device_pair.h"
+#include "verbs/internal.h"
 
 namespace sluice::test {
 namespace {
@@ -116,6 +117,14 @@ TEST_F(ManyQueuePairs, EachMessageArrivesOnceInItsPlace) {
     PostAll();
     ExpectAll();
   }
+}
+
+// What they have in common lies in one place: the algorithm's parameters, the line, the path.
+TEST_F(ManyQueuePairs, ShareTheProfileOfTheirFlows) {
+  const auto profile_of = [this](uint32_t i) {
+    return qps_[0][i]->impl().qp->flow().profile().get();
+  };
+  for (uint32_t i = 1; i < kQueuePairs; ++i) ASSERT_EQ(profile_of(i), profile_of(0)) << i;
 }
 
 // Looking ahead reads where a number of a queue pair would be: frames that are too short for one,

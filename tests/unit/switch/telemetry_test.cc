@@ -56,6 +56,38 @@ TEST(TelemetryWriterTest, ReportsThePortAsThePacketLeavesIt) {
   const wire::TelemetryShim shim = second.shim();
   ASSERT_EQ(shim.hops, 1);
   EXPECT_EQ(shim.hop[0], (wire::HopReport{.stamp = 5082, .sent = 16, .queue = 15, .speed = 1000}));
+  EXPECT_EQ(shim.wait, 79) << "5082 ns since it came, in whole steps of 64 ns";
+}
+
+// Of two switches the longer wait stays, whichever came first; a pause of the port counts; the wrap
+// of the clock does not matter; 65535 steps are the most.
+TEST(TelemetryWriterTest, TellsTheLongestWaitAtOneSwitch) {
+  TelemetryWriter writer(1, {.on = true});
+  writer.SetLink(0, Bandwidth::GigabitsPerSecond(100), Bytes(24));
+  const struct {
+    int64_t first_ns, second_ns;
+    uint16_t steps;
+  } cases[] = {{63, 0, 0},
+               {64, 0, 1},
+               {640, 1280, 20},
+               {1280, 640, 20},
+               {4'194'303, 0, 65535},
+               {4'194'304, 0, 65535},
+               {0, 3'000'000'000, 65535}};
+  int64_t now = (int64_t{1} << 32) - 100;
+  for (const auto& c : cases) {
+    Frame frame(wire::WithShim(Opcode::kXtWrite));
+    for (const int64_t wait : {c.first_ns, c.second_ns}) {
+      OutputQueues queues(1, Bytes(1 << 20), 1, 0);
+      queues.SetTelemetry(&writer);
+      queues.Enqueue(At(now), frame.packet, 0);
+      queues.SetPaused(At(now), 0, 0, true);
+      now += wait;
+      queues.SetPaused(At(now), 0, 0, false);
+      queues.Dequeue(At(now), 0);
+    }
+    EXPECT_EQ(frame.shim().wait, c.steps) << c.first_ns << " " << c.second_ns;
+  }
 }
 
 // Stamps are modulo 2^32 ns; steps round down: 999 B behind, in steps of 320, are 960.

@@ -193,7 +193,7 @@ TEST(ExtensionTest, TelemetryIsAsTheDocumentSays) {
   CheckTable<TelemetryShim>("Header `telemetry`",
                             {{"hops", [](auto* h) { h->hops = 0xff; }},
                              {"uncounted", [](auto* h) { h->uncounted = 0xff; }},
-                             {"reserved16", [](auto* h) { h->reserved16 = 0xffff; }},
+                             {"wait", [](auto* h) { h->wait = 0xffff; }},
                              {"hop", [](auto* h) {
                                 h->hop.fill({kOnes, kOnes, 0xffff, 0xffff});
                               }}});
@@ -203,11 +203,15 @@ TEST(TelemetryShimTest, EightSwitchesReportAndTheRestAreCounted) {
   std::vector<uint8_t> bytes(TelemetryShim::kSize + 1, 0);
   bytes.back() = 0x55;
   for (uint32_t i = 0; i < 300; ++i) {
-    TelemetryShim::Append(bytes.data(), {.stamp = i, .sent = 2 * i, .queue = 3, .speed = 1000});
+    // The longest wait is that of the hundredth, who has no room for a report.
+    const uint16_t wait = static_cast<uint16_t>(i < 100 ? i : 299 - i);
+    TelemetryShim::Append(bytes.data(), {.stamp = i, .sent = 2 * i, .queue = 3, .speed = 1000},
+                          i == 100 ? uint16_t{777} : wait);
   }
   const TelemetryShim shim = TelemetryShim::Read(bytes.data());
   EXPECT_EQ(shim.hops, 8);
   EXPECT_EQ(shim.uncounted, 255);
+  EXPECT_EQ(shim.wait, 777);
   for (uint32_t i = 0; i < 8; ++i) {
     EXPECT_EQ(shim.hop[i], (HopReport{.stamp = i, .sent = 2 * i, .queue = 3, .speed = 1000}));
   }
