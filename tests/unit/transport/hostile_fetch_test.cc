@@ -105,6 +105,18 @@ TEST(HostileXtFetch, ResponsesThatWereNotSentCannotHaveArrived) {
   EXPECT_EQ(end.Count("rx_read_requests_total"), 2u);
 }
 
+// Nor can those whose sending has only begun.
+TEST(HostileXtFetch, ResponsesThatWereNotSentWholeCannotHaveArrived) {
+  LoneEndOptions o = Extended();
+  o.connect.algorithm = "fixed:rate=1Gbps";
+  XtEnd end(o);
+  end.Ask({.length = 3 * kMtu});
+  end.Ask({.psn = kExpected + 1, .message = 1, .number = 1, .completed = 1});
+  EXPECT_LT(end.Count("data_packets_sent_total"), 3u) << "at the pace of 1 Gb/s";
+  EXPECT_EQ(end.Count("drop_invalid_request"), 1u);
+  EXPECT_EQ(end.Count("rx_read_requests_total"), 1u);
+}
+
 TEST(HostileXtFetch, MoreThanItsResourcesIsNotServed) {
   LoneEndOptions o = Extended();
   o.connect.responder_resources = 2;
