@@ -53,11 +53,11 @@ Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable
       peers_(config.peers),
       table_(config.seed, config.max_queue_pairs),
       wheel_(config.start),
-      ctx_{config.start, counters_, drops_,       feedback_, records_,
-           *regions_,    framer_,   config_.icrc, false,     &responses_},
       last_poll_(config.start),
       hold_timers_until_(config.start),
-      last_sweep_(config.start) {}
+      last_sweep_(config.start),
+      ctx_{config.start, counters_, drops_,       feedback_, records_,
+           *regions_,    framer_,   config_.icrc, false,     &responses_} {}
 
 Engine::~Engine() {
   table_.ForEach([this](QueuePair* qp) {

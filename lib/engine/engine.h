@@ -251,11 +251,15 @@ class Engine final : public Pollable {
   std::array<port::Packet, port::kMaxBurst> in_;
   transport::QueuePair* run_ = nullptr;  // that the last frames of it were for
   bool run_answers_only_ = false;        // and whether all of these were requests
+  bool waits_for_pace_ = false;
+  Time last_poll_;
+  Time hold_timers_until_;
+  Time last_sweep_;
+  size_t written_ = 0;  // of out_
+  size_t spare_count_ = 0;
   // Written frames that wait for the port, oldest first; and packets allocated for the next ones.
   std::array<port::Packet, port::kMaxBurst> out_;
   std::array<port::Packet, port::kMaxBurst> spare_;
-  size_t written_ = 0;
-  size_t spare_count_ = 0;
   size_t budget_ = 0;  // data packets that this poll may still write
   // Frame bytes after which a flow gives way to others, and those that this poll may still write
   // while bursts are timed.
@@ -266,10 +270,6 @@ class Engine final : public Pollable {
   bool starved_ = false;        // the port had no packet to lend
 
   transport::Context ctx_;  // lent to the queue pairs; `now` is that of the poll under way
-  Time last_poll_;
-  Time hold_timers_until_;
-  Time last_sweep_;
-  bool waits_for_pace_ = false;
 };
 
 }  // namespace sluice::engine

@@ -1,5 +1,7 @@
 """The matrix of scripts/interop is what it says, and its report judges no failure away."""
 
+import contextlib
+import io
 import itertools
 import os
 import sys
@@ -8,6 +10,7 @@ import unittest
 
 ROOT = sys.argv.pop(1)
 sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
+import interop  # noqa: E402
 import matrix  # noqa: E402
 import report  # noqa: E402
 
@@ -91,6 +94,48 @@ class Report(unittest.TestCase):
         self.assertIn("| RC SEND | 3 of 4 |", text)
         self.assertIn(f"`{matrix.name(cases[1].case)}`: 3 wrong bytes", text)
         self.assertIn("3 of 4 cases passed", text)
+
+    def test_a_case_that_was_run_again_is_named(self):
+        verdict = Verdict(matrix.case("rc", "read"))
+        verdict.again = True
+        self.assertIn(f"run once more, with a guest booted anew: `{matrix.name(verdict.case)}`.",
+                      self.written([verdict]))
+
+
+class Again(unittest.TestCase):
+    """Only a guest that stands still gets a second run, only one, and not without end."""
+
+    def outcomes(self, script, count):
+        """The results of `count` cases, with `script` the reasons of the runs; "" is a pass."""
+        class Suite:
+            boots = 0
+
+            def boot(self):
+                self.boots += 1
+
+            def run(self, case):
+                why = script.pop(0)
+                return interop.Verdict(case, "failed" if why else "passed", why)
+        suite, out = Suite(), io.StringIO()
+        with contextlib.redirect_stdout(out):
+            verdicts = interop.run_all(suite, [matrix.case("rc", "send")] * count)
+        self.assertEqual(script, [])
+        return [v.result for v in verdicts], suite.boots, out.getvalue()
+
+    def test_one_that_stands_still_runs_once_more_aloud(self):
+        still = interop.STANDS_STILL + ": not over"
+        results, boots, said = self.outcomes([still, "", ""], 2)
+        self.assertEqual((results, boots), (["passed", "passed"], 1))
+        self.assertIn("not over; once more", said)
+        self.assertEqual(self.outcomes([still, still, ""], 2)[0], ["failed", "passed"])
+
+    def test_other_failures_do_not(self):
+        results, boots, _ = self.outcomes(["3 wrong bytes", ""], 2)
+        self.assertEqual((results, boots), (["failed", "passed"], 0))
+
+    def test_three_in_a_hundred_cases_and_no_more(self):
+        still = interop.STANDS_STILL
+        self.assertEqual(self.outcomes([still, ""] * 3 + [still], 4)[0], ["passed"] * 3 + ["failed"])
 
 
 if __name__ == "__main__":
