@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/checks.h"
 #include "transport/atomic_operation.h"
 #include "transport/fetch_target.h"
 #include "transport/payload.h"
@@ -17,37 +18,48 @@ void SrFetches::Begin(const SendWork* work) {
   ++begun_;
 }
 
+// Whether it is that part of the response to this request, and as long as it must be.
+bool SrFetches::Fits(const Entry& e, const wire::FrameView& view, const wire::ExtendedData& data,
+                     uint64_t sequence) const {
+  if (sequence < e.first || sequence >= e.end) return false;
+  if (IsAtomic(e.work->op)) {
+    return view.opcode == wire::Opcode::kXtAtomicResponse && data.length == kAtomicBytes &&
+           data.offset == 0;
+  }
+  const uint64_t offset = (sequence - e.first) * mtu_;
+  return view.opcode == wire::Opcode::kXtReadResponse && data.length == e.work->length &&
+         data.offset == offset &&
+         view.payload_length == std::min<uint64_t>(mtu_, data.length - offset);
+}
+
 // The request that the packet answers, if it is one that such a packet can answer; else null.
 const SrFetches::Entry* SrFetches::Fitting(const wire::FrameView& view,
                                            const wire::ExtendedData& data,
                                            uint64_t sequence) const {
   if (data.message - completed_ >= begun_ - completed_) return nullptr;
   const Entry& e = entries_[data.message % kMaxDepth];
-  if (sequence < e.first || sequence >= e.end) return nullptr;
-  if (IsAtomic(e.work->op)) {
-    return view.opcode == wire::Opcode::kXtAtomicResponse && data.length == kAtomicBytes &&
-                   data.offset == 0
-               ? &e
-               : nullptr;
-  }
-  const uint64_t offset = (sequence - e.first) * mtu_;
-  if (view.opcode != wire::Opcode::kXtReadResponse || data.length != e.work->length ||
-      data.offset != offset) {
-    return nullptr;
-  }
-  return view.payload_length == std::min<uint64_t>(mtu_, data.length - offset) ? &e : nullptr;
+  return Enabled(Check::kXtResponseFits) && !Fits(e, view, data, sequence) ? nullptr : &e;
+}
+
+// Only what was asked for, as far as there is a scoreboard; what lies further back was acknowledged
+// before the responder could send what came since.
+RxDrop SrFetches::JudgeSequence(uint64_t sequence) const {
+  if (Enabled(Check::kXtResponseOutstanding) && sequence >= next_first_) return RxDrop::kPsn;
+  if (Enabled(Check::kXtResponseWindow) && !in_.InWindow(sequence)) return RxDrop::kPsn;
+  if (Enabled(Check::kXtResponseBehind) && in_.FarBehind(sequence)) return RxDrop::kPsnWindow;
+  return RxDrop::kNone;
 }
 
 bool SrFetches::OnResponse(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   if (!SrArrivals::Intact(ctx, view, packet)) return false;
   const uint64_t sequence = in_.SequenceOf(view.psn);
-  if (sequence >= next_first_ || !in_.InWindow(sequence)) {
-    ctx.counters.Add(Count::kGhostAcks);
-    ctx.drops.Add(RxDrop::kPsn);
+  if (const RxDrop drop = JudgeSequence(sequence); drop != RxDrop::kNone) {
+    if (drop == RxDrop::kPsn) ctx.counters.Add(Count::kGhostAcks);
+    ctx.drops.Add(drop);
     return false;
   }
   const wire::ExtendedData data = view.extended_data();
-  const bool duplicate = in_.Received(sequence);
+  const bool duplicate = Enabled(Check::kXtResponseDuplicate) && in_.Received(sequence);
   if (in_.TellReceiverHalf(ctx, view, packet, data, !duplicate)) in_.Ask();
   if (duplicate) {
     in_.OnDuplicate(ctx, sequence, data);

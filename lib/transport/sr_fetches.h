@@ -67,6 +67,9 @@ class SrFetches {
     uint64_t first = 0;  // of its response's packets
     uint64_t end = 0;
   };
+  RxDrop JudgeSequence(uint64_t sequence) const;
+  bool Fits(const Entry& e, const wire::FrameView& view, const wire::ExtendedData& data,
+            uint64_t sequence) const;
   const Entry* Fitting(const wire::FrameView& view, const wire::ExtendedData& data,
                        uint64_t sequence) const;
 

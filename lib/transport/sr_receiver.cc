@@ -91,7 +91,7 @@ SrVerdict SrReceiver::Describe(const wire::FrameView& view, const wire::Extended
 SrVerdict SrReceiver::PlaceWrite(Context& ctx, const wire::FrameView& view,
                                  const port::Packet& packet, const ReceivedPacket& p) const {
   if (Enabled(Check::kXtWriteEnabled) && (config_.access & memory::kRemoteWrite) == 0) {
-    return {RxDrop::kInvalidRequest, {}};
+    return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
   }
   const uint32_t offset = p.index * config_.mtu;
   const wire::ExtendedTarget target = view.extended_target();
@@ -113,7 +113,7 @@ SrVerdict SrReceiver::PlaceWrite(Context& ctx, const wire::FrameView& view,
 
 // Keeps a READ or an atomic until its turn.
 SrVerdict SrReceiver::Remember(const wire::FrameView& view, const ReceivedPacket& p) {
-  if (p.receive - responder_->executed() >= requests_.size()) {
+  if (Enabled(Check::kXtFetchAhead) && p.receive - responder_->executed() >= requests_.size()) {
     return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
   }
   const wire::ExtendedTarget target = view.extended_target();
@@ -164,7 +164,9 @@ SrVerdict SrReceiver::JudgeTurn(const ReceivedPacket& p) const {
 SrVerdict SrReceiver::Perform(Context& ctx, const ReceivedPacket& p) {
   if (WantsData(p.op)) {
     const uint8_t right = IsAtomic(p.op) ? memory::kRemoteAtomic : memory::kRemoteRead;
-    if ((config_.access & right) == 0) return {RxDrop::kInvalidRequest, {}};
+    if (Enabled(Check::kXtFetchEnabled) && (config_.access & right) == 0) {
+      return {RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
+    }
     return responder_->Execute(ctx, requests_[p.receive % requests_.size()]);
   }
   if (p.op != Op::kSendInvalidate) return {};

@@ -11,7 +11,6 @@
 namespace sluice::transport {
 namespace {
 
-constexpr uint32_t kMostFetch = uint32_t{1} << 31;
 // As many PSNs as half of their circle cannot be told from a step back.
 constexpr uint32_t kMostResponsePsns = uint32_t{1} << 23;
 
@@ -19,21 +18,30 @@ constexpr uint32_t kMostResponsePsns = uint32_t{1} << 23;
 
 SrVerdict SrResponder::Judge(const Context& ctx, const FetchRequest& r, uint8_t** address) const {
   const SrVerdict invalid{RxDrop::kInvalidRequest, wire::NakCode::kInvalidRequest};
-  if (config_.resources == 0) return invalid;
   const bool atomic = IsAtomic(r.op);
-  if (atomic && (r.length != kAtomicBytes || !AtomicallyAligned(r.va))) return invalid;
-  if (r.length > kMostFetch || r.length / config_.sender.base.mtu >= kMostResponsePsns)
+  if (Enabled(Check::kXtAtomicAlignment) && atomic &&
+      (r.length != kAtomicBytes || !AtomicallyAligned(r.va))) {
     return invalid;
+  }
+  // Its header was judged: it is no longer than a message.
+  if (Enabled(Check::kXtFetchLength) && r.length / config_.sender.base.mtu >= kMostResponsePsns) {
+    return invalid;
+  }
   // What the requester says to have must be something that was sent to it.
   const uint32_t done = static_cast<uint32_t>(sender_.done_works());
   const uint32_t sent = static_cast<uint32_t>(sender_.sent_works());
   const auto completed = static_cast<int32_t>(r.completed - done);
-  if (completed > static_cast<int32_t>(sent - done)) return invalid;
+  if (Enabled(Check::kXtFetchCompleted) && completed > static_cast<int32_t>(sent - done)) {
+    return invalid;
+  }
+  // With resources of 0 none is served.
   const uint32_t owed = executed() - done - static_cast<uint32_t>(std::max(completed, 0));
-  if (owed >= config_.resources) return invalid;
+  if (Enabled(Check::kXtFetchResources) && owed >= config_.resources) return invalid;
   const memory::Resolution m = reads_->Memory(ctx, r.rkey, r.va, r.length,
                                               atomic ? memory::kRemoteAtomic : memory::kRemoteRead);
-  if (m.fault != memory::Fault::kNone) return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  if (Enabled(Check::kXtFetchMemory) && m.fault != memory::Fault::kNone) {
+    return {RxDrop::kAccess, wire::NakCode::kRemoteAccessError};
+  }
   *address = m.address;
   return {};
 }
@@ -134,11 +142,11 @@ SrResponder::Packet SrResponder::Next(Context& ctx, OutgoingPacket* out, Segment
 
 void SrResponder::OnAcknowledge(Context& ctx, const SrAcknowledge& answer) {
   const wire::Aeth aeth{answer.ack.syndrome, answer.ack.msn};
-  if (!aeth.IsAck()) {
+  if (Enabled(Check::kXtResponseSyndrome) && !aeth.IsAck()) {
     ctx.drops.Add(RxDrop::kUnsupported);
     return;
   }
-  if (!sender_.started()) {
+  if (Enabled(Check::kXtResponseAckOutstanding) && !sender_.started()) {
     ctx.counters.Add(Count::kGhostAcks);
     ctx.drops.Add(RxDrop::kPsn);
     return;

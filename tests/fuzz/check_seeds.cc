@@ -28,6 +28,8 @@ enum Offset : uint8_t {
   kXtOffset = 61,
   kXtLengthHigh = 62,
   kXtLength = 65,
+  kXtVa = 85,
+  kXtCompleted = 93,
 };
 // The queue pairs of UC and UD, and one of the extension where kWorldExtended is set.
 constexpr uint8_t kUc = 6, kUd = 7, kXt = 0;
@@ -323,12 +325,65 @@ Program ExtendedData(Check check) {
 }
 
 // READs and atomics of the peer.
-Program ExtendedFetches(Check) {
+Program ExtendedFetches(Check check) {
+  const Instruction read = Request(kXt, Opcode::kXtRead, 0, kThreePackets | kPlace);
+  const Instruction add = Request(kXt, Opcode::kXtFetchAdd, 0, kPlace);
   Program p;
-  for (const uint8_t qp : {0, 1, 0, 1}) {
-    p.push_back(Request(qp, Opcode::kXtRead, 0, kThreePackets | kPlace));
+  switch (check) {
+    case Check::kXtFetchAhead:
+      return {Request(kXt, Opcode::kXtRead, 0, kPlace, 0, 16),
+              Request(kXt, Opcode::kXtFetchAdd, 0, kPlace, 0, 15)};
+    case Check::kXtAtomicAlignment:
+      return {Alter(kXtVa, 4), add, Alter(kXtLength, 4), add};
+    case Check::kXtFetchLength:
+      return {Alter(kXtLengthHigh, 0x80), read, Alter(kXtLengthHigh, 0x7f), read};
+    case Check::kXtFetchCompleted:
+      return {Alter(kXtCompleted, 0x10), read, read, Alter(kXtCompleted, 0x11), add};
+    case Check::kXtFetchMemory:
+      return {Request(kXt, Opcode::kXtRead, 0, kThreePackets | 3),
+              Request(1, Opcode::kXtFetchAdd, 0, kUnknownKey | kPlace),
+              Request(5, Opcode::kXtRead, 0, kThreePackets | kOtherDomain | kPlace)};
+    case Check::kXtFetchResources:
+      for (int i = 0; i < 20; ++i) p.push_back(i % 2 == 0 ? read : add);
+      return p;
+    case Check::kXtPeerReadBytes:
+      for (const uint8_t qp : {0, 1, 0, 1}) {
+        p.push_back(Request(qp, Opcode::kXtRead, 0, kThreePackets | kPlace));
+      }
+      return p;
+    default:  // Check::kXtFetchEnabled
+      return {read, add, Request(kXt, Opcode::kXtCompareSwap, 0, kPlace)};
   }
-  return p;
+}
+
+// Responses to what was posted, and acknowledgements of what was answered.
+Program ExtendedResponses(Check check) {
+  constexpr uint8_t kAck = 8, kSack = 9, kRead = 10, kAtomic = 11;
+  const Instruction read = Request(kXt, Opcode::kXtRead, 0, kThreePackets | kPlace);
+  const Instruction post{Do::kPostSend, 0, 4, 8, 0, 0, 1};  // a READ of 8 bytes
+  switch (check) {
+    case Check::kXtResponseWindow:
+      return {{Do::kPostSend, 0, 4, 0xd0, 7, 0, 1}, Response(0, 64, kRead), Response(0, 63, kRead)};
+    case Check::kXtResponseBehind:
+      return {Response(0, 0x80, kRead), Response(0, 0xc0, kRead)};
+    case Check::kXtResponseDuplicate:
+      return {post, Response(0, 0, kRead), Response(0, 0, kRead), {Do::kAgain, kXt, 39}};
+    case Check::kXtResponseFits:
+      return {post,
+              Response(0, 0, kAtomic),
+              Alter(kXtMessage, 1),
+              Response(0, 0, kRead),
+              Alter(kXtLength, 4),
+              Response(0, 0, kRead),
+              Alter(kXtOffset, 4),
+              Response(0, 0, kRead)};
+    case Check::kXtResponseSyndrome:
+      return {read, Response(0x62, 0, kAck), Response(0x21, 0, kSack), Response(0x40, 0, kAck)};
+    case Check::kXtResponseAckOutstanding:
+      return {Response(0, 0, kAck), Response(0, 0, kSack), read, Response(0, 9, kAck)};
+    default:  // Check::kXtResponseOutstanding
+      return {Response(0, 0, kRead), post, Response(0, 9, kRead), Response(0, 9, kAtomic)};
+  }
 }
 
 Program ExtendedAnswers(Check check) {
@@ -404,18 +459,19 @@ ProgramWriter SeedOf(Check check) {
     program.AddRaw(0, 0, cut);
     return program;
   }
-  const Program p = check < Check::kRequestIcrc         ? FrameOrQueuePair(check)
-                    : check < Check::kResponseIcrc      ? Requests(check)
-                    : check < Check::kUnackedPkey       ? Answers(check)
-                    : check < Check::kUcPsnOrder        ? Unacked(check)
-                    : check < Check::kUdQkey            ? Uc(check)
-                    : check < Check::kXtIcrc            ? Ud(check)
-                    : check < Check::kXtPeerReadBytes   ? ExtendedData(check)
-                    : check < Check::kXtTrimLength      ? ExtendedFetches(check)
-                    : check < Check::kXtSyndrome        ? Trims(check)
-                    : check < Check::kXtTrimOutstanding ? ExtendedAnswers(check)
-                    : check < Check::kPeerQueuePairs    ? Trims(check)
-                                                        : PeerLimits(check);
+  const Program p = check < Check::kRequestIcrc             ? FrameOrQueuePair(check)
+                    : check < Check::kResponseIcrc          ? Requests(check)
+                    : check < Check::kUnackedPkey           ? Answers(check)
+                    : check < Check::kUcPsnOrder            ? Unacked(check)
+                    : check < Check::kUdQkey                ? Uc(check)
+                    : check < Check::kXtIcrc                ? Ud(check)
+                    : check < Check::kXtFetchAhead          ? ExtendedData(check)
+                    : check < Check::kXtTrimLength          ? ExtendedFetches(check)
+                    : check < Check::kXtSyndrome            ? Trims(check)
+                    : check < Check::kXtTrimOutstanding     ? ExtendedAnswers(check)
+                    : check < Check::kXtResponseOutstanding ? Trims(check)
+                    : check < Check::kPeerQueuePairs        ? ExtendedResponses(check)
+                                                            : PeerLimits(check);
   for (const Instruction& i : p) program.Add(i);
   program.Add({Do::kTime, 0, 0});
   program.Add({Do::kPoll, 0, 3});

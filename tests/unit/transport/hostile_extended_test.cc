@@ -184,6 +184,8 @@ TEST(HostileXtData, WithoutTheRightOfTheQueuePairNoWriteIsTaken) {
   const std::vector<uint8_t> before = end.memory;
   end.Take({});
   EXPECT_EQ(end.Count("drop_invalid_request"), 1u);
+  EXPECT_EQ(end.Answer().syndrome, kInvalid);
+  EXPECT_TRUE(end.qp->in_error());
   EXPECT_EQ(end.memory, before);
 }
 
