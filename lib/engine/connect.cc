@@ -219,9 +219,6 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
       }
       break;
     case QpState::kSendDrain: {
-      if (qp->extended()) {
-        return absl::FailedPreconditionError("an extended queue pair does not drain");
-      }
       const bool served = qp->serves_reads();
       qp->Apply(given, connection);
       if (!served && qp->serves_reads()) responses_.Reserve();

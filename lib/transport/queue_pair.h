@@ -134,7 +134,8 @@ class QueuePair {
   void Reset(Context& ctx);
   // In SQD: whether everything that was begun is finished.
   bool drained() const {
-    return unacked_ != nullptr ? unacked_->requester.drained() : requester_.drained();
+    if (unacked_ != nullptr) return unacked_->requester.drained();
+    return sr_ == nullptr ? requester_.drained() : sr_->sender.drained();
   }
 
   // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
@@ -153,7 +154,7 @@ class QueuePair {
     const QpState s = state();
     if (s == QpState::kReadyToSend) [[likely]]
       return sr_ == nullptr ? requester_.Gate() : sr_->sender.Gate();
-    return s == QpState::kSendDrain && requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
+    return s == QpState::kSendDrain ? GateWhileDraining() : SendGate::kNoWork;
   }
   // What a plain one (reliable, without selective repeat, owing no READ responses) has to do, all
   // questions in one; the engine asks after every packet.
@@ -268,6 +269,10 @@ class QueuePair {
       d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
     return d;
   }
+  SendGate GateWhileDraining() const {
+    if (sr_ != nullptr) return sr_->sender.Begun() ? sr_->sender.Gate() : SendGate::kNoWork;
+    return requester_.Begun() ? requester_.Gate() : SendGate::kNoWork;
+  }
   void StartHalves(const Connection& connection);
   void DestroyReceiver();
   RxDrop Admit(const wire::FrameView& view) const;
@@ -287,6 +292,7 @@ class QueuePair {
   void StartExtendedSending(const Connection& connection);
   void WriteExtendedResponse(Context& ctx, port::Packet* packet);
   void OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
+  void ApplyExtended(QpAttributeSet given, const Connection& connection);
 
   std::atomic<QpState> state_{QpState::kReset};
   const QpType type_;

@@ -36,6 +36,23 @@ void QueuePair::StartExtendedSending(const Connection& c) {
   sr_->sender.SetFlow(&flow_);
 }
 
+void QueuePair::ApplyExtended(QpAttributeSet given, const Connection& c) {
+  if (given.Has(QpAttribute::kAccess)) sr_->receiver.config().access = c.access;
+  if (given.Has(QpAttribute::kMinRnrTimer)) {
+    sr_->receiver.config().min_rnr_timer = c.min_rnr_timer;
+  }
+  if (given.Has(QpAttribute::kMaxReads)) sr_->fetches.SetDepth(c.max_rd_atomic);
+  if (given.Has(QpAttribute::kMaxDestReads)) {
+    sr_->responder.SetResources(std::min(c.responder_resources, ReadWindow::kMaxDepth));
+  }
+  // Requests and responses are sent by the same rules.
+  for (SrSender* sender : {&sr_->sender, &sr_->responder.sender()}) {
+    if (given.Has(QpAttribute::kTimeout)) sender->SetAckTimeout(c.ack_timeout);
+    if (given.Has(QpAttribute::kRetryCount)) sender->SetRetryCount(c.retry_count);
+    if (given.Has(QpAttribute::kRnrRetry)) sender->SetRnrRetry(c.rnr_retry);
+  }
+}
+
 void QueuePair::OnExtended(Context& ctx, const wire::FrameView& view, const port::Packet& packet) {
   ctx.StampFrom(packet);
   const uint8_t headers = view.traits->extended_headers;

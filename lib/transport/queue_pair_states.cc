@@ -46,7 +46,6 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kQkey) && unacked_ != nullptr) unacked_->SetQkey(c.qkey);
   if (given.Has(QpAttribute::kAccess)) {
     responder_.config().access = c.access;
-    if (sr_ != nullptr) sr_->receiver.config().access = c.access;
     if (unacked_ != nullptr) unacked_->uc.SetRemoteWrite((c.access & memory::kRemoteWrite) != 0);
   }
   if (given.Has(QpAttribute::kPath)) {
@@ -56,10 +55,7 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
     data_path_ = wire::HeaderTemplate(path);
     cnp_dscp_ = c.cnp_dscp;
   }
-  if (given.Has(QpAttribute::kMinRnrTimer)) {
-    responder_.config().min_rnr_timer = c.min_rnr_timer;
-    if (sr_ != nullptr) sr_->receiver.config().min_rnr_timer = c.min_rnr_timer;
-  }
+  if (given.Has(QpAttribute::kMinRnrTimer)) responder_.config().min_rnr_timer = c.min_rnr_timer;
   if (given.Has(QpAttribute::kMaxReads)) {
     max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
     requester_.SetReadDepth(max_rd_atomic_);
@@ -70,6 +66,7 @@ void QueuePair::Apply(QpAttributeSet given, const Connection& c) {
   if (given.Has(QpAttribute::kTimeout)) requester_.SetAckTimeout(c.ack_timeout);
   if (given.Has(QpAttribute::kRetryCount)) requester_.SetRetryCount(c.retry_count);
   if (given.Has(QpAttribute::kRnrRetry)) requester_.SetRnrRetry(c.rnr_retry);
+  if (sr_ != nullptr) ApplyExtended(given, c);
 }
 
 bool QueuePair::UnderWay(const wire::IpAddress& peer, uint32_t dest_qpn, Psn psn) const {

@@ -26,10 +26,13 @@ class SrFetches {
   void Start(Psn first, uint32_t mtu, uint8_t depth, uint32_t window,
              cc::ReceiverHalf* receiver_half, BlockPool<ReceiveBlock>* pool) {
     mtu_ = mtu;
-    depth_ = std::min<uint32_t>(depth, kMaxDepth);
+    SetDepth(depth);
     in_.Start(first, window, receiver_half, pool);
     next_first_ = in_.expected();
   }
+
+  // For requests that are still to come.
+  void SetDepth(uint8_t depth) { depth_ = std::min<uint32_t>(depth, kMaxDepth); }
 
   bool pending() const { return begun_ != completed_; }
   bool full() const { return begun_ - completed_ >= depth_; }

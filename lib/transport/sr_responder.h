@@ -51,6 +51,9 @@ class SrResponder {
     config_ = config;
     sender_.Start(config.sender, pool);
   }
+  // For requests that are still to come.
+  void SetResources(uint8_t resources) { config_.resources = resources; }
+  SrSender& sender() { return sender_; }
   // How many requests were executed, modulo 2^32: the number of the next one.
   uint32_t executed() const { return static_cast<uint32_t>(queue_.tail()); }
   // Whether something is not acknowledged yet.

@@ -85,6 +85,14 @@ class SrSender {
   }
   uint64_t oldest() const { return una_; }
   bool HasWork() const { return current_ != queue_->tail(); }
+  // Whether what is to be sent next belongs to a request that was begun.
+  bool Begun() const { return lost_ > 0 || probe_oldest_ || current_ < started_; }
+  // Everything that was begun is acknowledged, has what it fetches, and is completed.
+  bool drained() const { return queue_->head() == started_; }
+  // Timers and retry counts may change while the queue pair drains.
+  void SetAckTimeout(Duration timeout) { config_.base.ack_timeout = timeout; }
+  void SetRetryCount(uint8_t count) { config_.base.retry_count = retries_left_ = count; }
+  void SetRnrRetry(uint8_t count) { config_.base.rnr_retry = rnr_left_ = count; }
   // Requests of which every packet was sent, and acknowledged ones, ever.
   uint64_t sent_works() const { return current_; }
   uint64_t done_works() const { return acked_; }
