@@ -37,12 +37,11 @@ Timely::Timely(const TimelyParams& params, const FlowContext& context)
   Publish(kStart);
 }
 
-bool Timely::Due(const Sample& sample, Bytes in_flight) {
+// `rtt`: the sample's, without our host's share.
+bool Timely::Due(const Sample& sample, Duration rtt, Bytes in_flight) {
   const bool ended = round_.Ends(sample.acked, in_flight);
   segment_ += sample.acked.count();
-  if (sample.stamp == StampSource::kNone || sample.rtt <= Duration::Zero()) {
-    return false;
-  }
+  if (sample.stamp == StampSource::kNone || rtt <= Duration::Zero()) return false;
   const bool due =
       params_->law == TimelyParams::Law::kNs3 ? ended : segment_ >= params_->segment.count();
   if (due) segment_ = 0;
@@ -51,8 +50,10 @@ bool Timely::Due(const Sample& sample, Bytes in_flight) {
 
 void Timely::OnFeedback(const Feedback& feedback) {
   BatchInFlight in_flight(feedback);
+  const bool host = feedback.present.Has(Signal::kHostDelay);
   for (const Sample& sample : feedback.samples) {
-    if (Due(sample, in_flight.After(sample))) Update(static_cast<double>(sample.rtt.ps()));
+    const Duration rtt = host ? sample.rtt - sample.host_delay : sample.rtt;
+    if (Due(sample, rtt, in_flight.After(sample))) Update(static_cast<double>(rtt.ps()));
   }
 }
 
@@ -142,6 +143,7 @@ constexpr ParamSpec kSpecs[] = {
 Traits MakeTraits() {
   Traits traits;
   traits.required.Add(Signal::kRtt);
+  traits.optional.Add(Signal::kHostDelay);
   traits.uses_rate = true;
   traits.lossless_only = true;
   // Many rates share one gradient of zero: Zhu et al., "ECN or Delay", CoNEXT 2016, section 4.

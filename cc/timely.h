@@ -5,7 +5,8 @@
 // round trip cuts in proportion to its slope while a falling one lets the rate grow, five times
 // faster after five such steps.
 //
-// Signals: RTT, required. Starts at line rate.
+// Signals: RTT, required. Optional: our own host's delay, which is no queue of the fabric
+// (subtracted; the paper's round trips are those of the NIC). Starts at line rate.
 //
 // Two laws (parameter `law`):
 //   paper   an update per `segment` acknowledged; fast growth counts only gradients <= 0
@@ -77,7 +78,7 @@ class Timely final : public Controller {
   void Restore(const State& state) override;
 
  private:
-  bool Due(const Sample& sample, Bytes in_flight);
+  bool Due(const Sample& sample, Duration rtt, Bytes in_flight);
   void Update(double rtt);
   void Raise(bool counts);
   void Lower(double factor, Cause cause);

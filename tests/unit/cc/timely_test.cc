@@ -16,15 +16,17 @@ FlowContext Context() {
 }
 
 // An acknowledgement that ends a round trip and a segment: nothing stays in flight.
-void Ack(Controller& cc, Duration rtt) {
+void Ack(Controller& cc, Duration rtt, Duration host = Duration::Zero(), bool stamped = true) {
   Sample sample;
   sample.acked = Bytes(16'000);
   sample.rtt = rtt;
+  sample.host_delay = host;
   sample.stamp = StampSource::kPoll;
   Feedback f;
   f.acked = sample.acked;
   f.in_flight = Bytes(0);
   f.samples = {&sample, 1};
+  if (stamped) f.present.Add(Signal::kHostDelay);
   cc.OnFeedback(f);
 }
 constexpr Duration Us(int64_t v) { return Duration::Microseconds(v); }
@@ -56,6 +58,33 @@ TEST(TimelyTest, BetweenThemARisingRoundTripCuts) {
   Ack(cc, Us(110));
   EXPECT_NEAR(static_cast<double>(cc.control().rate.bps()), 65e9, 1);
   EXPECT_EQ(cc.control().cause, Timely::kGradient);
+}
+
+// The same of 100 and 110 us in the fabric, while our host's share grows from 20 to 900 us: raw
+// they would be above Thigh. Without the signal host_delay means nothing: 100 (1 - 0.8 (1 - 500 /
+// 1000)).
+TEST(TimelyTest, OurHostsDelayIsNoQueue) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(120), Us(20));
+  Ack(cc, Us(1010), Us(900));
+  EXPECT_NEAR(static_cast<double>(cc.control().rate.bps()), 65e9, 1);
+  EXPECT_EQ(cc.control().cause, Timely::kGradient);
+  Timely raw(params, Context());
+  Ack(raw, Us(1000), Us(900), false);
+  Ack(raw, Us(1000), Us(900), false);
+  EXPECT_EQ(raw.control().rate, Bandwidth::GigabitsPerSecond(60));
+}
+
+// Nothing is left for the fabric: no round trip, not one of zero, which would let the rate grow.
+TEST(TimelyTest, ARoundTripThatIsAllOursSaysNothing) {
+  const TimelyParams params;
+  Timely cc(params, Context());
+  Ack(cc, Us(1000));
+  Ack(cc, Us(1000));
+  Ack(cc, Us(40), Us(40));
+  Ack(cc, Us(40), Us(50));
+  EXPECT_EQ(cc.control().rate, Bandwidth::GigabitsPerSecond(60));
 }
 
 // A gradient that is not above zero: delta five times, then 5 delta.
