@@ -17,6 +17,12 @@ constexpr uint64_t kMaxRequests = uint64_t{1} << 22;
 // Of an atomic.
 constexpr uint32_t kWord = 8;
 
+absl::Status RelaxedNeedsExtended() {
+  return absl::InvalidArgumentError(
+      "--relaxed-ordering with --reliability base at either end: only selective repeat can relax "
+      "the order of WRITEs; leave one of the two out");
+}
+
 }  // namespace
 
 bool SetOperation(std::string_view name, Options* o) {
@@ -61,6 +67,7 @@ absl::Status CheckOptions(const Options& o) {
   if (o.faults.corrupt > 0 && !o.icrc) {
     return absl::InvalidArgumentError("--corrupt needs the iCRC: leave --icrc on");
   }
+  if (o.relaxed_ordering && o.reliability == "base") return RelaxedNeedsExtended();
   return absl::OkStatus();
 }
 
@@ -92,6 +99,7 @@ absl::StatusOr<Options> ReadOptions(const cli::Arguments& a, bool loopback) {
   o.timeout = static_cast<uint8_t>(a.Given("timeout") ? a.Integer("timeout") : loopback ? 8 : 14);
   o.retry = static_cast<uint8_t>(a.Integer("retry"));
   o.reliability = a.Text("reliability");
+  o.relaxed_ordering = a.Flag("relaxed-ordering");
   if (a.Has("line-rate")) o.line_rate = a.Rate("line-rate");
   o.churn = loopback ? static_cast<uint64_t>(a.Integer("churn")) : 0;
   if (a.Has("capture")) o.capture = a.Text("capture");
@@ -106,6 +114,7 @@ absl::StatusOr<bool> AgreeOnExtension(const Options& o, std::string_view peer) {
     return absl::InvalidArgumentError(
         "--reliability: one end asks for base, the other for extended; leave it out at one");
   }
+  if (base && o.relaxed_ordering) return RelaxedNeedsExtended();
   return !base;
 }
 
@@ -116,6 +125,7 @@ verbs::ConnectOptions BaseConnectOptions(const Options& options, bool extended) 
   c.retry_count = options.retry;
   c.algorithm = options.algorithm;
   if (extended) c.reliability = verbs::Reliability::kExtended;
+  c.relaxed_ordering = options.relaxed_ordering;
   return c;
 }
 

@@ -45,6 +45,7 @@ struct Options {
   uint8_t timeout = 14;
   uint8_t retry = 7;
   std::string reliability = "auto";  // or base, extended: what this end asks for
+  bool relaxed_ordering = false;     // WRITEs that overlap do not wait; needs selective repeat
   Bandwidth line_rate;               // zero: the port's own
   uint64_t churn = 0;                // messages per life of a queue pair; 0: one life
   std::string capture;               // pcap file, or empty
@@ -67,7 +68,8 @@ absl::Status CheckOptions(const Options& options);
 absl::StatusOr<Options> ReadOptions(const cli::Arguments& arguments, bool loopback);
 
 // Whether two ends use selective repeat, given what each asks for: if neither says base and the
-// operation has it. InvalidArgument if one insists on what the other refuses.
+// operation has it. InvalidArgument if one insists on what the other refuses, or if the options
+// need it and it is refused.
 absl::StatusOr<bool> AgreeOnExtension(const Options& options, std::string_view peer);
 
 // Connect options of one end, without the peer's part.

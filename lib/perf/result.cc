@@ -88,6 +88,7 @@ cli::Json ToJson(const Options& o, const Result& r) {
   j["icrc"] = o.icrc;
   j["cores"] = o.cores;
   j["reliability"] = r.extended ? "extended" : "base";
+  j["relaxed_ordering"] = o.relaxed_ordering;
   j["seed"] = o.seed;
   j["seconds"] = r.seconds;
   j["messages"] = r.completed;

@@ -43,6 +43,7 @@ cli::Json SharedOptionsJson(const Options& o) {
   j["depth"] = uint64_t{o.depth};
   j["mtu"] = uint64_t{o.mtu};
   j["reliability"] = o.reliability;
+  j["relaxed_ordering"] = o.relaxed_ordering;
   j["cc"] = o.algorithm;
   j["icrc"] = o.icrc;
   j["seed"] = o.seed;
@@ -63,6 +64,11 @@ absl::StatusOr<Options> MergeShared(const Options& own, const cli::Json& j) {
   if (!Unsigned(j, "depth", 32768, &depth)) return Malformed("depth");
   if (!Unsigned(j, "mtu", 4096, &mtu)) return Malformed("mtu");
   if (!Text(j, "cc", &o.algorithm)) return Malformed("cc");
+  // Clients that cannot ask for it do not say.
+  o.relaxed_ordering = false;
+  if (j.contains("relaxed_ordering") && !Boolean(j, "relaxed_ordering", &o.relaxed_ordering)) {
+    return Malformed("relaxed_ordering");
+  }
   if (!Boolean(j, "icrc", &o.icrc)) return Malformed("icrc");
   if (!Unsigned(j, "seed", ~uint64_t{0}, &o.seed)) return Malformed("seed");
   if (!Boolean(j, "verify", &o.verify)) return Malformed("verify");

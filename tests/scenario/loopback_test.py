@@ -131,6 +131,13 @@ class Loopback(unittest.TestCase):
             for op, size, messages in (('read', 65536, 300), ('fadd', 8, 2000), ('cas', 8, 2000)):
                 self.verified('--op', op, '--size', size, '--messages', messages, *words)
 
+    def test_relaxed_ordering_verifies_too(self):
+        for words in ((), ('--relaxed-ordering',)):
+            found = self.verified('--op', 'write', '--size', 3000, '--mtu', 1024, '--messages', 500,
+                                  '--loss', '2%', *words)
+            self.assertEqual((found['reliability'], found['relaxed_ordering']),
+                             ('extended', len(words) == 1))
+
     def test_half_of_the_packets_lost(self):
         self.verified('--op', 'write', '--size', 2000, '--messages', 50, '--loss', '0.5')
 
@@ -204,6 +211,9 @@ class BadInput(unittest.TestCase):
                 ('--seconds', '--seconds', '5 parsecs'),
                 ('--line-rate', '--line-rate', '10Gb'),
                 ('iCRC', '--corrupt', '1%', '--icrc', 'off'),
+                ('--relaxed-ordering with --reliability base.*leave one',
+                 '--relaxed-ordering', '--reliability', 'base'),
+                ("did you mean '--relaxed-ordering'", '--relaxed-order'),
                 ('--capture.*cannot be written', '--capture', '/nonexistent/x'),
                 ("unexpected word 'extra'", 'extra'),
                 ("'--vdev'", '--vdev', 'net_null0')):

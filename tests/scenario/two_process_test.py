@@ -134,6 +134,18 @@ class VhostUser(Transfer, unittest.TestCase):
         self.assertIn(result.returncode, (1, 2), result.stderr)
         self.assertIn('--mtu', perf.document(result)['error'])
 
+    def test_relaxed_ordering_is_the_clients_choice(self):
+        found = self.check(self.open(), '--op', 'write', '--relaxed-ordering', messages=100)
+        self.assertEqual(found['relaxed_ordering'], True)
+
+    def test_relaxed_ordering_and_a_server_that_says_base(self):
+        pair = self.open('--reliability', 'base')
+        result = pair.client('--json', '-', '--mtu', self.mtu, '--messages', 10,
+                             '--relaxed-ordering')
+        self.assertIn(result.returncode, (1, 2), result.stderr)
+        self.assertIn('--relaxed-ordering', perf.document(result)['error'])
+        self.check(pair, messages=10)  # and the server is still there
+
     def test_another_program_on_the_control_port(self):
         pair = self.open()
         host, port = pair.control.split(':')
