@@ -77,6 +77,9 @@ class Suite:
         passed = status == 0 and found is not None and found.group(1) == "1"
         self.save(case, passed, command, output)
         if not passed and not self.peer.idle(number):
+            died = self.peer.last_words()
+            if died:
+                why = f"{STANDS_STILL}: its kernel has ended: {died}; {why}"
             self.boot()
         return Verdict(case, "passed" if passed else "failed", why, seconds, faults)
 

@@ -226,7 +226,8 @@ void Report(const absl::Status& status, const Wire& wire, const OurEnd& end) {
   for (const auto& [name, value] : end.statistics().counters) {
     if (value != 0) absl::StrAppend(&counters, " ", name, "=", value);
   }
-  std::printf("counters%s\n", counters.c_str());
+  std::printf("counters%s\nspared %llu\n", counters.c_str(),
+              static_cast<unsigned long long>(wire.spared()));
   std::printf("result ok=%d lost=%llu doubled=%llu reordered=%llu corrupted=%llu text=%s\n",
               status.ok() ? 1 : 0, static_cast<unsigned long long>(f.dropped),
               static_cast<unsigned long long>(f.duplicated),

@@ -128,8 +128,21 @@ class Peer:
 
     def idle(self, number):
         """Ends whatever case is under way; False when the agent does not answer any more."""
-        self.agent.sendall(f"stop id={number}\n".encode())
-        return self.ask("ping", seconds=20) is not None
+        try:
+            self.agent.sendall(f"stop id={number}\n".encode())
+            return self.ask("ping", seconds=20) is not None
+        except OSError:
+            return False
+
+    def last_words(self):
+        """What the kernel said when it ended; nothing while it runs."""
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return ""
+        with open(self.console, encoding="utf-8", errors="replace") as console:
+            said = [line.strip() for line in console if "BUG" in line or "panic" in line]
+        return said[0] if said else f"{QEMU} ended with {self.process.returncode}"
 
     def stop(self):
         if self.process.poll() is None:

@@ -10,8 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -44,7 +47,10 @@ struct WireOptions {
 // Carries frames from one port to another. Frames that the other refuses stay first in line.
 class Carrier {
  public:
-  Carrier(port::Port* from, port::Port* to) : from_(from), to_(to) {}
+  // `keep` says of each frame whether it goes on; empty: all do.
+  using Keep = std::function<bool(std::span<const uint8_t> frame)>;
+  Carrier(port::Port* from, port::Port* to, Keep keep = {})
+      : from_(from), to_(to), keep_(std::move(keep)) {}
   ~Carrier() { to_->Release({waiting_.data(), count_}); }
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
@@ -57,6 +63,7 @@ class Carrier {
  private:
   port::Port* const from_;
   port::Port* const to_;
+  const Keep keep_;
   std::array<port::Packet, 16> waiting_;
   size_t count_ = 0;
   uint64_t moved_ = 0;
@@ -79,6 +86,8 @@ class Wire {
   bool Inject(const std::vector<uint8_t>& frame);
   const std::vector<uint8_t>& last_to_guest() const { return to_guest_->last(); }
   uint64_t from_guest_frames() const { return from_guest_faults_->counts().received; }
+  // Frames that the guest's kernel would not have survived (wire.cc) and that it did not get.
+  uint64_t spared() const { return spared_; }
   uint64_t to_guest_frames() const { return to_guest_->moved(); }
   // When the last frame of the guest came, faults or not; the start before there is one.
   Time heard() const { return heard_; }
@@ -101,6 +110,7 @@ class Wire {
   Clock* clock_ = nullptr;
   Time heard_;
   uint64_t heard_frames_ = 0;
+  uint64_t spared_ = 0;
   std::unique_ptr<test::DatagramPort> socket_;
   std::unique_ptr<test::FakePort> hub_side_;
   std::unique_ptr<test::FakePort> device_side_;
