@@ -121,7 +121,8 @@ absl::StatusOr<wire::PathHeader> PathTo(const Device::Impl& device, const std::s
 // To nobody else: by it a datagram queue pair knows its own address.
 wire::PathHeader OwnPath(const Device::Impl& device);
 // What Connect and Modify say of congestion control, with the default of the type for "".
-absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
+absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(const Device::Impl& device,
+                                                                  transport::QpType type,
                                                                   const std::string& name);
 // Signals that a base RoCEv2 peer of that type gives: of RC round trips from its ACKs, and CNPs.
 cc::SignalSet BaseSignals(transport::QpType type);

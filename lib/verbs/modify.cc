@@ -115,7 +115,7 @@ absl::Status QueuePair::Modify(QueuePairState to, const QueuePairAttributes& a) 
   const bool starts = to == QueuePairState::kReadyToReceive;
   if (starts || a.algorithm) {
     absl::StatusOr<std::shared_ptr<const cc::Algorithm>> made =
-        AlgorithmFor(type, a.algorithm.value_or(""));
+        AlgorithmFor(*d, type, a.algorithm.value_or(""));
     if (!made.ok()) return made.status();
     algorithm = *std::move(made);
   }

@@ -171,10 +171,13 @@ wire::PathHeader OwnPath(const Device::Impl& device) {
   return path;
 }
 
-absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(transport::QpType type,
+absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(const Device::Impl& device,
+                                                                  transport::QpType type,
                                                                   const std::string& name) {
-  if (!name.empty()) return cc::MakeAlgorithm(name);
-  return cc::MakeAlgorithm(type == transport::QpType::kUd ? "fixed" : "dcqcn");
+  const std::string_view by_default = type == transport::QpType::kUd ? "fixed" : "dcqcn";
+  auto algorithm = cc::MakeAlgorithm(name.empty() ? by_default : std::string_view(name));
+  if (!algorithm.ok() || !device.parts.decorate) return algorithm;
+  return device.parts.decorate(*std::move(algorithm));
 }
 
 cc::SignalSet BaseSignals(transport::QpType type) {
@@ -204,7 +207,8 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   if (absl::Status s = CheckOptions(o); !s.ok()) return s;
   Device::Impl* d = impl_->device;
   const transport::QpType type = impl_->qp->type();
-  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm = AlgorithmFor(type, o.algorithm);
+  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> algorithm =
+      AlgorithmFor(*d, type, o.algorithm);
   if (!algorithm.ok()) return algorithm.status();
   transport::Connection c;
   if (type != transport::QpType::kUd) {
