@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "bridge/worlds.h"
 #include "cc/registry.h"
 #include "lab/experiment.h"
 #include "lab/metrics.h"
@@ -124,6 +125,33 @@ TEST(WireRun, StopsWhenItIsTold) {
   options.progress = [](double) { return false; };
   const auto run = RunOnWire(parts, ScenarioOf("incast:senders=2"), options, recorder);
   EXPECT_EQ(run.status().code(), absl::StatusCode::kCancelled);
+}
+
+// The same stretched experiment in both worlds: with polls of 2 us to a round trip of 4 ms they
+// agree.
+TEST(Worlds, AgreeWhereTheClockIsSteady) {
+  FakeParts parts(kStep);
+  WorldsPlan plan;
+  plan.experiment = *lab::Choose("incast:senders=4,size=200KB,kmin=20KB,kmax=60KB");
+  plan.algorithms = {"fixed", "hpcc"};
+  const auto result = CompareWorlds(parts, plan);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->rows.size(), 2u);
+  for (const WorldRow& row : result->rows) {
+    ASSERT_EQ(row.on_wire.size(), 3u) << row.algorithm;
+    EXPECT_EQ(row.verified, Bytes(3 * 800'000));
+    for (const WorldFigures& wire : row.on_wire) {
+      EXPECT_NEAR(wire.goodput_gbps / row.in_virtual_time.goodput_gbps, 1, 0.05) << row.algorithm;
+      EXPECT_NEAR(wire.rtt_p50->us() / row.in_virtual_time.rtt_p50->us(), 1, 0.1) << row.algorithm;
+      EXPECT_NEAR(wire.marked, row.in_virtual_time.marked, 0.05) << row.algorithm;
+    }
+  }
+  const cli::Json j = WorldsJson(plan, *result);
+  EXPECT_EQ(j["rows"].size(), 2u);
+  EXPECT_EQ(j["rows"][0]["cc"], "fixed");
+  EXPECT_FALSE(j.contains("skipped"));
+  EXPECT_LE(j["rows"][1]["goodput_gbps"]["wire_low"], j["rows"][1]["goodput_gbps"]["wire"]);
+  EXPECT_NE(WorldsText(plan, *result).find("hpcc"), std::string::npos);
 }
 
 }  // namespace
