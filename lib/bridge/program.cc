@@ -31,10 +31,15 @@ absl::StatusOr<lab::World> OpenWire(const cli::Arguments& arguments) {
   const std::shared_ptr<Machine> machine = *std::move(started);
   lab::World world;
   world.name = "wire";
-  world.run = [machine, limits = LimitsOf(arguments)](const lab::Scenario& scenario,
-                                                      const lab::RunOptions& options) {
-    Recorder recorder(false);
-    return RunOnWire(*machine, scenario, options, recorder, limits);
+  // Every run is taped, and the tape replayed when it is over.
+  world.run = [machine, limits = LimitsOf(arguments)](
+                  const lab::Scenario& scenario,
+                  const lab::RunOptions& options) -> absl::StatusOr<lab::RunResult> {
+    Recorder recorder(true);
+    absl::StatusOr<lab::RunResult> run = RunOnWire(*machine, scenario, options, recorder, limits);
+    if (!run.ok()) return run;
+    if (absl::Status s = recorder.ReplayAll(); !s.ok()) return s;
+    return run;
   };
   world.parallel = false;
   world.seeds = kSeeds;

@@ -3,7 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <new>
+#include <string>
 #include <utility>
+
+#include "absl/strings/str_format.h"
 
 namespace sluice::bridge {
 namespace {
@@ -119,6 +122,17 @@ std::shared_ptr<const cc::Algorithm> Recorder::Around(
 }
 
 Tape* Recorder::NewTape() { return tapes_wanted_ ? &tapes_.emplace_back() : nullptr; }
+
+absl::Status Recorder::ReplayAll() const {
+  for (size_t i = 0; i < tapes_.size(); ++i) {
+    const std::optional<std::string> difference = Replay(tapes_[i], *tapes_[i].algorithm);
+    if (!difference) continue;
+    return absl::InternalError(absl::StrFormat("the tape of controller %d, %s, is not replayed: %s",
+                                               i, std::string(tapes_[i].algorithm->name()),
+                                               *difference));
+  }
+  return absl::OkStatus();
+}
 
 void Recorder::Note(const cc::Feedback& feedback) {
   for (const cc::Sample& sample : feedback.samples) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "base/time.h"
 #include "bridge/tape.h"
 #include "cc/registry.h"
@@ -34,6 +35,8 @@ class Recorder {
 
   // In the order in which the controllers were made; empty if no tapes are wanted.
   const std::deque<Tape>& tapes() const { return tapes_; }
+  // Replays every tape; Internal names the first answer that differs.
+  absl::Status ReplayAll() const;
   // Of all samples of all controllers; nullopt if there was none.
   std::optional<Duration> MedianRtt() const;
 
