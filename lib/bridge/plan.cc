@@ -50,7 +50,7 @@ absl::Status CheckFabric(const Scenario& s) {
   }
   if (const size_t n = CountSwitches(s); n != 1) {
     return Refuse(absl::StrFormat("%d switches, and its bridge is one", n),
-                  "take a star: incast, permutation, or topology=star");
+                  "take incast, or say topology=star where there is that parameter");
   }
   if (!s.link_events.empty()) {
     return Refuse("links change", "run it in virtual time, without --world");
