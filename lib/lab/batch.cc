@@ -93,6 +93,22 @@ class Workers {
   absl::Status status_;
 };
 
+// On the caller's thread, for a world that has one.
+absl::StatusOr<std::vector<RunRecord>> RunInTurn(std::span<const RunOrder> orders,
+                                                 const BatchOptions& options) {
+  std::vector<RunRecord> records;
+  const auto all = static_cast<double>(orders.size());
+  for (const RunOrder& order : orders) {
+    const auto done = static_cast<int>(records.size());
+    absl::StatusOr<RunRecord> record = RunOne(order, options, [&](double part) {
+      return !options.progress || options.progress((done + part) / all, done);
+    });
+    if (!record.ok()) return record.status();
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
 }  // namespace
 
 RunOptions OptionsOf(const RunOrder& order) {
@@ -123,11 +139,12 @@ absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& opti
   RunOptions run_options = OptionsOf(order);
   run_options.series = !order.directory.empty();
   run_options.progress = progress;
-  const absl::StatusOr<RunResult> run = Run(*scenario, run_options);
+  const absl::StatusOr<RunResult> run = options.world.run(*scenario, run_options);
   if (!run.ok()) return run.status();
   const Metrics metrics = Measure(*run);
   const RunLabel label = LabelOf(order, options.version, options.commit);
-  RunRecord record{ResultJson(label, *run, metrics), run->cpu_seconds, run->packet_hops, {}};
+  RunRecord record{
+      ResultJson(label, *run, metrics), run->cpu_seconds, run->packet_hops, {}, run->real};
   if (order.bound && CheckBound(*scenario).ok()) {
     absl::StatusOr<cli::Json> bound = BoundResult(order);
     if (!bound.ok()) return bound.status();
@@ -140,6 +157,7 @@ absl::StatusOr<RunRecord> RunOne(const RunOrder& order, const BatchOptions& opti
 
 absl::StatusOr<std::vector<RunRecord>> RunAll(std::span<const RunOrder> orders,
                                               const BatchOptions& options) {
+  if (!options.world.parallel) return RunInTurn(orders, options);
   return Workers(orders, options).Go();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,14 @@
 #include "lab/runner.h"
 
 namespace sluice::lab {
+
+// Where scenarios are executed.
+struct World {
+  std::string_view name = "virtual";
+  std::function<absl::StatusOr<RunResult>(const Scenario&, const RunOptions&)> run = Run;
+  bool parallel = true;  // runs may go on side by side, each in a thread
+  int seeds = 0;         // of a comparison that is told none; 0: a pilot says
+};
 
 // The inputs of one run, and where its files go.
 struct RunOrder {
@@ -38,6 +47,7 @@ struct RunRecord {
   double cpu_seconds = 0;
   uint64_t packet_hops = 0;
   cli::Json bound;  // as result.json, where the order asks for it (lab/bound.h); or null
+  std::optional<RealTime> real;  // of a world beside a clock
 };
 
 struct BatchOptions {
@@ -47,6 +57,7 @@ struct BatchOptions {
   // Called from the thread that called RunAll, a few times a second: part of the work that is done.
   // Returns false to stop; the batch is Cancelled then.
   std::function<bool(double fraction, int done)> progress;
+  World world;
 };
 
 // One record per order, in their order. Fails with the first error of any run.

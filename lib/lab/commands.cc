@@ -14,6 +14,7 @@ namespace sluice::lab {
 
 int Fail(cli::Report& report, const absl::Status& status) {
   if (absl::IsCancelled(status)) return report.Fail(cli::kExitInterrupted, "interrupted");
+  if (absl::IsUnavailable(status)) return report.Fail(cli::kExitMachine, MessageOf(status));
   return report.Fail(absl::IsInvalidArgument(status) ? cli::kExitUsage : cli::kExitFailed,
                      MessageOf(status));
 }

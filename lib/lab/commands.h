@@ -2,6 +2,7 @@
 #ifndef SLUICE_LAB_COMMANDS_H_
 #define SLUICE_LAB_COMMANDS_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,19 @@
 
 namespace sluice::lab {
 
-// What a result names as its origin.
+// What a result names as its origin, and what the program can do.
 struct Build {
   std::string_view version;
   std::string_view commit;
+  // The world beside a clock, in the one program that has it (sluice-wire); the others hand over.
+  std::function<absl::StatusOr<World>(const cli::Arguments&)> wire;
+  std::vector<std::string> words;  // of the command line, to hand over
 };
 
-cli::Command RunCommand(const Build& build);     // run_command.cc
+cli::Command RunCommand(const Build& build);   // run_command.cc
+cli::Command ExecCommand(const Build& build);  // exec_command.cc
+// Both worlds side by side; `run` does it, or hands over.   worlds_command.cc
+cli::Command WorldsCommand(cli::Runner run);
 cli::Command ReplayCommand(const Build& build);  // replay.cc
 cli::Command BoundCommand();                     // bound_command.cc
 cli::Command SweepCommand(const Build& build);   // sweep_command.cc
@@ -31,7 +38,7 @@ cli::Command ImportCommand();                    // import_command.cc
 cli::Command ExportCommand();                    // export_command.cc
 
 // For all of them.
-// Usage for InvalidArgument, interrupted for Cancelled, else failed.
+// Usage for InvalidArgument, interrupted for Cancelled, the machine for Unavailable, else failed.
 int Fail(cli::Report& report, const absl::Status& status);
 // The text of an option names an algorithm, or an arm of the experiment.
 absl::Status CheckArm(std::string_view option, const std::string& text, const Chosen& experiment);
@@ -54,6 +61,16 @@ absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments);
 // One run with them; `experiment` outlives the order.
 RunOrder OrderOf(const Chosen& experiment, const Factors& factors, std::string algorithm,
                  uint64_t seed);
+// --world, with the program's own world by default, and --rtt; which one they name, once it is
+// open.
+std::vector<cli::Option> WorldOptions(const Build& build);
+cli::Option RttOption();
+absl::StatusOr<World> WorldOf(const Build& build, const cli::Arguments& arguments);
+// Whether it names one that another program has; that program in place of this one, with the same
+// words. Returns only if there is none.
+bool IsElsewhere(const Build& build, const cli::Arguments& arguments);
+int HandOver(const Build& build, cli::Report& report);
+
 cli::Option JobsOption();
 // Its value, or a thread for each core.
 int JobsOf(const cli::Arguments& arguments);

@@ -44,7 +44,8 @@ class Comparing {
       }
       if (absl::Status s = RunSeeds(pilot + 1, planned_); !s.ok()) return s;
     }
-    result_.seeds = planned_;
+    result_.seeds = static_cast<int>(values_[0].size());
+    if (result_.seeds == 0) return std::move(result_);
     std::vector<Contest> contests;
     for (size_t rival = 1; rival < arms_.size(); ++rival) {
       contests.push_back({values_[0], values_[rival]});
@@ -67,7 +68,8 @@ class Comparing {
     order.seed = static_cast<uint64_t>(seed);
     if (arm > 0) order.redraw = plan_.independent;
     order.jitter = plan_.jitter;
-    order.bound = arm == 0 && seed <= kBoundSeeds;
+    // The bound is that of the experiment as it is written; other worlds may stretch it.
+    order.bound = arm == 0 && seed <= kBoundSeeds && plan_.world.name == World().name;
     if (!plan_.directory.empty()) {
       order.directory = RunDirectory(plan_.directory, arm, order.seed);
     }
@@ -80,7 +82,7 @@ class Comparing {
     for (int seed = first; seed <= last; ++seed) {
       for (size_t arm = 0; arm < arms_.size(); ++arm) orders.push_back(OrderOf(arm, seed));
     }
-    BatchOptions options{plan_.jobs, plan_.version, plan_.commit, {}};
+    BatchOptions options{plan_.jobs, plan_.version, plan_.commit, {}, plan_.world};
     const int before = (first - 1) * static_cast<int>(arms_.size());
     const int these = (last - first + 1) * static_cast<int>(arms_.size());
     const int all = planned_ * static_cast<int>(arms_.size());
@@ -94,6 +96,8 @@ class Comparing {
     if (absl::Status s = RefuseSameBytes(*records); first == 1 && !s.ok()) return s;
     for (size_t i = 0; i < records->size(); ++i) {
       const RunRecord& record = (*records)[i];
+      NoteReal(record, static_cast<uint64_t>(first) + i / arms_.size(), i % arms_.size());
+      if (SkipsSeed(*records, i)) continue;
       const absl::StatusOr<RunValues> values = ValuesOf(record.result, "result.json");
       if (!values.ok()) return values.status();
       values_[i % arms_.size()].push_back(*values);
@@ -106,6 +110,26 @@ class Comparing {
       result_.packet_hops += record.packet_hops;
     }
     return absl::OkStatus();
+  }
+
+  void NoteReal(const RunRecord& record, uint64_t seed, size_t arm) {
+    if (!record.real) return;
+    if (!record.real->skipped.empty()) {
+      result_.skipped.push_back({seed, arm, record.real->skipped});
+    }
+    if (!result_.real || result_.real->poll_gap < record.real->poll_gap) {
+      result_.real = record.real;
+    }
+  }
+
+  // Arms are compared seed by seed: all of a seed's runs count, or none.
+  bool SkipsSeed(const std::vector<RunRecord>& records, size_t i) const {
+    const size_t first = i - i % arms_.size();
+    for (size_t arm = 0; arm < arms_.size(); ++arm) {
+      const std::optional<RealTime>& real = records[first + arm].real;
+      if (real && !real->skipped.empty()) return true;
+    }
+    return false;
   }
 
   absl::Status RefuseSameBytes(const std::vector<RunRecord>& records) const {
@@ -127,6 +151,26 @@ class Comparing {
   int planned_ = 0;
   ComparisonResult result_;
 };
+
+Json SkippedJson(const ComparisonPlan& plan, const ComparisonResult& result) {
+  Json all = Json::array();
+  for (const SkippedRun& run : result.skipped) {
+    all.push_back({{"seed", run.seed},
+                   {"cc", run.arm == 0 ? plan.a : plan.rivals[run.arm - 1]},
+                   {"cause", run.cause}});
+  }
+  return all;
+}
+
+// Of a comparison of which no pair of runs counts.
+Json NothingJson(const ComparisonPlan& plan) {
+  Json j;
+  j["b"] = plan.rivals[0];
+  j["verdict"] = NameOf(Verdict::kInconclusive);
+  j["unfinished"] = nullptr;
+  j["metrics"] = Json::array();
+  return j;
+}
 
 Json BoundsJson(const ComparisonResult& result) {
   Json j = Json::object();
@@ -184,7 +228,8 @@ Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result) 
   j["experiment"] = plan.experiment.experiment->name;
   j["experiment_text"] = plan.experiment.text;
   j["a"] = plan.a;
-  Json first = RivalJson(plan.rivals[0], result.rivals[0]);
+  Json first =
+      result.rivals.empty() ? NothingJson(plan) : RivalJson(plan.rivals[0], result.rivals[0]);
   j["b"] = first["b"];
   j["seeds"] = result.seeds;
   j["seeds_from_pilot"] = result.piloted;
@@ -194,12 +239,14 @@ Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result) 
   j["equivalence_margin"] = kMargin;
   j["unfinished"] = first["unfinished"];
   j["metrics"] = std::move(first["metrics"]);
-  if (plan.rivals.size() > 1) {
+  if (result.rivals.size() > 1) {
     j["rivals"] = Json::array();
     for (size_t i = 0; i < plan.rivals.size(); ++i) {
       j["rivals"].push_back(RivalJson(plan.rivals[i], result.rivals[i]));
     }
   }
+  if (result.real) j["world"] = RealJson(*result.real);
+  if (!result.skipped.empty()) j["skipped"] = SkippedJson(plan, result);
   j["bound"] = BoundsJson(result);
   j["independent"] = RedrawText(plan.independent);
   j["jitter_ps"] = plan.jitter.ps();
@@ -215,6 +262,7 @@ Json ComparisonJson(const ComparisonPlan& plan, const ComparisonResult& result) 
 }
 
 std::vector<std::string> VerdictLines(const Json& comparison) {
+  if (comparison["metrics"].empty()) return {"Nothing is judged: every pair has a skipped run."};
   const std::string a = comparison["a"];
   if (!comparison.contains("rivals")) {
     return {VerdictSentence(a, comparison["b"].get<std::string>(), comparison["metrics"])};
@@ -228,7 +276,7 @@ std::vector<std::string> VerdictLines(const Json& comparison) {
 
 std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& result) {
   std::string text;
-  for (size_t i = 0; i < plan.rivals.size(); ++i) {
+  for (size_t i = 0; i < result.rivals.size(); ++i) {
     text += absl::StrFormat("%s: a = %s, b = %s, %d seeds%s\n\n", plan.experiment.text, plan.a,
                             plan.rivals[i], result.seeds, result.piloted ? " (from a pilot)" : "");
     text += MetricsTable(result.rivals[i]) + "\n";
@@ -241,6 +289,12 @@ std::string ComparisonText(const ComparisonPlan& plan, const ComparisonResult& r
   if (plan.jitter > Duration::Zero()) {
     text += absl::StrFormat("Starts are jittered by up to %s.\n", TimeText(plan.jitter));
   }
+  if (result.real) text += RealText(*result.real);
+  for (const SkippedRun& run : result.skipped) {
+    text += absl::StrFormat("SKIPPED seed %d of %s: %s.\n", run.seed,
+                            run.arm == 0 ? plan.a : plan.rivals[run.arm - 1], run.cause);
+  }
+  if (result.rivals.empty()) return text;
   text += GapText(plan, result);
   text += absl::StrFormat(
       "* primary metric%s; the others are exploratory, each interval by itself. Paired by seed:\n"

@@ -4,12 +4,14 @@
 #define SLUICE_LAB_COMPARISON_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/json.h"
+#include "lab/batch.h"
 #include "lab/experiment.h"
 #include "lab/judge.h"
 #include "lab/runner.h"
@@ -33,15 +35,25 @@ struct ComparisonPlan {
   // Called from the thread that called CompareArms, a few times a second: part of the work that is
   // done. Returns false to stop; the comparison is Cancelled then.
   std::function<bool(double fraction, int done, int all)> progress;
+  World world;
+};
+
+// A run beside a clock whose figures do not count, and why.
+struct SkippedRun {
+  uint64_t seed = 0;
+  size_t arm = 0;  // 0 is a
+  std::string cause;
 };
 
 struct ComparisonResult {
-  int seeds = 0;
+  int seeds = 0;  // that count: 0 if every pair had a run that was skipped; then nothing is judged
   bool piloted = false;
   std::vector<Judgement> rivals;  // as in the plan
   std::vector<RunValues> bounds;  // of the first seeds: the fluid bound, if any (lab/bound.h)
   double cpu_seconds = 0;         // of all runs
   uint64_t packet_hops = 0;
+  std::vector<SkippedRun> skipped;
+  std::optional<RealTime> real;  // of the run with the largest poll gap, of those beside a clock
 };
 
 // The directory of arm `arm` (0 is a, the rivals follow) and one seed: <directory>/b/7.

@@ -1,9 +1,11 @@
 #include "lab/host.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "base/rng.h"
 #include "wire/source_port.h"
 
 namespace sluice::lab {
@@ -16,13 +18,14 @@ constexpr uint32_t kLaneDepth = 16;
 
 }  // namespace
 
-Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const QueuePairUse& use,
+Host::Host(const Place& place, size_t flows, const QueuePairUse& use,
            const engine::EngineConfig& engine, const Events& events)
     : events_(events), use_(use) {
-  const sim::HostAddress address = sim::AddressOf(node);
+  const sim::HostAddress address = sim::AddressOf(place.node);
   verbs::DeviceParts parts;
-  parts.port = &simulation.port(node);
-  parts.clock = &simulation.clock();
+  parts.port = place.port;
+  parts.clock = place.clock;
+  parts.decorate = place.decorate;
   parts.mac.bytes = address.mac;
   parts.address = wire::IpAddress::FromV4(address.ipv4);
   parts.engine = engine;
@@ -30,8 +33,7 @@ Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const Qu
   // For both directions of each flow: an idle host of a large fabric stays small.
   parts.engine.record_blocks =
       std::min(parts.engine.record_blocks, 2 * parts.engine.max_queue_pairs);
-  parts.engine.pacing_credit = Bytes(0);
-  parts.engine.start = simulation.now();
+  parts.engine.start = place.now;
   parts.max_regions = 16;
   device_ = verbs::MakeDevice(parts);
   engine_ = &device_->impl().engine;
@@ -40,9 +42,39 @@ Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const Qu
 
 Host::~Host() = default;
 
-absl::Status Host::Register(Bytes longest) {
-  auto region = device_->Register(pd_.get(), reinterpret_cast<void*>(kBase),
-                                  static_cast<size_t>(longest.count()),
+absl::Status Host::Register(Bytes longest) { return RegisterAt(kBase, longest); }
+
+absl::Status Host::RegisterMemory(Bytes longest, Bytes arriving, uint64_t seed) {
+  placed_ = static_cast<size_t>(longest.count());
+  memory_.assign(placed_ + static_cast<size_t>(arriving.count()), 0);
+  Rng rng(seed);
+  for (size_t at = 0; at < placed_; at += sizeof(uint64_t)) {
+    const uint64_t word = rng.Next();
+    std::memcpy(memory_.data() + at, &word, std::min(sizeof(word), placed_ - at));
+  }
+  return RegisterAt(reinterpret_cast<uintptr_t>(memory_.data()), longest + arriving);
+}
+
+// Where flow `flow` of `source` is to write.
+uint64_t Host::PlaceOf(size_t flow, const Host* source, Bytes length) {
+  if (memory_.empty()) return base_;
+  places_.push_back({flow, placed_, static_cast<size_t>(length.count()), source});
+  placed_ += static_cast<size_t>(length.count());
+  return base_ + places_.back().offset;
+}
+
+bool Host::Holds(size_t flow) const {
+  for (const Arrival& a : places_) {
+    if (a.flow != flow) continue;
+    return std::memcmp(memory_.data() + a.offset, a.source->memory_.data(), a.length) == 0;
+  }
+  return false;
+}
+
+absl::Status Host::RegisterAt(uint64_t base, Bytes length) {
+  base_ = base;
+  auto region = device_->Register(pd_.get(), reinterpret_cast<void*>(base),
+                                  static_cast<size_t>(length.count()),
                                   verbs::kLocalWrite | verbs::kRemoteWrite);
   if (!region.ok()) return region.status();
   region_ = std::move(*region);
@@ -87,7 +119,8 @@ absl::Status Host::Connect(Host& source, Host& destination, size_t flow, const F
   };
   if (absl::Status s = connect(*from, destination, **to); !s.ok()) return s;
   if (absl::Status s = connect(*to, source, **from); !s.ok()) return s;
-  Outgoing out{flow, spec, *from, kBase, destination.region_->rkey()};
+  Outgoing out{flow, spec, *from, destination.PlaceOf(flow, &source, spec.size),
+               destination.region_->rkey()};
   out.notify = notify;
   out.source_port = wire::ConnectedSourcePort(options.flow_label, (*from)->qpn(), (*to)->qpn());
   out.peer = &destination;
@@ -198,7 +231,7 @@ bool Host::LaneIsDone(size_t flow, bool delivered, Time now) {
 }
 
 bool Host::Send(const Outgoing& out, const Outgoing& way, Time now) {
-  const verbs::Segment segment{reinterpret_cast<void*>(kBase),
+  const verbs::Segment segment{reinterpret_cast<void*>(base_),
                                static_cast<uint32_t>(out.spec.size.count()), region_->lkey()};
   verbs::SendRequest request;
   request.wr_id = out.flow;

@@ -1,8 +1,8 @@
-// Host: one machine of a run: a device of the public API over a simulated port, and the
+// Host: one machine of a run: a device of the public API over a port, simulated or real, and the
 // application on it, which posts the messages that start here and notes when they are done.
 //
-// Payload is elided in virtual time, so the memory of the messages is an address that nobody reads.
-// Attached to its node of the simulation; one thread.
+// Payload is elided in virtual time, so the memory of the messages is an address that nobody reads;
+// elsewhere it is memory, and what arrives can be compared with what was sent. One thread.
 #ifndef SLUICE_LAB_HOST_H_
 #define SLUICE_LAB_HOST_H_
 
@@ -19,7 +19,8 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "lab/scenario.h"
-#include "sim/simulation.h"
+#include "port/port.h"
+#include "sim/topology.h"
 #include "verbs/assemble.h"
 #include "verbs/verbs.h"
 
@@ -34,10 +35,19 @@ class Host final : public Pollable {
     std::function<void(size_t flow, Time now)> received;  // of flows that were connected to notify
   };
 
+  // Where it stands.
+  struct Place {
+    sim::NodeId node = 0;
+    port::Port* port = nullptr;  // both outlive the host
+    Clock* clock = nullptr;
+    Time now;
+    verbs::AlgorithmDecorator decorate;
+  };
+
   // `flows`: how many start or end here. `use`: of queue pairs by the flows that start here.
   // `engine`: what is not said of it is filled in; its seed is that of QPNs, PSNs and keys.
   // `events` outlives the host.
-  Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const QueuePairUse& use,
+  Host(const Place& place, size_t flows, const QueuePairUse& use,
        const engine::EngineConfig& engine, const Events& events);
   ~Host() override;
   Host(const Host&) = delete;
@@ -46,6 +56,10 @@ class Host final : public Pollable {
   // At set-up: the region that holds the longest message (or all of them, one behind the other),
   // then each flow between two hosts. With `notify` the receiver's end reports the arrival.
   absl::Status Register(Bytes longest);
+  // Instead, where the port carries payload: `longest` bytes of a pattern of this seed, which every
+  // message from here is the beginning of, and behind it a place of its own for each flow that ends
+  // here, `arriving` bytes in all.
+  absl::Status RegisterMemory(Bytes longest, Bytes arriving, uint64_t seed);
   // Flows are added in ascending order. Where queue pairs are reused, `depth` is not looked at.
   static absl::Status Connect(Host& source, Host& destination, size_t flow, const FlowSpec& spec,
                               verbs::ConnectOptions options, uint32_t depth = 1,
@@ -64,6 +78,9 @@ class Host final : public Pollable {
 
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
+
+  // With RegisterMemory: whether the place of a flow that ends here holds what its source sent.
+  bool Holds(size_t flow) const;
 
   verbs::Statistics statistics() const { return device_->statistics(); }
 
@@ -97,6 +114,16 @@ class Host final : public Pollable {
     }
   };
 
+  // Of a flow that ends here, in our memory.
+  struct Arrival {
+    size_t flow = 0;
+    size_t offset = 0;
+    size_t length = 0;
+    const Host* source = nullptr;
+  };
+
+  absl::Status RegisterAt(uint64_t base, Bytes length);
+  uint64_t PlaceOf(size_t flow, const Host* source, Bytes length);
   absl::StatusOr<verbs::QueuePair*> MakeQueuePair(uint32_t depth, uint32_t receives);
   absl::Status ExpectArrival(verbs::QueuePair& qp, size_t flow);
   void Add(Outgoing out);
@@ -114,6 +141,10 @@ class Host final : public Pollable {
   std::unique_ptr<verbs::Device> device_;
   engine::Engine* engine_;
   std::unique_ptr<verbs::ProtectionDomain> pd_;
+  std::vector<uint8_t> memory_;  // empty where payload is elided
+  uint64_t base_ = 0;            // of the messages
+  size_t placed_ = 0;            // of the memory; the next arriving flow's place begins there
+  std::vector<Arrival> places_;
   std::unique_ptr<verbs::MemoryRegion> region_;
   std::unique_ptr<verbs::CompletionQueue> completions_;
   std::unique_ptr<verbs::CompletionQueue> arrivals_;

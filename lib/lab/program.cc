@@ -1,14 +1,8 @@
 #include "lab/program.h"
 
-#include <unistd.h>
-
-#include <string>
 #include <utility>
 
 #include "cli/exit.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
-#include "lab/batch.h"
 #include "lab/commands.h"
 #include "lab/describe.h"
 #include "lab/report.h"
@@ -16,39 +10,6 @@
 
 namespace sluice::lab {
 namespace {
-
-int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
-  const absl::StatusOr<Chosen> experiment = Choose(arguments.positionals()[0]);
-  if (!experiment.ok()) return Fail(report, experiment.status());
-  const std::string& arm = arguments.Text("a");
-  if (absl::Status s = CheckArm("-a", arm, *experiment); !s.ok()) return Fail(report, s);
-  const absl::StatusOr<Factors> factors = FactorsOf(arguments);
-  if (!factors.ok()) return Fail(report, factors.status());
-  const std::string& directory = arguments.Text("output");
-  if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
-
-  cli::InterruptScope interrupt;
-  const RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
-  RunOptions options = OptionsOf(order);
-  options.series = true;
-  cli::Progress progress("exec", report.messages(), cli::Terminal::Of(STDERR_FILENO),
-                         cli::SteadyClock());
-  options.progress = [&](double part) {
-    progress.Update(part, arm);
-    return !cli::InterruptScope::Interrupted();
-  };
-  const absl::StatusOr<Scenario> scenario = experiment->Build(options.seed);
-  if (!scenario.ok()) return Fail(report, scenario.status());
-  const absl::StatusOr<RunResult> run = Run(*scenario, options);
-  progress.Clear();
-  if (!run.ok()) return Fail(report, run.status());
-  const Metrics metrics = Measure(*run);
-  const RunLabel label = LabelOf(order, build.version, build.commit);
-  if (absl::Status s = WriteRun(directory, label, *run, metrics); !s.ok()) return Fail(report, s);
-  report.set_json(ResultJson(label, *run, metrics));
-  report.text() << RunText(label, *run, metrics) << "files in " << directory << "/\n";
-  return cli::kExitOk;
-}
 
 int WriteReport(const cli::Arguments& arguments, cli::Report& report) {
   const std::string& directory = arguments.positionals()[0];
@@ -75,32 +36,11 @@ int Describe(const cli::Arguments& arguments, cli::Report& report) {
   return cli::kExitOk;
 }
 
-cli::Command ExecCommand(const Build& build) {
-  cli::Command c;
-  c.name = "exec";
-  c.summary = "one run: result.json (same bytes everywhere), fct.txt, queues.csv, rates.csv";
-  c.examples = {{"sluice-lab exec incast -a dcqcn:preset=ns3-50us --seed 1 -o out/1", ""}};
-  c.positionals = {
-      {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
-  c.options = {
-      ArmOption('a', "a", "algorithm", "tita"),
-      {.name = "seed",
-       .kind = cli::Kind::kUnsigned,
-       .help = "of starts, QPNs, PSNs and marking",
-       .default_text = "1"},
-      OutputOption("directory of the files; made if need be", "DIR", true),
-  };
-  for (cli::Option& o : FactorOptions("draws these as the rivals of `run --independent` do")) {
-    c.options.push_back(std::move(o));
-  }
-  c.run = [build](const cli::Arguments& a, cli::Report& r) { return Exec(build, a, r); };
-  return c;
-}
-
 }  // namespace
 
-cli::Program LabProgram(std::string_view version, std::string_view commit) {
-  const Build build{version, commit};
+cli::Program LabProgram(std::string_view version, std::string_view commit,
+                        std::vector<std::string> words) {
+  const Build build{version, commit, nullptr, std::move(words)};
   cli::Program program;
   program.name = "sluice-lab";
   program.summary = "runs congestion control against each other in virtual time";
@@ -127,6 +67,8 @@ cli::Program LabProgram(std::string_view version, std::string_view commit) {
                       MergeCommand(),       std::move(report),  CompareCommand(),
                       ReplayCommand(build), BoundCommand(),     std::move(list),
                       std::move(describe),  ImportCommand(),    ExportCommand()};
+  program.commands.push_back(
+      WorldsCommand([build](const cli::Arguments&, cli::Report& r) { return HandOver(build, r); }));
   return program;
 }
 

@@ -63,6 +63,11 @@ std::string FirstDifference(std::string_view stored, std::string_view now) {
 int Replay(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
   const absl::StatusOr<StoredRun> stored = ReadStored(arguments.positionals()[0]);
   if (!stored.ok()) return Fail(report, stored.status());
+  if (stored->result.contains("world")) {
+    return Fail(report, Invalid(stored->directory +
+                                ": a run of the wire world, which no other run repeats; replay one "
+                                "of virtual time"));
+  }
   const absl::StatusOr<std::vector<File>> files = Repeat(*stored, report);
   if (!files.ok()) return Fail(report, files.status());
   Json j;

@@ -106,6 +106,27 @@ Json ParametersJson(const Chosen& experiment, std::string_view arm) {
   return j;
 }
 
+Json RealJson(const RealTime& real) {
+  Json j;
+  j["name"] = "wire";
+  j["scale"] = real.scale;
+  j["rate_bps"] = real.rate.bps();
+  j["base_rtt_ns"] = Ns(real.base_rtt);
+  j["poll_gap_ns"] = Ns(real.poll_gap);
+  j["polls"] = real.polls;
+  j["rtt_p50_ns"] = real.rtt_p50 ? Json(Ns(*real.rtt_p50)) : Json(nullptr);
+  j["verified_bytes"] = real.verified.count();
+  return j;
+}
+
+std::string RealText(const RealTime& real) {
+  return absl::StrFormat(
+      "World wire: rates / %d, times x %d: lines of %.1f Mbps, base RTT %.0f us. Largest poll gap "
+      "%.1f us;\n%d bytes arrived as they were sent.\n",
+      real.scale, real.scale, real.rate.gbps() * 1e3, real.base_rtt.us(), real.poll_gap.us(),
+      real.verified.count());
+}
+
 Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   Json j;
   j["experiment"] = label.experiment->experiment->name;
@@ -145,6 +166,9 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
   j["packet_hops"] = run.packet_hops;
   j["events"] = run.events;
   j["trace_hash"] = absl::StrFormat("%016x", run.trace_hash);
+  if (!run.real) return j;
+  j["world"] = RealJson(*run.real);
+  if (!run.real->skipped.empty()) j["skipped"] = run.real->skipped;
   return j;
 }
 

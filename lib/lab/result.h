@@ -35,6 +35,10 @@ absl::StatusOr<Redraw> ParseRedraw(std::string_view text);
 // {"experiment": {...}, "cc": {...}}: every parameter in effect.
 cli::Json ParametersJson(const Chosen& experiment, std::string_view arm);
 
+// What a run beside a clock says of itself, and in words.
+cli::Json RealJson(const RealTime& real);
+std::string RealText(const RealTime& real);
+
 cli::Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& metrics);
 cli::Json TimingJson(const RunResult& run);
 

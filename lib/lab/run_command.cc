@@ -39,6 +39,10 @@ absl::StatusOr<ComparisonPlan> PlanOf(const Build& build, const cli::Arguments& 
   const absl::StatusOr<size_t> primary = PrimaryOf(arguments);
   if (!primary.ok()) return primary.status();
   plan.primary = *primary;
+  const absl::StatusOr<World> world = WorldOf(build, arguments);
+  if (!world.ok()) return world.status();
+  plan.world = *world;
+  plan.seeds = world->seeds;
   if (arguments.Given("seeds")) plan.seeds = static_cast<int>(arguments.Integer("seeds"));
   plan.jobs = JobsOf(arguments);
   if (arguments.Has("output")) plan.directory = arguments.Text("output");
@@ -48,6 +52,7 @@ absl::StatusOr<ComparisonPlan> PlanOf(const Build& build, const cli::Arguments& 
 }
 
 int RunBoth(const Build& build, const cli::Arguments& arguments, cli::Report& report) {
+  if (IsElsewhere(build, arguments)) return HandOver(build, report);
   absl::StatusOr<ComparisonPlan> plan = PlanOf(build, arguments);
   if (!plan.ok()) return Fail(report, plan.status());
   if (!plan->directory.empty()) {
@@ -89,6 +94,7 @@ cli::Command RunCommand(const Build& build) {
       {"sluice-lab run incast:senders=64,buffer=2MiB -a tita -b fixed -o out", "and keep the runs"},
       {"sluice-lab run incast -a tita -b dcqcn -b fixed --seeds 20", "two rivals"},
       {"sluice-lab run incast -a dcqcn -b dcqcn --independent marking,jitter --json -", "A/A"},
+      {"sluice-lab run incast:senders=8 --world wire", "in real time; 5 seeds unless told"},
   };
   c.positionals = {
       {"EXPERIMENT", "name from `sluice-lab list`, with NAME:name=value,..., or FILE.json"}};
@@ -104,6 +110,7 @@ cli::Command RunCommand(const Build& build) {
       JobsOption(),
       OutputOption("keep every run's files here", "DIR", false),
   };
+  for (cli::Option& o : WorldOptions(build)) c.options.push_back(std::move(o));
   for (cli::Option& o :
        FactorOptions("the rivals draw these anew, for A/A: what chance alone does")) {
     c.options.push_back(std::move(o));

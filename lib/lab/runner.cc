@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "base/be.h"
 #include "base/rng.h"
+#include "lab/flow_setup.h"
 #include "lab/host.h"
 #include "lab/ideal.h"
 #include "lab/profile.h"
@@ -21,10 +22,8 @@
 namespace sluice::lab {
 namespace {
 
-constexpr uint64_t kMarkPurpose = 0x6d61726b73;
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
-constexpr uint64_t kHostPurpose = 0x686f737473;
 // Of the jitter of options, as it is drawn anew; a file's has another (lab/experiment_file.cc).
 constexpr uint64_t kRedrawnJitter = uint64_t{1} << 63;
 constexpr uint8_t kUdp = 17;
@@ -72,9 +71,8 @@ class Execution {
   void OnEvent(FlowEvent event, Time now);
   bool Notifies(size_t flow) const { return !events_.empty() && !events_[flow][1].empty(); }
   double PartDone() const;
-  // Of what draws this factor in the fabric, anew or as every run of the seed does.
-  uint64_t FactorSeed(bool RandomFactors::*factor, uint64_t purpose, bool anew) const {
-    return Rng(scenario_.random.Seed(factor, options_.seed), anew ? 1 : 0, purpose).Next();
+  uint64_t SeedOf(bool RandomFactors::*factor, uint64_t purpose, bool anew) const {
+    return FactorSeed(scenario_.random, factor, options_.seed, purpose, anew);
   }
 
   const Scenario& scenario_;
@@ -107,9 +105,9 @@ class Execution {
 absl::Status Execution::Build() {
   sim::SimulationConfig config;
   const Redraw& redraw = options_.redraw;
-  config.marking_seed = FactorSeed(&RandomFactors::marking, kMarkPurpose, redraw.marking);
-  config.loss_seed = FactorSeed(&RandomFactors::loss, kLossPurpose, false);
-  config.ecmp_seed = FactorSeed(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
+  config.marking_seed = SeedOf(&RandomFactors::marking, kMarkPurpose, redraw.marking);
+  config.loss_seed = SeedOf(&RandomFactors::loss, kLossPurpose, false);
+  config.ecmp_seed = SeedOf(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
@@ -176,14 +174,16 @@ absl::Status Execution::BuildHosts() {
     longest = scenario_.one_queue_pair ? longest + f.size : std::max(longest, f.size);
   }
   hosts_.resize(flows.size());
-  const uint64_t seed = scenario_.random.Seed(&RandomFactors::ecmp, options_.seed);
   for (sim::NodeId node = 0; node < flows.size(); ++node) {
     if (flows[node] == 0) continue;
     engine::EngineConfig engine;
-    engine.seed = Rng(seed, node, kHostPurpose).Next();
+    engine.seed = HostSeed(scenario_.random, options_.seed, node);
+    engine.pacing_credit = Bytes(0);
     ApplyProfile(scenario_, *algorithm_, engine);
-    hosts_[node] = std::make_unique<Host>(*simulation_, node, flows[node], scenario_.queue_pairs,
-                                          engine, host_events_);
+    const Host::Place place{node, &simulation_->port(node), &simulation_->clock(),
+                            simulation_->now(), options_.decorate};
+    hosts_[node] =
+        std::make_unique<Host>(place, flows[node], scenario_.queue_pairs, engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -207,10 +207,6 @@ uint32_t Execution::FlowLabel(const FlowSpec& f) {
 }
 
 absl::Status Execution::ConnectFlows() {
-  // Marks and telemetry come with the acknowledgements of the extension only.
-  const cc::SignalSet& required = algorithm_->traits().required;
-  const bool extended =
-      scenario_.extended || required.Has(cc::Signal::kCeBytes) || required.Has(cc::Signal::kInt);
   if (scenario_.profile == WireProfile::kHpccNs3) {
     for (const FlowSpec& f : scenario_.flows) {
       longest_rtt_ = std::max(longest_rtt_, HpccBaseRtt(paths_, f, scenario_.mtu));
@@ -219,17 +215,7 @@ absl::Status Execution::ConnectFlows() {
   const std::string algorithm = AlgorithmOf(scenario_.arms, options_.algorithm);
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
     const FlowSpec& f = scenario_.flows[i];
-    const Duration rtt = BaseRtt(f);
-    verbs::ConnectOptions connect;
-    connect.max_rd_atomic = connect.responder_resources = 0;  // workloads only send
-    connect.mtu = scenario_.mtu;
-    connect.any_mtu = true;
-    connect.timeout = scenario_.timeout;
-    connect.algorithm = algorithm;
-    connect.base_rtt_ns = static_cast<uint64_t>(rtt.ps() / 1000);
-    if (extended) connect.reliability = verbs::Reliability::kExtended;
-    connect.tracking_window = scenario_.tracking_window;
-    connect.telemetry = algorithm_->traits().required.Has(cc::Signal::kInt);
+    verbs::ConnectOptions connect = ConnectionOf(scenario_, *algorithm_, algorithm, BaseRtt(f));
     connect.flow_label = FlowLabel(f);
     const size_t depth = scenario_.one_queue_pair ? scenario_.flows.size() : 1;
     const QueuePairUse& use = scenario_.queue_pairs;
@@ -340,7 +326,7 @@ absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
   if (absl::Status s = Build(); !s.ok()) return s;
   const auto ports = sim::PortsOf(scenario_.topology);
   sim::Routes routes(scenario_.topology, ports,
-                     FactorSeed(&RandomFactors::ecmp, kEcmpPurpose, options_.redraw.ecmp));
+                     SeedOf(&RandomFactors::ecmp, kEcmpPurpose, options_.redraw.ecmp));
   std::vector<std::vector<Crossing>> all;
   uint16_t source_port = 0;
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
@@ -425,6 +411,7 @@ void Execution::CollectFabric() {
   result_.busy = TransmissionTime(
       Bytes(static_cast<int64_t>(line.bytes)) + link.overhead * static_cast<int64_t>(line.frames),
       link.rate);
+  result_.watched_frames = line.frames;
   result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
   result_.ecn_marks = simulation_->ecn_marks();

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/units.h"
 #include "lab/scenario.h"
 #include "sim/queue_probe.h"
+#include "verbs/assemble.h"
 
 namespace sluice::lab {
 
@@ -56,6 +58,18 @@ struct FabricTrace {
   std::vector<Queue> queues;  // by node and port
 };
 
+// What a run beside a clock, on real ports, tells beyond a run in virtual time.
+struct RealTime {
+  int64_t scale = 1;  // rates were divided, times multiplied by it
+  Bandwidth rate;     // of the slowest line of a host, as it was carried
+  Duration base_rtt;  // the shortest of the flows, likewise
+  Duration poll_gap;  // the largest time that the loop took to come by
+  uint64_t polls = 0;
+  std::optional<Duration> rtt_p50;  // of the samples that controllers were given
+  Bytes verified;                   // payload that arrived as it was sent
+  std::string skipped;              // why the figures do not count; empty: they do
+};
+
 struct RunResult {
   std::vector<FlowResult> flows;  // as in the scenario
   std::vector<size_t> finished;   // indices of `flows`, in the order of completion
@@ -63,7 +77,8 @@ struct RunResult {
   Bytes queue_max;
   double queue_mean_bytes = 0;
   Bytes queue_p99;
-  Duration busy;  // the watched line, from the first post to the end
+  Duration busy;                // the watched line, from the first post to the end
+  uint64_t watched_frames = 0;  // that it sent
 
   uint64_t pfc_pauses = 0;
   uint64_t drops = 0;
@@ -78,6 +93,8 @@ struct RunResult {
   uint64_t trace_hash = 0;
   Duration end;     // virtual time of the last event
   Duration origin;  // of the scenario
+
+  std::optional<RealTime> real;  // of the wire world
 
   Series series;      // empty unless asked for
   FabricTrace trace;  // likewise
@@ -103,6 +120,8 @@ struct RunOptions {
   bool series = false;
   // Collects the trace, with a sample of every queue each 100 ns.
   bool trace = false;
+  // Watches the controllers of every flow; empty: nobody does.
+  verbs::AlgorithmDecorator decorate;
   // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
   // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;

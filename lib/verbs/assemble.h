@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/block_pool.h"
 #include "base/clock.h"
 #include "base/key_permutation.h"
+#include "cc/registry.h"
 #include "engine/engine.h"
 #include "engine/qp_table.h"
 #include "memory/region_table.h"
@@ -26,6 +28,11 @@ namespace sluice::verbs {
 // Of one device.
 inline constexpr uint32_t kMaxQueuePairs = engine::QpTable::kMaxCapacity;
 
+// What controls a flow in place of the algorithm that its connection names: that one itself, with
+// something around its controllers that watches. Called at set-up; the answer outlives the flow.
+using AlgorithmDecorator =
+    std::function<std::shared_ptr<const cc::Algorithm>(std::shared_ptr<const cc::Algorithm>)>;
+
 struct DeviceParts {
   port::Port* port = nullptr;  // outlives the device unless `keep` owns it
   Clock* clock = nullptr;      // likewise
@@ -35,6 +42,7 @@ struct DeviceParts {
   net::RouteTable routes;       // empty: every address is on the link
   engine::EngineConfig engine;  // its seed also draws keys and PSNs
   size_t max_regions = 1024;
+  AlgorithmDecorator decorate;  // empty: the algorithm as it is
 };
 
 // A device's address and how to reach others, as people write it.

@@ -176,18 +176,20 @@ absl::StatusOr<std::shared_ptr<const cc::Algorithm>> AlgorithmFor(Device::Impl* 
                                                                   transport::QpType type,
                                                                   const std::string& name) {
   constexpr size_t kMost = 8;
-  const std::string wanted = !name.empty()                    ? name
-                             : type == transport::QpType::kUd ? "fixed"
-                                                              : "dcqcn";
+  const std::string by_default = type == transport::QpType::kUd ? "fixed" : "dcqcn";
+  const std::string& wanted = name.empty() ? by_default : name;
   auto& known = device->algorithms;
-  for (const Device::Impl::NamedAlgorithm& a : known) {
-    if (a.text == wanted) return a.algorithm;
+  auto found = std::find_if(known.begin(), known.end(), [&](const Device::Impl::NamedAlgorithm& a) {
+    return a.text == wanted;
+  });
+  if (found == known.end()) {
+    absl::StatusOr<std::shared_ptr<const cc::Algorithm>> made = cc::MakeAlgorithm(wanted);
+    if (!made.ok()) return made;
+    if (known.size() == kMost) known.erase(known.begin());
+    found = known.insert(known.end(), {wanted, *std::move(made)});
   }
-  absl::StatusOr<std::shared_ptr<const cc::Algorithm>> made = cc::MakeAlgorithm(wanted);
-  if (!made.ok()) return made;
-  if (known.size() == kMost) known.erase(known.begin());
-  known.push_back({wanted, *made});
-  return made;
+  if (!device->parts.decorate) return found->algorithm;
+  return device->parts.decorate(found->algorithm);
 }
 
 cc::SignalSet BaseSignals(transport::QpType type) {

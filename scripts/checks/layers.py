@@ -33,7 +33,7 @@ TABLE = {
     "open": "verbs runtime port wire dpdk",
     "export": "telemetry port",
     "lab": "verbs runtime engine sim switch port wire telemetry cli cc-registry",
-    "bridge": "lab switch port dpdk",
+    "bridge": "lab+theirs switch port dpdk",
     "pcap": "wire cli",
     "perf": "verbs runtime port wire telemetry export cli cc-registry",
     "daemon": "switch port wire net telemetry dpdk export cli",

@@ -10,6 +10,7 @@
 
 #include "dpdk/errors.h"
 #include "dpdk/lcore.h"
+#include "dpdk/ring_hub.h"
 #include "dpdk/ring_pair.h"
 #include "gtest/gtest.h"
 #include "port/fault_port.h"
@@ -47,6 +48,34 @@ std::unique_ptr<test::PortRig> Ring() {
     return nullptr;
   }
   return std::make_unique<RingRig>(*std::move(pair));
+}
+
+// A host's port and the bridge's end of its cable, or the reverse.
+class HubRig : public test::PortRig {
+ public:
+  HubRig(std::unique_ptr<RingHub> hub, bool from_bridge)
+      : hub_(std::move(hub)), from_bridge_(from_bridge) {}
+  port::Port& a() override { return Side(from_bridge_); }
+  port::Port& b() override { return Side(!from_bridge_); }
+  size_t in_use() override { return hub_->in_use(); }
+
+ private:
+  port::Port& Side(bool bridge) {
+    if (bridge) return hub_->bridge(1);
+    return hub_->host(1);
+  }
+  std::unique_ptr<RingHub> hub_;
+  const bool from_bridge_;
+};
+
+template <bool kFromBridge>
+std::unique_ptr<test::PortRig> Hub() {
+  auto hub = RingHub::Create({Small(), Small(), Small()});
+  if (!hub.ok()) {
+    ADD_FAILURE() << hub.status();
+    return nullptr;
+  }
+  return std::make_unique<HubRig>(*std::move(hub), kFromBridge);
 }
 
 class FaultyRingRig : public test::PortRig {
@@ -112,6 +141,17 @@ TEST_F(DpdkPortTest, SaysWhatItIs) {
   EXPECT_EQ(pair_->a().mac()[0] & 3, 2);
   EXPECT_NE(pair_->a().mac(), pair_->b().mac());
   EXPECT_TRUE(pair_->a().WaitLink(Duration::Milliseconds(10)).ok());
+}
+
+TEST(RingHub, HasRoomForAsManyHostsAsDpdkHasDevices) {
+  DpdkPortOptions one;
+  one.max_frame = Bytes(1280);
+  one.receive_ring = one.transmit_ring = one.spare_packets = 63;
+  const auto hub = RingHub::Create(std::vector<DpdkPortOptions>(RingHub::kMaxLinks, one));
+  ASSERT_TRUE(hub.ok()) << hub.status();
+  EXPECT_EQ((*hub)->links(), RingHub::kMaxLinks);
+  EXPECT_FALSE(RingHub::Create({}).ok());
+  EXPECT_FALSE(RingHub::Create(std::vector<DpdkPortOptions>(RingHub::kMaxLinks + 1)).ok());
 }
 
 TEST_F(DpdkPortTest, ClosingGivesBackWhatIsUnderWayAndLeaksAreSeen) {
@@ -301,5 +341,7 @@ TEST(DpdkPortOpenTest, ANullDeviceSwallowsAndMakesFrames) {
 
 namespace sluice::test {
 INSTANTIATE_TEST_SUITE_P(NetRing, PortConformance, ::testing::Values(&dpdk::Ring));
+INSTANTIATE_TEST_SUITE_P(RingHub, PortConformance,
+                         ::testing::Values(&dpdk::Hub<false>, &dpdk::Hub<true>));
 INSTANTIATE_TEST_SUITE_P(FaultPortOnNetRing, PortConformance, ::testing::Values(&dpdk::FaultyRing));
 }  // namespace sluice::test

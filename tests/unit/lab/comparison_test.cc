@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace sluice::lab {
@@ -159,6 +160,65 @@ TEST(ComparisonJson, HasTheFieldsOfTheContract) {
       EXPECT_TRUE(m.contains(name)) << name;
     }
   }
+}
+
+// A world beside a clock, in which the runs of some seeds do not count.
+World Restless(std::vector<uint64_t> bad_seeds) {
+  World world;
+  world.name = "restless";
+  world.parallel = false;
+  world.run = [bad_seeds](const Scenario& scenario,
+                          const RunOptions& options) -> absl::StatusOr<RunResult> {
+    absl::StatusOr<RunResult> run = Run(scenario, options);
+    if (!run.ok()) return run;
+    RealTime real;
+    real.poll_gap = Duration::Microseconds(static_cast<int64_t>(options.seed));
+    const bool bad = std::count(bad_seeds.begin(), bad_seeds.end(), options.seed) > 0;
+    if (bad && options.algorithm == "dcqcn") real.skipped = "it stood still";
+    run->real = real;
+    return run;
+  };
+  return world;
+}
+
+TEST(CompareArms, ASkippedRunTakesItsPairAlong) {
+  const auto plain = Plan("incast:senders=2,size=10KB", "tita", "dcqcn", 4, 1);
+  auto plan = plain;
+  plan.world = Restless({2});
+  const auto result = CompareArms(plan);
+  const auto all = CompareArms(plain);
+  ASSERT_TRUE(result.ok() && all.ok()) << result.status();
+  EXPECT_EQ(result->seeds, 3);
+  ASSERT_EQ(result->skipped.size(), 1u);
+  EXPECT_EQ(result->skipped[0].seed, 2u);
+  EXPECT_EQ(result->skipped[0].arm, 1u);
+  EXPECT_TRUE(result->bounds.empty());
+  std::vector<double> rest = all->rivals[0].primary().a;
+  rest.erase(rest.begin() + 1);
+  EXPECT_EQ(result->rivals[0].primary().a, rest);
+  const cli::Json j = ComparisonJson(plan, *result);
+  EXPECT_EQ(j["skipped"][0]["cc"], "dcqcn");
+  EXPECT_EQ(j["skipped"][0]["cause"], "it stood still");
+  EXPECT_EQ(j["world"]["poll_gap_ns"], 4000);  // the largest of all runs
+  EXPECT_NE(ComparisonText(plan, *result).find("SKIPPED seed 2 of dcqcn: it stood still."),
+            std::string::npos);
+  EXPECT_FALSE(ComparisonJson(plain, *all).contains("skipped"));
+  EXPECT_FALSE(ComparisonJson(plain, *all).contains("world"));
+}
+
+TEST(CompareArms, WithoutAPairNothingIsJudged) {
+  auto plan = Plan("incast:senders=2,size=10KB", "tita", "dcqcn", 2, 1);
+  plan.world = Restless({1, 2});
+  const auto result = CompareArms(plan);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->seeds, 0);
+  const cli::Json j = ComparisonJson(plan, *result);
+  EXPECT_EQ(j["a"], "tita");
+  EXPECT_EQ(j["b"], "dcqcn");
+  EXPECT_EQ(j["seeds"], 0);
+  EXPECT_TRUE(j["metrics"].empty());
+  EXPECT_EQ(j["skipped"].size(), 2u);
+  EXPECT_NE(VerdictLines(j)[0].find("Nothing is judged"), std::string::npos);
 }
 
 }  // namespace
