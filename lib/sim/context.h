@@ -4,12 +4,15 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/time.h"
+#include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
 #include "sim/ns3_wire.h"
 #include "sim/record.h"
+#include "sim/topology.h"
 #include "switch/forwarding.h"
 #include "switch/scheduler.h"
 
@@ -39,11 +42,13 @@ struct FabricCounters {
 };
 
 struct Context {
-  Context(Time start, size_t sources, uint32_t room, size_t max_records)
-      : clock(start), events(start, sources), pool(room, max_records) {}
+  // wakes: how many sources of events there are that are no links.
+  Context(Time start, size_t wakes, uint32_t room, size_t max_records)
+      : clock(start), events(start, wakes), arrivals(start), pool(room, max_records) {}
 
   VirtualClock clock;
-  EventQueue events;
+  EventQueue events;      // of hosts by their rank, then `watch`, then what happens to links
+  ArrivalQueue arrivals;  // and the starts that somebody must know of
   RecordPool pool;
   switching::AddressTable addresses;
   FabricCounters counters;
@@ -52,7 +57,8 @@ struct Context {
   // The event that looks for deadlocks; pending while `watching`.
   Source watch = 0;
   bool watching = false;
-  bool stop = false;  // the run ends after the event that is being handled
+  bool stop = false;            // the run ends after the event that is being handled
+  std::optional<NodeId> stuck;  // the host that does not let time go on
 };
 
 }  // namespace sluice::sim

@@ -9,6 +9,9 @@ namespace sluice::sim {
 namespace {
 
 constexpr uint64_t kLossPurpose = 0x6c6f7373;
+// How many arrivals ahead of its turn the link of one is fetched, and then what lies behind it.
+constexpr size_t kFetchLink = 8;
+constexpr size_t kFetchEnd = 4;
 
 // Names a port of the whole fabric in random streams, whatever else the topology holds.
 uint64_t EntityOf(NodeId node, PortIndex port) { return uint64_t{node} << 16 | port; }
@@ -80,31 +83,32 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
     }
     if (absl::Status status = ValidateDirection(event.config); !status.ok()) return status;
   }
-  // A source for each direction of a link, at its far end, and one for each host's wake-up.
   const auto hosts = static_cast<size_t>(
       std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
-  const size_t sources = 2 * topology.links.size() + hosts + 2;  // deadlocks, links
   const uint32_t room = config.ports.carry_payload
                             ? std::max(config.ports.linear_room, config.ports.max_frame)
                             : config.ports.linear_room;
-  std::unique_ptr<Simulation> sim(
-      new Simulation(topology, config, PortsOf(topology), sources, room));
+  std::unique_ptr<Simulation> sim(new Simulation(topology, config, PortsOf(topology), hosts, room));
   if (absl::Status status = sim->CheckPools(); !status.ok()) return status;
   if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
   return sim;
 }
 
 Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
-                       const std::vector<std::vector<PortEnd>>& ports, size_t sources,
-                       uint32_t room)
-    : context_(config.start, sources, room, config.max_packets),
+                       const std::vector<std::vector<PortEnd>>& ports, size_t hosts, uint32_t room)
+    : context_(config.start, hosts + 2, room, config.max_packets),  // deadlocks, links
       ports_(ports),
       routes_(topology, ports_, config.ecmp_seed) {
   context_.priorities = config.switches.priorities;
   context_.ns3 = config.ns3;
-  context_.watch = static_cast<Source>(sources - 2);
-  targets_.resize(sources);
+  context_.watch = static_cast<Source>(hosts);
+  // A source for each direction of a link, at its far end, and one for each host's wake-up.
+  links_.resize(2 * topology.links.size() + hosts);
+  wakes_.reserve(hosts + 2);
   BuildNodes(topology, config);
+  for (Source i = 0; i < 2; ++i) {
+    wakes_.push_back({static_cast<Source>(links_.size()) + i, nullptr, 0});
+  }
   BuildLinks(config);
   PlanLinkActions(topology, config);
 }
@@ -119,9 +123,9 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
     // The sources of a node: arrivals by port, then the wake-up.
     source += static_cast<Source>(ports_[node].size());
     if (topology.nodes[node] == NodeKind::kHost) {
-      targets_[source].node = node;
-      hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
-      targets_[source++].host = hosts_[node].get();
+      const auto rank = static_cast<Source>(wakes_.size());
+      hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, rank, node);
+      wakes_.push_back({source++, hosts_[node].get(), node});
       for (const PortEnd& end : ports_[node]) {
         hosts_[node]->AddPort(
             std::make_unique<SimPort>(context_, config.ports, config.hosts, hosts, end.out));
@@ -167,7 +171,7 @@ void Simulation::BuildLinks(const SimulationConfig& config) {
       transmitters_.push_back(
           std::make_unique<Transmitter>(queues, host != nullptr ? PortIndex{0} : port, end.out,
                                         Rng(config.loss_seed, EntityOf(node, port), kLossPurpose),
-                                        context_.events, arrival, config.start));
+                                        context_.arrivals, arrival, config.start));
       Transmitter* const made = transmitters_.back().get();
       Duration extra;
       if (host != nullptr) {
@@ -181,8 +185,7 @@ void Simulation::BuildLinks(const SimulationConfig& config) {
       } else {
         made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
       }
-      targets_[arrival].node = end.peer;
-      targets_[arrival].transmitter = made;
+      links_[arrival] = made;
     }
   }
 }
@@ -223,16 +226,15 @@ void Simulation::SetProgress(Progress progress, uint64_t events) {
   progress_events_ = events;
 }
 
-void Simulation::Handle(Source source, Time now) {
-  const Target& target = targets_[source];
-  if (target.transmitter == nullptr) {
-    if (source == context_.watch) return LookForDeadlock(now);
-    if (target.host == nullptr) return ActOnLinks(now);
-    return target.host->OnWake(now);
-  }
-  Transmitter& transmitter = *target.transmitter;
-  Record* const record = transmitter.TakeArrival(now);
-  if (record == nullptr) return;
+void Simulation::OnWake(const WakeSource& wake, Time now) {
+  if (wake.host != nullptr) return wake.host->OnWake(now);
+  if (&wake == &wakes_[context_.watch]) return LookForDeadlock(now);
+  ActOnLinks(now);
+}
+
+void Simulation::OnArrival(Source source, Record* record, Time now) {
+  Transmitter& transmitter = *links_[source];
+  transmitter.Advance(now);
   if (record->lost) {
     context_.pool.Put(record);
     return;
@@ -246,9 +248,21 @@ void Simulation::Handle(Source source, Time now) {
   const bool pause = record->pause;
   context_.pool.Put(record);
   if (pfc_observer_) {
-    pfc_observer_(now, target.node, transmitter.end_port(), priority, pause);
+    pfc_observer_(now, transmitter.end().node(), transmitter.end_port(), priority, pause);
   }
   transmitter.end().OnPfc(now, transmitter.end_port(), priority, pause);
+}
+
+// What the next arrivals will look at: while there are more hosts than fit into a cache, nothing of
+// it is near when its turn comes.
+void Simulation::FetchAhead() const {
+  if (const Arrival* a = context_.arrivals.Ahead(kFetchLink); a != nullptr) {
+    links_[a->source()]->Prefetch();
+    __builtin_prefetch(a->record);
+  }
+  if (const Arrival* a = context_.arrivals.Ahead(kFetchEnd); a != nullptr) {
+    if (a->record != nullptr) links_[a->source()]->end().Prefetch(*a->record);
+  }
 }
 
 // The sending ports of a node that have waited for the end of a pause for at least kDeadlockTime.
@@ -303,33 +317,62 @@ void Simulation::LookForDeadlock(Time now) {
   context_.events.Schedule(context_.watch, now + kDeadlockTime);
 }
 
-Simulation::End Simulation::Run(Time until) {
-  End end = End::kUntil;
-  context_.stop = false;
-  while (true) {
-    if (context_.events.empty()) {
-      end = End::kIdle;
-      break;
+void Simulation::Begin(Time now, Source source) {
+  context_.clock.Set(now);
+  ++events_;
+  trace_hash_ = (trace_hash_ ^ now.ps()) * 0x9e3779b97f4a7c15ULL + source;
+}
+
+// The first of all events, unless it is later than `until` or there is none.
+Simulation::Next Simulation::HandleFirst(Time until) {
+  const uint64_t wake_at = context_.events.next_offset();
+  const WakeSource& wake = wakes_[context_.events.next_source()];
+  if (!context_.arrivals.empty()) {
+    const Arrival arrival = context_.arrivals.Front();
+    if (arrival.offset < wake_at || (arrival.offset == wake_at && arrival.source() < wake.source)) {
+      const Time now = context_.arrivals.TimeOf(arrival);
+      if (now > until) return Next::kLater;
+      context_.arrivals.Pop();
+      FetchAhead();
+      if (arrival.record == nullptr) {
+        context_.clock.Set(now);
+        links_[arrival.source()]->OnStart(now);
+        return Next::kNoEvent;
+      }
+      Begin(now, arrival.source());
+      OnArrival(arrival.source(), arrival.record, now);
+      return Next::kHandled;
     }
-    const Time now = context_.events.next_time();
-    if (now > until) break;
-    const Source source = context_.events.next_source();
-    context_.clock.Set(now);
-    ++events_;
-    trace_hash_ = (trace_hash_ ^ now.ps()) * 0x9e3779b97f4a7c15ULL + source;
-    Handle(source, now);
+  }
+  if (context_.events.empty()) return Next::kNone;
+  const Time now = context_.events.next_time();
+  if (now > until) return Next::kLater;
+  Begin(now, wake.source);
+  OnWake(wake, now);
+  return Next::kHandled;
+}
+
+Simulation::End Simulation::Run(Time until) {
+  context_.stop = false;
+  context_.stuck.reset();
+  while (true) {
+    switch (HandleFirst(until)) {
+      case Next::kNone:
+        return Finish(End::kIdle);
+      case Next::kLater:
+        if (until > now()) context_.clock.Set(until);
+        return Finish(End::kUntil);
+      case Next::kNoEvent:
+        continue;
+      case Next::kHandled:
+        break;
+    }
     if (context_.stop) {
       if (!deadlock_.empty()) return Finish(End::kDeadlock);
-      const NodeId node = targets_[source].node;
-      const bool stuck = hosts_[node] != nullptr && hosts_[node]->stuck();
-      if (stuck) stuck_host_ = node;
-      end = stuck ? End::kStuck : End::kStopped;
-      break;
+      return Finish(context_.stuck ? End::kStuck : End::kStopped);
     }
-    if (progress_events_ != 0 && events_ % progress_events_ == 0) progress_(now, events_);
+    if (progress_events_ != 0 && events_ % progress_events_ == 0) progress_(now(), events_);
   }
-  if (end == End::kUntil && until > now()) context_.clock.Set(until);
-  return Finish(end);
 }
 
 Simulation::End Simulation::Finish(End end) {

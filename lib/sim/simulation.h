@@ -138,7 +138,7 @@ class Simulation {
   uint64_t lost() const;  // by links: loss, faults, cuts
   uint64_t events() const { return events_; }
   uint64_t trace_hash() const { return trace_hash_; }
-  NodeId stuck_host() const { return stuck_host_; }
+  NodeId stuck_host() const { return *context_.stuck; }
   // After kDeadlock: the cycle of sending ports, each paused for at least 1 ms because the next one
   // holds its packets; or, if for 1 ms no packet crossed any link while somebody was paused without
   // a cycle, all that are paused.
@@ -149,16 +149,16 @@ class Simulation {
   size_t packets_in_use() const { return context_.pool.in_use(); }
 
  private:
-  // What an event source stands for: one of the two, or neither: the look for deadlocks, or what
-  // happens to links.
-  struct Target {
-    Transmitter* transmitter = nullptr;
+  // A source of events that is no link: a host, or neither: the look for deadlocks, or what happens
+  // to links.
+  struct WakeSource {
+    Source source = 0;  // among all sources
     HostNode* host = nullptr;
     NodeId node = 0;
   };
 
   Simulation(const Topology& topology, const SimulationConfig& config,
-             const std::vector<std::vector<PortEnd>>& ports, size_t sources, uint32_t room);
+             const std::vector<std::vector<PortEnd>>& ports, size_t hosts, uint32_t room);
   void BuildNodes(const Topology& topology, const SimulationConfig& config);
   void BuildLinks(const SimulationConfig& config);
   absl::Status AddAddresses();
@@ -173,7 +173,12 @@ class Simulation {
   void LookForDeadlock(Time now);
   void PlanLinkActions(const Topology& topology, const SimulationConfig& config);
   void ActOnLinks(Time now);
-  void Handle(Source source, Time now);
+  enum class Next : uint8_t { kHandled, kNoEvent, kLater, kNone };
+  Next HandleFirst(Time until);
+  void Begin(Time now, Source source);
+  void OnWake(const WakeSource& wake, Time now);
+  void OnArrival(Source source, Record* record, Time now);
+  void FetchAhead() const;
   void Settle();
 
   Context context_;
@@ -184,13 +189,13 @@ class Simulation {
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
   std::vector<std::unique_ptr<Transmitter>> transmitters_;
   std::vector<size_t> first_transmitter_;  // by node: of its port 0
-  std::vector<Target> targets_;            // by source
+  std::vector<Transmitter*> links_;        // by source; null where it is no link
+  std::vector<WakeSource> wakes_;          // as in Context::events
   std::vector<std::unique_ptr<QueueProbe>> probes_;
   Progress progress_;
   uint64_t progress_events_ = 0;
   uint64_t events_ = 0;
   uint64_t trace_hash_ = 0;
-  NodeId stuck_host_ = 0;
   // An event of a link, or its routes' turn.
   struct LinkAction {
     LinkEvent event;

@@ -11,10 +11,15 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
   queues_.SetTelemetry(telemetry_.get());
 }
 
+void SwitchNode::Prefetch(const Record&) const {
+  __builtin_prefetch(this);
+  __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+}
+
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
   const PortIndex egress =
-      !context_.ns3.on ? routes_.Find(self_, record.endpoint, record.flow_key) : Ns3Egress(record);
+      !context_.ns3.on ? routes_.Find(node(), record.endpoint, record.flow_key) : Ns3Egress(record);
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);
@@ -37,7 +42,7 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
 // Only hosts know a priority there.
 PortIndex SwitchNode::Ns3Egress(Record& record) {
   record.priority = 0;
-  return routes_.FindModulo(self_, record.endpoint, Ns3FlowHash(record, self_));
+  return routes_.FindModulo(node(), record.endpoint, Ns3FlowHash(record, node()));
 }
 
 void SwitchNode::OnLinkUp(Time now, PortIndex port) {
