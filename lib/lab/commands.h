@@ -54,6 +54,9 @@ absl::StatusOr<Factors> FactorsOf(const cli::Arguments& arguments);
 // One run with them; `experiment` outlives the order.
 RunOrder OrderOf(const Chosen& experiment, const Factors& factors, std::string algorithm,
                  uint64_t seed);
+// --cores: threads of one run.
+cli::Option CoresOption();
+int CoresOf(const cli::Arguments& arguments);
 cli::Option JobsOption();
 // Its value, or a thread for each core.
 int JobsOf(const cli::Arguments& arguments);

@@ -67,6 +67,7 @@ class Comparing {
     order.seed = static_cast<uint64_t>(seed);
     if (arm > 0) order.redraw = plan_.independent;
     order.jitter = plan_.jitter;
+    order.cores = plan_.cores;
     order.bound = arm == 0 && seed <= kBoundSeeds;
     if (!plan_.directory.empty()) {
       order.directory = RunDirectory(plan_.directory, arm, order.seed);

@@ -22,7 +22,7 @@ Host::Host(sim::Simulation& simulation, sim::NodeId node, size_t flows, const Qu
   const sim::HostAddress address = sim::AddressOf(node);
   verbs::DeviceParts parts;
   parts.port = &simulation.port(node);
-  parts.clock = &simulation.clock();
+  parts.clock = &simulation.clock(node);
   parts.mac.bytes = address.mac;
   parts.address = wire::IpAddress::FromV4(address.ipv4);
   parts.engine = engine;

@@ -28,7 +28,8 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   if (absl::Status s = MakeDirectory(directory); !s.ok()) return Fail(report, s);
 
   cli::InterruptScope interrupt;
-  const RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
+  RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
+  order.cores = CoresOf(arguments);
   RunOptions options = OptionsOf(order);
   options.series = true;
   cli::Progress progress("exec", report.messages(), cli::Terminal::Of(STDERR_FILENO),
@@ -88,6 +89,7 @@ cli::Command ExecCommand(const Build& build) {
        .kind = cli::Kind::kUnsigned,
        .help = "of starts, QPNs, PSNs and marking",
        .default_text = "1"},
+      CoresOption(),
       OutputOption("directory of the files; made if need be", "DIR", true),
   };
   for (cli::Option& o : FactorOptions("draws these as the rivals of `run --independent` do")) {

@@ -84,7 +84,6 @@ void HostNode::Poll(Time now) {
   for (int round = 1; PollOnce(now, next); ++round) {
     if (round == kMaxRounds) {
       context_.stuck = node();
-      context_.stop = true;
       break;
     }
     next.reset();

@@ -11,9 +11,11 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
   queues_.SetTelemetry(telemetry_.get());
 }
 
-void SwitchNode::Prefetch(const Record&) const {
-  __builtin_prefetch(this);
-  __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+void SwitchNode::Prefetch(const Record& record) const {
+  const PortIndex egress = routes_.Peek(node(), record.endpoint, record.flow_key);
+  if (egress >= transmitters_.size()) return;
+  transmitters_[egress]->Prefetch();
+  queues_.Prefetch(egress);
 }
 
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
@@ -54,8 +56,7 @@ void SwitchNode::OnLinkUp(Time now, PortIndex port) {
 void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) {
   if (pause) {
     ++context_.counters.pfc_pauses;
-    if (!context_.watching) context_.events.Schedule(context_.watch, now + kDeadlockTime);
-    context_.watching = true;
+    if (!context_.first_pause) context_.first_pause = now;
   }
   Record* record = context_.pool.TakeReserved();
   record->wire_length = kPfcFrameBytes;

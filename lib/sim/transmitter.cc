@@ -1,5 +1,7 @@
 #include "sim/transmitter.h"
 
+#include <algorithm>
+
 namespace sluice::sim {
 
 Transmitter::Transmitter(switching::OutputQueues& queues, PortIndex port, const LinkConfig& link,
@@ -30,7 +32,13 @@ void Transmitter::Depart(Time start, Record& record) {
   ++counters_.frames;
   counters_.bytes += record.wire_length;
   if (impaired_) Impair(record);
-  arrivals_.Push(record.arrival, source_, static_cast<uint32_t>(counters_.frames), &record);
+  const Arrival arrival =
+      arrivals_.Make(record.arrival, source_, static_cast<uint32_t>(counters_.frames), &record);
+  if (outbox_ == nullptr) [[likely]] {
+    arrivals_.Push(arrival);
+  } else {
+    outbox_->current().push_back(arrival);
+  }
 }
 
 // PFC frames are lost by a link that is down only: a switch would repeat them.
@@ -65,11 +73,16 @@ void Transmitter::SetDown(Time now, bool down) {
   down_ = down;
   impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
   if (!down) return;
-  arrivals_.ForEach([this](const Arrival& arrival) {
+  const auto lose = [this](const Arrival& arrival) {
     if (arrival.source() != source_ || arrival.record == nullptr) return;
     counters_.lost += arrival.record->lost ? 0 : 1;
     arrival.record->lost = true;
-  });
+  };
+  (abroad() ? *there_ : arrivals_).ForEach(lose);
+  for (size_t i = 0; abroad() && i < outbox_->arrivals.size(); ++i) {
+    const std::vector<Arrival>& some = outbox_->arrivals[i];
+    std::for_each(some.begin(), some.end(), lose);
+  }
   for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) SetPaused(now, q, false);
 }
 

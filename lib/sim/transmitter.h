@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/rng.h"
 #include "base/time.h"
@@ -53,6 +54,15 @@ struct LinkCounters {
   uint64_t blackholed = 0;  // of the lost
 };
 
+// Arrivals in another partition, until that one fetches them: those of a round are written while
+// those of the round before are read.
+struct Outbox {
+  std::array<std::vector<Arrival>, 2> arrivals;
+  size_t writing = 0;
+
+  std::vector<Arrival>& current() { return arrivals[writing]; }
+};
+
 class alignas(64) Transmitter {
  public:
   // Serves queue `port` of `queues`. Nothing is sent before `start`. Its arrivals, and its starts
@@ -62,6 +72,13 @@ class alignas(64) Transmitter {
 
   // At set-up. `extra` is added to the propagation delay.
   void ConnectTo(LinkEnd& end, PortIndex port, Duration extra);
+  // Its far end is in another partition, whose arrivals these are: they go there by the outbox, and
+  // nobody but this partition looks (Advance).
+  void ConnectAbroad(Outbox& outbox, const ArrivalQueue& there) {
+    outbox_ = &outbox;
+    there_ = &there;
+  }
+  bool abroad() const { return outbox_ != nullptr; }
 
   // Starts every transmission that begins at or before now. Must be called before the queue is
   // looked at or added to at `now`.
@@ -94,11 +111,14 @@ class alignas(64) Transmitter {
     Advance(now);
     if (prompt_) ArmStart();
   }
-  // Fetches what an arrival at the far end looks at.
+  // Fetches what an arrival at the far end looks at: first this, then the queue, then its head.
   void Prefetch() const {
     __builtin_prefetch(this);
     __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + 128);
   }
+  void PrefetchQueue() const { queues_.Prefetch(port_); }
+  void PrefetchHead() const { __builtin_prefetch(queues_.front(port_)); }
 
   LinkEnd& end() const { return *end_; }
   PortIndex end_port() const { return end_port_; }
@@ -110,6 +130,11 @@ class alignas(64) Transmitter {
   // When a record starts that is enqueued at `now`, if nothing pauses the line.
   Time StartOfNext(Time now) const { return Later(planned_free_, now); }
   std::optional<Time> NextStart() const;
+  // The same with PFC frames that wait.
+  std::optional<Time> NextDeparture() const {
+    if (control_ == nullptr) return NextStart();
+    return Later(free_at_, control_->when);
+  }
 
   const LinkCounters& counters() const { return counters_; }
   const switching::OutputQueues& queues() const { return queues_; }
@@ -141,7 +166,9 @@ class alignas(64) Transmitter {
   Duration delay_;
   LinkCounters counters_;
   ArrivalQueue& arrivals_;
+  Outbox* outbox_ = nullptr;  // null: the far end is in this partition
 
+  const ArrivalQueue* there_ = nullptr;
   double loss_;
   Rng rng_;
   std::unique_ptr<LinkFaultState> faults_;  // null without
