@@ -9,6 +9,8 @@ namespace {
 constexpr size_t kFetchLink = 10;
 constexpr size_t kFetchEnd = 5;
 constexpr size_t kFetchHead = 2;
+// With fewer frames on links the fabric is so small that all of it stays near.
+constexpr size_t kFewOnLinks = 4096;
 constexpr uint32_t kNowhere = UINT32_MAX;
 
 }  // namespace
@@ -104,6 +106,7 @@ void Partition::OnArrival(Transmitter& link, Record* record, Time now) {
 // What the next arrivals will look at, step by step: each step reads where the next one's lines
 // are. While there are more hosts than fit into a cache, nothing of it is near when its turn comes.
 void Partition::FetchAhead() const {
+  if (context.arrivals.size() < kFewOnLinks) return;
   if (const Arrival* a = context.arrivals.Ahead(kFetchLink); a != nullptr) {
     fabric_.links[a->source()]->Prefetch();
     __builtin_prefetch(a->record);
