@@ -117,6 +117,7 @@ RunOptions OptionsOf(const RunOrder& order) {
   options.seed = order.seed;
   options.redraw = order.redraw;
   options.jitter = order.jitter;
+  options.cores = order.cores;
   return options;
 }
 

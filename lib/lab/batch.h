@@ -33,6 +33,7 @@ struct RunOrder {
   uint64_t seed = 1;
   Redraw redraw;
   Duration jitter;
+  int cores = 1;          // threads of the run itself; no input
   std::string directory;  // empty: nowhere
   bool bound = false;     // the fluid bound, too, where there is one (CheckBound)
 };

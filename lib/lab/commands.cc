@@ -123,6 +123,19 @@ RunOrder OrderOf(const Chosen& experiment, const Factors& factors, std::string a
   return order;
 }
 
+cli::Option CoresOption() {
+  return {.name = "cores",
+          .kind = cli::Kind::kInteger,
+          .help = "threads of one run, whose result is the same with any number",
+          .default_text = "1",
+          .min = "1",
+          .max = "64"};
+}
+
+int CoresOf(const cli::Arguments& arguments) {
+  return static_cast<int>(arguments.Integer("cores"));
+}
+
 cli::Option JobsOption() {
   return {.name = "jobs",
           .kind = cli::Kind::kInteger,

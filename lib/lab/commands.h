@@ -70,7 +70,9 @@ absl::StatusOr<World> WorldOf(const Build& build, const cli::Arguments& argument
 // words. Returns only if there is none.
 bool IsElsewhere(const Build& build, const cli::Arguments& arguments);
 int HandOver(const Build& build, cli::Report& report);
-
+// --cores: threads of one run.
+cli::Option CoresOption();
+int CoresOf(const cli::Arguments& arguments);
 cli::Option JobsOption();
 // Its value, or a thread for each core.
 int JobsOf(const cli::Arguments& arguments);

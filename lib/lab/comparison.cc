@@ -70,6 +70,7 @@ class Comparing {
     order.jitter = plan_.jitter;
     // The bound is that of the experiment as it is written; other worlds may stretch it.
     order.bound = arm == 0 && seed <= kBoundSeeds && plan_.world.name == World().name;
+    order.cores = plan_.cores;
     if (!plan_.directory.empty()) {
       order.directory = RunDirectory(plan_.directory, arm, order.seed);
     }

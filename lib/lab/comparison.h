@@ -29,6 +29,7 @@ struct ComparisonPlan {
   Redraw independent;     // what the rivals' runs draw anew
   Duration jitter;        // of every arm's starts
   int jobs = 1;           // threads
+  int cores = 1;          // of each run
   std::string directory;  // of the runs' files; empty: none are written
   std::string_view version;
   std::string_view commit;

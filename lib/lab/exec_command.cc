@@ -29,7 +29,8 @@ int Exec(const Build& build, const cli::Arguments& arguments, cli::Report& repor
   const absl::StatusOr<World> world = WorldOf(build, arguments);
   if (!world.ok()) return Fail(report, world.status());
   cli::InterruptScope interrupt;
-  const RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
+  RunOrder order = OrderOf(*experiment, *factors, arm, arguments.Unsigned("seed"));
+  order.cores = CoresOf(arguments);
   RunOptions options = OptionsOf(order);
   options.series = true;
   cli::Progress progress("exec", report.messages(), cli::Terminal::Of(STDERR_FILENO),
@@ -72,6 +73,7 @@ cli::Command ExecCommand(const Build& build) {
        .kind = cli::Kind::kUnsigned,
        .help = "of starts, QPNs, PSNs and marking",
        .default_text = "1"},
+      CoresOption(),
       OutputOption("directory of the files; made if need be", "DIR", true),
   };
   for (cli::Option& o : WorldOptions(build)) c.options.push_back(std::move(o));

@@ -17,7 +17,7 @@
 #include "engine/engine.h"
 #include "lab/ideal.h"
 #include "lab/scenario.h"
-#include "sim/simulation.h"
+#include "sim/simulation_config.h"
 
 namespace sluice::lab {
 

@@ -45,6 +45,7 @@ absl::StatusOr<ComparisonPlan> PlanOf(const Build& build, const cli::Arguments& 
   plan.seeds = world->seeds;
   if (arguments.Given("seeds")) plan.seeds = static_cast<int>(arguments.Integer("seeds"));
   plan.jobs = JobsOf(arguments);
+  plan.cores = CoresOf(arguments);
   if (arguments.Has("output")) plan.directory = arguments.Text("output");
   plan.version = build.version;
   plan.commit = build.commit;
@@ -108,6 +109,7 @@ cli::Command RunCommand(const Build& build) {
        .max = "10000"},
       PrimaryOption(),
       JobsOption(),
+      CoresOption(),
       OutputOption("keep every run's files here", "DIR", false),
   };
   for (cli::Option& o : WorldOptions(build)) c.options.push_back(std::move(o));

@@ -2,22 +2,24 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
+#include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "base/be.h"
 #include "base/rng.h"
+#include "lab/cores.h"
+#include "lab/flow_key.h"
 #include "lab/flow_setup.h"
 #include "lab/host.h"
 #include "lab/ideal.h"
 #include "lab/profile.h"
+#include "lab/thread_executor.h"
+#include "sim/queue_probe.h"
 #include "sim/routes.h"
-#include "switch/forwarding.h"
-#include "wire/headers.h"
-#include "wire/ip_headers.h"
+#include "sim/simulation.h"
 
 namespace sluice::lab {
 namespace {
@@ -26,27 +28,23 @@ constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
 // Of the jitter of options, as it is drawn anew; a file's has another (lab/experiment_file.cc).
 constexpr uint64_t kRedrawnJitter = uint64_t{1} << 63;
-constexpr uint8_t kUdp = 17;
 // Between two reports of progress.
 constexpr uint64_t kEventsPerLook = 1 << 16;
-
-double ThreadCpuSeconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 class Execution {
  public:
   Execution(const Scenario& scenario, const RunOptions& options)
-      : scenario_(scenario), options_(options), paths_(scenario.topology) {}
+      : scenario_(scenario), options_(options), paths_(scenario.topology), forecast_(scenario) {}
 
   absl::StatusOr<RunResult> Go() {
+    if (absl::Status s = CheckCores(scenario_, options_); !s.ok()) return s;
     if (absl::Status s = Build(); !s.ok()) return s;
     if (absl::Status s = RunEvents(); !s.ok()) return s;
     Collect();
     return std::move(result_);
   }
+  // After Go failed: the run has to be made again, on one core.
+  bool overran() const { return overran_; }
 
   absl::StatusOr<std::vector<std::vector<Crossing>>> FindCrossings();
 
@@ -94,7 +92,10 @@ class Execution {
   std::vector<sim::QueueProbe*> senders_;
   std::vector<sim::QueueProbe*> traced_;  // of result_.trace.queues
   size_t measured_ = 0;
-  size_t open_ = 0;  // measured flows that have not ended
+  std::atomic<size_t> open_{0};  // measured flows that have not ended
+  EndForecast forecast_;
+  std::optional<CompletionLog> done_;
+  bool overran_ = false;
   // Triggers; empty without any. By flow: of which its completion, its arrival is an event; by
   // trigger: which flows wait for it, how many events are missing.
   std::vector<std::array<std::vector<uint32_t>, 2>> events_;
@@ -110,6 +111,8 @@ absl::Status Execution::Build() {
   config.ecmp_seed = SeedOf(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
+  config.partitions = static_cast<size_t>(options_.cores);
+  config.longest_round = std::max(ShortestDelay(scenario_.topology) * 2, Duration::Nanoseconds(1));
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
   if (!algorithm.ok()) return algorithm.status();
   algorithm_ = std::move(*algorithm);
@@ -180,7 +183,7 @@ absl::Status Execution::BuildHosts() {
     engine.seed = HostSeed(scenario_.random, options_.seed, node);
     engine.pacing_credit = Bytes(0);
     ApplyProfile(scenario_, *algorithm_, engine);
-    const Host::Place place{node, &simulation_->port(node), &simulation_->clock(),
+    const Host::Place place{node, &simulation_->port(node), &simulation_->clock(node),
                             simulation_->now(), options_.decorate};
     hosts_[node] =
         std::make_unique<Host>(place, flows[node], scenario_.queue_pairs, engine, host_events_);
@@ -232,6 +235,7 @@ absl::Status Execution::ConnectFlows() {
   }
   for (const FlowSpec& f : scenario_.flows) measured_ += f.measured ? 1 : 0;
   open_ = measured_;
+  done_.emplace(simulation_->partitions());
   for (sim::NodeId node = 0; node < hosts_.size(); ++node) {
     if (hosts_[node] != nullptr) simulation_->Attach(node, hosts_[node].get());
   }
@@ -308,20 +312,6 @@ void Execution::OnEvent(FlowEvent event, Time now) {
   }
 }
 
-// What a switch hashes: the addresses and ports of the flow's packets.
-uint32_t FlowKey(const FlowSpec& flow, uint16_t source_port) {
-  std::array<uint8_t, wire::kEthernetBytes + wire::Ipv4Header::kSize + wire::UdpHeader::kSize>
-      header{};
-  uint8_t* const ip = header.data() + wire::kEthernetBytes;
-  ip[0] = 0x45;
-  ip[9] = kUdp;
-  StoreBe32(ip + 12, sim::AddressOf(flow.source).ipv4);
-  StoreBe32(ip + 16, sim::AddressOf(flow.destination).ipv4);
-  StoreBe16(ip + wire::Ipv4Header::kSize, source_port);
-  StoreBe16(ip + wire::Ipv4Header::kSize + 2, wire::kRocePort);
-  return switching::FlowKeyOf(header, wire::kEthernetBytes);
-}
-
 absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
   if (absl::Status s = Build(); !s.ok()) return s;
   const auto ports = sim::PortsOf(scenario_.topology);
@@ -332,7 +322,7 @@ absl::StatusOr<std::vector<std::vector<Crossing>>> Execution::FindCrossings() {
   for (size_t i = 0; i < scenario_.flows.size(); ++i) {
     const FlowSpec& f = scenario_.flows[i];
     if (i == 0 || !scenario_.one_queue_pair) source_port = hosts_[f.source]->SourcePortOf(i);
-    const uint32_t key = FlowKey(f, source_port);
+    const uint32_t key = FlowKeyOf(f, source_port);
     std::vector<Crossing>& links = all.emplace_back();
     links.push_back({f.source, 0});
     for (sim::NodeId node = ports[f.source][0].peer; node != f.destination;) {
@@ -353,16 +343,22 @@ void Execution::OnDone(size_t flow, Time now, bool delivered) {
   if (delivered) {
     f.finished = true;
     f.fct = now - f.spec.start;
-    result_.finished.push_back(flow);
+    done_->Add(simulation_->place(f.spec.source), now, f.spec.source, flow);
     OnEvent({static_cast<uint32_t>(flow), false}, now);
   }
   if (f.spec.measured && --open_ == 0) simulation_->Stop();
 }
 
 absl::Status Execution::RunEvents() {
+  ThreadExecutor executor;
+  simulation_->SetStopGuard([this](Time, Time) { return forecast_.MayEnd(*simulation_); });
   const double began = ThreadCpuSeconds();
-  const sim::Simulation::End end = simulation_->Run(Time::Zero() + scenario_.limit);
-  result_.cpu_seconds = ThreadCpuSeconds() - began;
+  const sim::Simulation::End end = simulation_->Run(Time::Zero() + scenario_.limit, &executor);
+  result_.cpu_seconds = ThreadCpuSeconds() - began + executor.cpu_seconds();
+  if (end == sim::Simulation::End::kOverrun) {
+    overran_ = true;
+    return absl::AbortedError("the run was over before it was known that it could be");
+  }
   if (end == sim::Simulation::End::kStuck) {
     return absl::InternalError(absl::StrFormat("host %d does not let time go on, at %d ps",
                                                simulation_->stuck_host(), simulation_->now().ps()));
@@ -385,6 +381,7 @@ absl::Status Execution::RunEvents() {
 void Execution::Collect() {
   result_.end = simulation_->now() - Time::Zero();
   result_.origin = scenario_.origin;
+  result_.finished = done_->Flows();
   for (FlowResult& f : result_.flows) {
     if (!f.finished && f.posted) f.fct = simulation_->now() - f.spec.start;
   }
@@ -448,12 +445,25 @@ absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& s
   return Execution(scenario, options).FindCrossings();
 }
 
+namespace {
+
+absl::StatusOr<RunResult> RunJittered(const Scenario& scenario, const RunOptions& options) {
+  Execution execution(scenario, options);
+  absl::StatusOr<RunResult> result = execution.Go();
+  if (!execution.overran()) return result;
+  RunOptions alone = options;
+  alone.cores = 1;
+  return Execution(scenario, alone).Go();
+}
+
+}  // namespace
+
 absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options) {
   if (options.jitter > Duration::Zero()) {
     const Scenario jittered = WithJitter(scenario, options);
-    return Execution(jittered, options).Go();
+    return RunJittered(jittered, options);
   }
-  return Execution(scenario, options).Go();
+  return RunJittered(scenario, options);
 }
 
 }  // namespace sluice::lab

@@ -16,7 +16,6 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "lab/scenario.h"
-#include "sim/queue_probe.h"
 #include "verbs/assemble.h"
 
 namespace sluice::lab {
@@ -99,7 +98,7 @@ struct RunResult {
   Series series;      // empty unless asked for
   FabricTrace trace;  // likewise
 
-  double cpu_seconds = 0;  // of the event loop, this thread; not part of the result
+  double cpu_seconds = 0;  // of the event loop, all its threads; not part of the result
 };
 
 // Which random factors a run draws anew, from other streams than a run of the same seed without:
@@ -122,6 +121,8 @@ struct RunOptions {
   bool trace = false;
   // Watches the controllers of every flow; empty: nobody does.
   verbs::AlgorithmDecorator decorate;
+  // Parts of the fabric that go on in parallel, each on a thread; the result does not depend on it.
+  int cores = 1;
   // Told every now and then which part of the work is done, 0 to 1, by what the watched line has
   // sent or by how many flows have ended; false ends the run (which is Cancelled then).
   std::function<bool(double)> progress;
@@ -139,8 +140,12 @@ struct Crossing {
 absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& scenario,
                                                                const RunOptions& options);
 
-// InvalidArgument: the algorithm is unknown or does not fit; Internal: an engine got stuck, or the
-// pauses of the fabric are a deadlock.
+// Whether several cores can run it. InvalidArgument says why not: messages that wait for others,
+// wherever those are; links without delay; a trace is wanted.
+absl::Status CheckCores(const Scenario& scenario, const RunOptions& options);
+
+// InvalidArgument: the algorithm is unknown or does not fit, or CheckCores; Internal: an engine got
+// stuck, or the pauses of the fabric are a deadlock.
 absl::StatusOr<RunResult> Run(const Scenario& scenario, const RunOptions& options);
 
 }  // namespace sluice::lab

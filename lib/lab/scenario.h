@@ -13,7 +13,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
-#include "sim/simulation.h"
+#include "sim/simulation_config.h"
 #include "sim/topology.h"
 
 namespace sluice::lab {

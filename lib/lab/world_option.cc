@@ -43,6 +43,12 @@ bool IsElsewhere(const Build& build, const cli::Arguments& arguments) {
 }
 
 absl::StatusOr<World> WorldOf(const Build& build, const cli::Arguments& arguments) {
+  if (arguments.Text("world") == kWire && arguments.Given("cores")) {
+    return absl::InvalidArgumentError(
+        "--cores: hosts and switch of the wire world share one thread; leave it out, or say "
+        "--world "
+        "virtual");
+  }
   if (arguments.Text("world") == kWire) return build.wire(arguments);
   if (!arguments.Given("rtt")) return World{};
   return absl::InvalidArgumentError(

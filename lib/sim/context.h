@@ -1,15 +1,19 @@
-// Context: what the parts of one simulation share. Owned by Simulation, one thread.
+// Context: what the nodes of one partition of a simulation share. One thread at a time.
 #ifndef SLUICE_SIM_CONTEXT_H_
 #define SLUICE_SIM_CONTEXT_H_
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/time.h"
+#include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
 #include "sim/ns3_wire.h"
 #include "sim/record.h"
+#include "sim/simulation_config.h"
+#include "sim/topology.h"
 #include "switch/forwarding.h"
 #include "switch/scheduler.h"
 
@@ -26,9 +30,6 @@ class VirtualClock : public Clock {
   Time now_;
 };
 
-// Which queue a packet asks for, by its DSCP; what is no IP asks for queue 0.
-using PriorityMap = std::array<uint8_t, 64>;
-
 struct FabricCounters {
   // Links crossed, by kind of packet; a lost packet has not crossed.
   std::array<uint64_t, kTrafficKinds> hops = {};
@@ -36,23 +37,36 @@ struct FabricCounters {
   uint64_t no_route = 0;       // dropped by a switch: nobody owns the destination
   uint64_t malformed = 0;      // dropped by a host's port: longer than max_frame, or no record's
   uint64_t receive_drops = 0;  // dropped by a host's port: its receive queue was full
+
+  FabricCounters& operator+=(const FabricCounters& o) {
+    for (size_t i = 0; i < hops.size(); ++i) hops[i] += o.hops[i];
+    pfc_pauses += o.pfc_pauses;
+    no_route += o.no_route;
+    malformed += o.malformed;
+    receive_drops += o.receive_drops;
+    return *this;
+  }
 };
 
 struct Context {
-  Context(Time start, size_t sources, uint32_t room, size_t max_records)
-      : clock(start), events(start, sources), pool(room, max_records) {}
+  Context(const SimulationConfig& config, size_t hosts, uint32_t room)
+      : clock(config.start),
+        events(config.start, hosts),
+        arrivals(config.start),
+        pool(room, config.max_packets),
+        priorities(config.switches.priorities),
+        ns3(config.ns3) {}
 
   VirtualClock clock;
-  EventQueue events;
+  EventQueue events;      // the wake-ups of hosts, by their rank
+  ArrivalQueue arrivals;  // and the starts that somebody must know of
   RecordPool pool;
   switching::AddressTable addresses;
   FabricCounters counters;
-  PriorityMap priorities = {};
-  Ns3Wire ns3;
-  // The event that looks for deadlocks; pending while `watching`.
-  Source watch = 0;
-  bool watching = false;
-  bool stop = false;  // the run ends after the event that is being handled
+  const PriorityMap priorities;
+  const Ns3Wire ns3;
+  std::optional<Time> first_pause;  // when a switch paused somebody, since it was last cleared
+  std::optional<NodeId> stuck;      // the host that does not let time go on; the run ends
 };
 
 }  // namespace sluice::sim

@@ -1,10 +1,9 @@
 // EventQueue: what happens next in virtual time.
 //
-// Events belong to sources (the far end of a link, the wake-up of a host), and each source has at
-// most one pending event: its next one. A source that holds several things, such as the packets in
-// flight on a link, keeps them in their own order (sequence) and schedules the first. Sources are
-// numbered in the order (node, port) when a simulation is built and equal times go by source, so
-// that events come out by (time, node, port, sequence) whatever the order of the calls.
+// Events belong to sources, each of which has at most one pending event that may be moved or
+// cancelled: the wake-up of a host. (Frames on a link are an ArrivalQueue's.) Sources are numbered
+// in the order of their nodes when a simulation is built and equal times go by source, so that
+// events come out in that order whatever the order of the calls.
 //
 // A winner tree over the sources: rescheduling, cancelling and taking the first cost one walk from
 // leaf to root, without a branch on the data, and nothing is allocated. (Knuth, The Art of Computer
@@ -36,6 +35,8 @@ class EventQueue {
   bool empty() const { return nodes_[1].offset == kNever; }
   // Of the first event; only when not empty. It stays first until its source is scheduled anew.
   Source next_source() const { return nodes_[1].source; }
+  // From the origin; beyond all times when empty.
+  uint64_t next_offset() const { return nodes_[1].offset; }
   Time next_time() const {
     return origin_ + Duration::Picoseconds(static_cast<int64_t>(nodes_[1].offset));
   }

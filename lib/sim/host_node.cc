@@ -33,6 +33,11 @@ void HostNode::Arm(std::optional<Time> t) {
   }
 }
 
+void HostNode::Prefetch(const Record& record) const {
+  __builtin_prefetch(this);
+  __builtin_prefetch(record.header);
+}
+
 void HostNode::OnArrival(Time now, Record& record, PortIndex port) {
   ports_[port]->Deliver(record);
   if (model_.poll_period == Duration::Zero()) {
@@ -78,8 +83,7 @@ void HostNode::Poll(Time now) {
   std::optional<Time> next;
   for (int round = 1; PollOnce(now, next); ++round) {
     if (round == kMaxRounds) {
-      stuck_ = true;
-      context_.stop = true;
+      context_.stuck = node();
       break;
     }
     next.reset();

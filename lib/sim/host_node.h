@@ -4,7 +4,9 @@
 //
 // Poll order at one moment: all Pollables in the order of their attachment, and again while one of
 // them has something due or received packets wait. A deadline that is due while a port refuses
-// packets waits until the port has room. Owned by Simulation, one thread.
+// packets waits until the port has room. A host whose Pollables ask to be polled at once, again and
+// again, and do nothing, has stopped polling at that moment and ends the run (Context::stuck).
+// Owned by Simulation, one thread.
 #ifndef SLUICE_SIM_HOST_NODE_H_
 #define SLUICE_SIM_HOST_NODE_H_
 
@@ -20,24 +22,22 @@ namespace sluice::sim {
 
 class HostNode final : public LinkEnd {
  public:
-  HostNode(Context& context, const HostModel& model, Source wake_source)
-      : context_(context), model_(model), source_(wake_source) {}
+  // `rank` among the hosts.
+  HostNode(Context& context, const HostModel& model, Source rank, NodeId node)
+      : LinkEnd(node), context_(context), model_(model), source_(rank) {}
 
   void AddPort(std::unique_ptr<SimPort> port) { ports_.push_back(std::move(port)); }
   SimPort& port(PortIndex i) { return *ports_[i]; }
   size_t ports() const { return ports_.size(); }
   void Attach(Pollable* pollable) { pollables_.push_back(pollable); }
 
+  void Prefetch(const Record& record) const override;
   void OnArrival(Time now, Record& record, PortIndex port) override;
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override;
   // The event of the wake-up source.
   void OnWake(Time now) { Poll(now); }
   // The host is polled next at `now`, or as soon after it as it polls at all.
   void WakeSoon(Time now) { Arm(Align(now)); }
-
-  // A Pollable asks to be polled at once, again and again, and does nothing: the host has stopped
-  // polling at that moment.
-  bool stuck() const { return stuck_; }
 
  private:
   void Poll(Time now);
@@ -48,7 +48,6 @@ class HostNode final : public LinkEnd {
   Context& context_;
   HostModel model_;
   Source source_;
-  bool stuck_ = false;
   std::optional<Time> wake_;  // the pending event
   std::vector<std::unique_ptr<SimPort>> ports_;
   std::vector<Pollable*> pollables_;

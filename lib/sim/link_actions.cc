@@ -38,7 +38,6 @@ void Simulation::PlanLinkActions(const Topology& topology, const SimulationConfi
   std::stable_sort(
       link_actions_.begin(), link_actions_.end(),
       [](const LinkAction& x, const LinkAction& y) { return x.event.when < y.event.when; });
-  context_.events.Schedule(context_.watch + 1, link_actions_[0].event.when);
 }
 
 void Simulation::ActOnLinks(Time now) {
@@ -47,7 +46,9 @@ void Simulation::ActOnLinks(Time now) {
     if (action.event.when > now) break;
     const bool up = action.event.kind == LinkEvent::Kind::kUp;
     if (action.routes) {
-      routes_.SetLinkUp(action.a.node, action.a.port, up);
+      for (auto& partition : partitions_) {
+        partition->routes.SetLinkUp(action.a.node, action.a.port, up);
+      }
       continue;
     }
     for (const PausedHop& end : {action.a, action.b}) {
@@ -62,11 +63,6 @@ void Simulation::ActOnLinks(Time now) {
       if (up && switches_[end.node] != nullptr) switches_[end.node]->OnLinkUp(now, end.port);
       if (hosts_[end.node] != nullptr) hosts_[end.node]->WakeSoon(now);
     }
-  }
-  if (next_action_ < link_actions_.size()) {
-    context_.events.Schedule(context_.watch + 1, link_actions_[next_action_].event.when);
-  } else {
-    context_.events.Cancel(context_.watch + 1);
   }
 }
 

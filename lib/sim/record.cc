@@ -70,6 +70,17 @@ Record* RecordPool::TakeReserved() {
   return Take();
 }
 
+void RecordPool::GiveTo(RecordPool& other, size_t count) {
+  for (; count > 0 && free_ != nullptr; --count) {
+    switching::SwitchPacket* const record = free_;
+    free_ = record->next;
+    record->next = other.free_;
+    other.free_ = record;
+    --allocated_;
+    ++other.allocated_;
+  }
+}
+
 void RecordPool::Put(Record* record) {
   record->next = free_;
   free_ = record;

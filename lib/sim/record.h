@@ -49,6 +49,19 @@ class RecordPool {
   Record* TakeReserved();
   void Put(Record* record);
 
+  // A record goes over into another pool of the same room, in use or free.
+  void Leave(size_t count) {
+    in_use_ -= count;
+    allocated_ -= count;
+  }
+  void Join(size_t count) {
+    in_use_ += count;
+    allocated_ += count;
+  }
+  // Up to `count` free ones.
+  void GiveTo(RecordPool& other, size_t count);
+
+  size_t free() const { return allocated_ - in_use_; }
   uint32_t room() const { return room_; }
   size_t in_use() const { return in_use_; }
   size_t allocated() const { return allocated_; }

@@ -20,6 +20,8 @@ Routes::Routes(const Topology& topology, const std::vector<std::vector<PortEnd>>
   tables_.reserve(kinds_.size());
   for (NodeId node = 0; node < kinds_.size(); ++node) {
     tables_.emplace_back(Rng(seed, node, kEcmpPurpose).Next());
+    const bool one = kinds_[node] == NodeKind::kHost && ports_[node].size() == 1;
+    only_port_.push_back(one ? ports_[node][0].peer_port : switching::kNoPort);
   }
   FindGroups();
 }
@@ -84,10 +86,7 @@ std::vector<PortIndex> Routes::LocalPorts(NodeId node, NodeId host) const {
   return local;
 }
 
-// Nearly always a host has one link to a switch.
-PortIndex Routes::LocalPort(NodeId node, NodeId host, uint32_t flow_key) const {
-  const std::vector<PortEnd>& ends = ports_[host];
-  if (ends.size() == 1) return ends[0].peer_port;
+PortIndex Routes::PickLocalPort(NodeId node, NodeId host, uint32_t flow_key) const {
   const std::vector<PortIndex> local = LocalPorts(node, host);
   if (local.empty()) return switching::kNoPort;
   return local[Mix64(flow_key ^ node) % local.size()];

@@ -33,6 +33,13 @@ class Routes {
     return port == kLocal ? LocalPort(node, host, flow_key) : port;
   }
 
+  // The same as far as it is known without a search; else kNoPort.
+  PortIndex Peek(NodeId node, switching::Endpoint host, uint32_t flow_key) const {
+    if (host >= group_of_.size() || group_of_[host] == kNoGroup) return switching::kNoPort;
+    const PortIndex port = tables_[node].Find(group_of_[host], flow_key);
+    return port == kLocal ? only_port_[host] : port;
+  }
+
   // The same by the remainder of a hash that the caller made (switching::ForwardingTable).
   PortIndex FindModulo(NodeId node, switching::Endpoint host, uint32_t hash) {
     const PortIndex first = Find(node, host, hash);
@@ -54,14 +61,21 @@ class Routes {
   // In a table: the host hangs on this switch.
   static constexpr PortIndex kLocal = switching::kNoPort - 1;
   bool Up(NodeId node, PortIndex port) const { return down_.empty() || !down_[node][port]; }
-  PortIndex LocalPort(NodeId node, NodeId host, uint32_t flow_key) const;
+  // Nearly always a host has one link to a switch.
+  PortIndex LocalPort(NodeId node, NodeId host, uint32_t flow_key) const {
+    const PortIndex port = only_port_[host];
+    return port != switching::kNoPort ? port : PickLocalPort(node, host, flow_key);
+  }
+  PortIndex PickLocalPort(NodeId node, NodeId host, uint32_t flow_key) const;
   std::vector<PortIndex> LocalPorts(NodeId node, NodeId host) const;
   void FindGroups();
   void FindWays(uint32_t group);
 
   const std::vector<std::vector<PortEnd>>& ports_;
   std::vector<NodeKind> kinds_;
-  std::vector<uint32_t> group_of_;                  // by node; kNoGroup for switches
+  std::vector<uint32_t> group_of_;  // by node; kNoGroup for switches
+  // By node: at the far end of the one link of a host; kNoPort for all others.
+  std::vector<PortIndex> only_port_;
   std::vector<std::vector<NodeId>> switches_of_;    // by group: on which its hosts hang
   std::vector<switching::ForwardingTable> tables_;  // by node
   std::vector<std::vector<bool>> down_;             // by node and port; empty while all are up

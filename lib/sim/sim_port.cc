@@ -6,6 +6,7 @@
 namespace sluice::sim {
 namespace {
 
+constexpr uint32_t kIcrcBytes = 4;
 // The port counts packets, not bytes: its queue never drops.
 constexpr Bytes kUnlimited{std::numeric_limits<int64_t>::max() / 2};
 
@@ -165,6 +166,9 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
     switching::Classify(context_.addresses, *record);
     record->priority = priority;
     record->traffic = TrafficOf(record->header_span(), record->network_offset);
+    if (record->traffic == Traffic::kData && record->elided_length > kIcrcBytes) {
+      data_bytes_ += record->elided_length - kIcrcBytes;
+    }
     if (context_.ns3.on) {
       record->wire_length =
           Ns3Length(context_.ns3, record->traffic, packet, record->network_offset);

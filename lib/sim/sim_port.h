@@ -23,25 +23,11 @@
 #include "port/port.h"
 #include "sim/context.h"
 #include "sim/record.h"
+#include "sim/simulation_config.h"
 #include "sim/transmitter.h"
 #include "switch/output_queues.h"
 
 namespace sluice::sim {
-
-struct SimPortConfig {
-  uint32_t transmit_queue = 2;    // packets that may wait, beside the one on the line; > 0
-  uint32_t receive_queue = 8192;  // packets that may wait for the host
-  uint32_t linear_room = 384;     // header bytes of a packet; holds a MAD in full
-  uint32_t max_frame = 9216;
-  bool carry_payload = false;
-};
-
-// How fast a host is. The default is ideal.
-struct HostModel {
-  Duration poll_period;     // > 0: polled at whole multiples only; 0: whenever there is a reason
-  Duration receive_delay;   // from the last bit to the host's sight (the stamp stays the bit's)
-  Duration transmit_delay;  // from Transmit, or a free line, to the first bit
-};
 
 class SimPort final : public port::Port {
  public:
@@ -61,6 +47,8 @@ class SimPort final : public port::Port {
   void set_transmitter(Transmitter* transmitter) { transmitter_ = transmitter; }
   void Deliver(Record& record);
   bool has_received() const { return first_ != nullptr; }
+  // Payload of data packets that were given to Transmit, as far as it was elided.
+  uint64_t data_bytes() const { return data_bytes_; }
   // Since the last ClearRefused a packet was refused for want of room; when there is room again.
   bool refused() const { return refused_; }
   void ClearRefused() { refused_ = false; }
@@ -82,6 +70,7 @@ class SimPort final : public port::Port {
   switching::SwitchPacket* first_ = nullptr;  // received
   switching::SwitchPacket* last_ = nullptr;
   uint32_t received_ = 0;
+  uint64_t data_bytes_ = 0;
   bool refused_ = false;
   bool lent_ = false;  // ns-3 wire: a packet is out that was not sent yet
   SimPortConfig config_;

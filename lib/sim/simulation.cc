@@ -22,54 +22,6 @@ Bytes Headroom(const LinkConfig& link, uint32_t max_frame) {
 
 }  // namespace
 
-absl::Status SimulationConfig::Validate() const {
-  switching::BufferConfig sharing = switches.sharing;
-  sharing.size = switches.buffer;
-  if (absl::Status status = sharing.Validate(); !status.ok()) return status;
-  if (absl::Status status = switches.ecn.Validate(); !status.ok()) return status;
-  if (absl::Status status = switches.scheduler.Validate(); !status.ok()) return status;
-  if (ns3.on && switches.scheduler.queues != 1) {
-    return absl::InvalidArgumentError("switches of the ns-3 wire have one queue for each port");
-  }
-  for (const Bytes step : {switches.telemetry.queue_step, switches.telemetry.sent_step}) {
-    if (step < Bytes(64) || step.count() % 64 != 0) {
-      return absl::InvalidArgumentError("a step of telemetry is no multiple of 64 B");
-    }
-  }
-  if (absl::Status status = switches.trim.Validate(); !status.ok()) return status;
-  if (switches.trim.on()) {
-    if (ns3.on) return absl::InvalidArgumentError("the ns-3 wire knows no trimming");
-    if (switches.trim.priority >= switches.scheduler.queues) {
-      return absl::InvalidArgumentError("trimmed packets ask for a queue that does not exist");
-    }
-    if ((sharing.lossless >> switches.trim.priority & 1) != 0) {
-      return absl::InvalidArgumentError("the queue of trimmed packets is lossless");
-    }
-  }
-  if (sharing.lossless >> switches.scheduler.queues != 0) {
-    return absl::InvalidArgumentError("PFC of a priority that has no queue");
-  }
-  for (const uint8_t priority : switches.priorities) {
-    if (priority >= switches.scheduler.queues) {
-      return absl::InvalidArgumentError("a DSCP asks for a queue that does not exist");
-    }
-  }
-  if (ports.transmit_queue == 0) return absl::InvalidArgumentError("transmit_queue is 0");
-  if (ports.receive_queue == 0) return absl::InvalidArgumentError("receive_queue is 0");
-  if (ports.max_frame == 0 || ports.max_frame > 65535) {
-    return absl::InvalidArgumentError("max_frame is not in 1..65535");
-  }
-  if (ports.linear_room == 0 || ports.linear_room > 65535) {
-    return absl::InvalidArgumentError("linear_room is not in 1..65535");
-  }
-  for (const Duration d : {hosts.poll_period, hosts.receive_delay, hosts.transmit_delay}) {
-    if (d < Duration::Zero() || d > Duration::Seconds(1)) {
-      return absl::InvalidArgumentError("a time of the host model is not in 0..1 s");
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& topology,
                                                                const SimulationConfig& config) {
   if (absl::Status status = topology.Validate(); !status.ok()) return status;
@@ -80,74 +32,93 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
     }
     if (absl::Status status = ValidateDirection(event.config); !status.ok()) return status;
   }
-  // A source for each direction of a link, at its far end, and one for each host's wake-up.
-  const auto hosts = static_cast<size_t>(
-      std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
-  const size_t sources = 2 * topology.links.size() + hosts + 2;  // deadlocks, links
-  const uint32_t room = config.ports.carry_payload
-                            ? std::max(config.ports.linear_room, config.ports.max_frame)
-                            : config.ports.linear_room;
-  std::unique_ptr<Simulation> sim(
-      new Simulation(topology, config, PortsOf(topology), sources, room));
+  std::unique_ptr<Simulation> sim(new Simulation(topology, config, PortsOf(topology)));
   if (absl::Status status = sim->CheckPools(); !status.ok()) return status;
+  if (absl::Status status = sim->CheckBorders(); !status.ok()) return status;
   if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
   return sim;
 }
 
 Simulation::Simulation(const Topology& topology, const SimulationConfig& config,
-                       const std::vector<std::vector<PortEnd>>& ports, size_t sources,
-                       uint32_t room)
-    : context_(config.start, sources, room, config.max_packets),
-      ports_(ports),
-      routes_(topology, ports_, config.ecmp_seed) {
-  context_.priorities = config.switches.priorities;
-  context_.ns3 = config.ns3;
-  context_.watch = static_cast<Source>(sources - 2);
-  targets_.resize(sources);
+                       const std::vector<std::vector<PortEnd>>& ports)
+    : ports_(ports) {
+  BuildPartitions(topology, config);
   BuildNodes(topology, config);
   BuildLinks(config);
   PlanLinkActions(topology, config);
 }
 
+void Simulation::BuildPartitions(const Topology& topology, const SimulationConfig& config) {
+  const auto is_host = [&](NodeId node) { return topology.nodes[node] == NodeKind::kHost; };
+  const auto hosts = static_cast<size_t>(
+      std::count(topology.nodes.begin(), topology.nodes.end(), NodeKind::kHost));
+  const size_t count = std::clamp<size_t>(config.partitions, 1, std::max<size_t>(hosts, 1));
+  places_ = Divide(topology, ports_, count);
+  std::vector<size_t> hosts_in(count);
+  for (NodeId node = 0; node < places_.size(); ++node) hosts_in[places_[node]] += is_host(node);
+  const uint32_t room = config.ports.carry_payload
+                            ? std::max(config.ports.linear_room, config.ports.max_frame)
+                            : config.ports.linear_room;
+  for (size_t i = 0; i < count; ++i) {
+    partitions_.push_back(
+        std::make_unique<Partition>(config, fabric_, hosts_in[i], room, topology, ports_, count));
+  }
+  // A source for each direction of a link, at its far end, and one for each host's wake-up.
+  fabric_.links.resize(2 * topology.links.size() + hosts);
+}
+
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
-  switching::SchedulerConfig hosts = config.switches.scheduler;
-  if (config.ns3.on && config.ns3.ack_priority) hosts.queues = 2;
   Source source = 0;
   for (NodeId node = 0; node < topology.nodes.size(); ++node) {
     // The sources of a node: arrivals by port, then the wake-up.
     source += static_cast<Source>(ports_[node].size());
     if (topology.nodes[node] == NodeKind::kHost) {
-      targets_[source].node = node;
-      hosts_[node] = std::make_unique<HostNode>(context_, config.hosts, source);
-      targets_[source++].host = hosts_[node].get();
-      for (const PortEnd& end : ports_[node]) {
-        hosts_[node]->AddPort(
-            std::make_unique<SimPort>(context_, config.ports, config.hosts, hosts, end.out));
-      }
-      continue;
-    }
-    switching::BufferConfig sharing = config.switches.sharing;
-    sharing.size = config.switches.buffer;
-    switches_[node] = std::make_unique<SwitchNode>(context_, ports_[node].size(), sharing,
-                                                   config.switches.scheduler, config.marking_seed,
-                                                   EntityOf(node, 0), routes_, node);
-    switches_[node]->queues().SetTrim(config.switches.trim);
-    if (config.switches.telemetry.on) {
-      switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
-    }
-    for (size_t i = 0; i < ports_[node].size(); ++i) {
-      const auto port = static_cast<PortIndex>(i);
-      switches_[node]->queues().SetEcn(port, config.switches.ecn);
-      if (sharing.lossless == 0 || sharing.headroom >= Bytes(0)) continue;
-      switches_[node]->queues().SetHeadroom(port,
-                                            Headroom(ports_[node][i].out, config.ports.max_frame));
+      BuildHost(node, config, source++);
+    } else {
+      BuildSwitch(node, config);
     }
   }
 }
 
+void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source source) {
+  switching::SchedulerConfig queues = config.switches.scheduler;
+  if (config.ns3.on && config.ns3.ack_priority) queues.queues = 2;
+  Partition& partition = partition_of(node);
+  hosts_[node] =
+      std::make_unique<HostNode>(partition.context, config.hosts, partition.hosts(), node);
+  partition.AddHost(hosts_[node].get(), source);
+  for (const PortEnd& end : ports_[node]) {
+    hosts_[node]->AddPort(
+        std::make_unique<SimPort>(partition.context, config.ports, config.hosts, queues, end.out));
+  }
+}
+
+void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
+  switching::BufferConfig sharing = config.switches.sharing;
+  sharing.size = config.switches.buffer;
+  Partition& partition = partition_of(node);
+  switches_[node] = std::make_unique<SwitchNode>(partition.context, ports_[node].size(), sharing,
+                                                 config.switches.scheduler, config.marking_seed,
+                                                 EntityOf(node, 0), partition.routes, node);
+  switches_[node]->queues().SetTrim(config.switches.trim);
+  if (config.switches.telemetry.on) {
+    switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
+  }
+  for (size_t i = 0; i < ports_[node].size(); ++i) {
+    const auto port = static_cast<PortIndex>(i);
+    switches_[node]->queues().SetEcn(port, config.switches.ecn);
+    if (sharing.lossless == 0 || sharing.headroom >= Bytes(0)) continue;
+    switches_[node]->queues().SetHeadroom(port,
+                                          Headroom(ports_[node][i].out, config.ports.max_frame));
+  }
+}
+
 void Simulation::BuildLinks(const SimulationConfig& config) {
+  // So that a pause is known before it has lasted for too long.
+  look_ahead_ = kDeadlockTime / 2;
+  if (partitions_.size() > 1) look_ahead_ = std::min(look_ahead_, config.longest_round);
   std::vector<Source> first_source;
   Source source = 0;
   size_t transmitter = 0;
@@ -159,32 +130,47 @@ void Simulation::BuildLinks(const SimulationConfig& config) {
   }
   for (NodeId node = 0; node < ports_.size(); ++node) {
     for (size_t i = 0; i < ports_[node].size(); ++i) {
-      const auto port = static_cast<PortIndex>(i);
-      const PortEnd& end = ports_[node][port];
-      const Source arrival = first_source[end.peer] + end.peer_port;
-      HostNode* const host = hosts_[node].get();
-      auto& queues = host != nullptr ? host->port(port).queue() : switches_[node]->queues();
-      transmitters_.push_back(
-          std::make_unique<Transmitter>(queues, host != nullptr ? PortIndex{0} : port, end.out,
-                                        Rng(config.loss_seed, EntityOf(node, port), kLossPurpose),
-                                        context_.events, arrival, config.start));
-      Transmitter* const made = transmitters_.back().get();
-      Duration extra;
-      if (host != nullptr) {
-        host->port(port).set_transmitter(made);
-        extra += config.hosts.transmit_delay;
-      } else {
-        switches_[node]->AddTransmitter(made);
-      }
-      if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
-        made->ConnectTo(*to, end.peer_port, extra + config.hosts.receive_delay);
-      } else {
-        made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
-      }
-      targets_[arrival].node = end.peer;
-      targets_[arrival].transmitter = made;
+      const PortEnd& end = ports_[node][i];
+      BuildLink(node, static_cast<PortIndex>(i), config, first_source[end.peer] + end.peer_port);
     }
   }
+}
+
+void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& config,
+                           Source arrival) {
+  const PortEnd& end = ports_[node][port];
+  Partition& partition = partition_of(node);
+  HostNode* const host = hosts_[node].get();
+  auto& queues = host != nullptr ? host->port(port).queue() : switches_[node]->queues();
+  transmitters_.push_back(
+      std::make_unique<Transmitter>(queues, host != nullptr ? PortIndex{0} : port, end.out,
+                                    Rng(config.loss_seed, EntityOf(node, port), kLossPurpose),
+                                    partition.context.arrivals, arrival, config.start));
+  Transmitter* const made = transmitters_.back().get();
+  Duration extra;
+  if (host != nullptr) {
+    host->port(port).set_transmitter(made);
+    extra += config.hosts.transmit_delay;
+  } else {
+    switches_[node]->AddTransmitter(made);
+  }
+  if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
+    made->ConnectTo(*to, end.peer_port, extra + config.hosts.receive_delay);
+  } else {
+    made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
+  }
+  fabric_.links[arrival] = made;
+  Partition& there = partition_of(end.peer);
+  if (&there == &partition) return;
+  made->ConnectAbroad(partition.outbox(places_[end.peer]), there.context.arrivals);
+  partition.AddBorder(made);
+  look_ahead_ = std::min(look_ahead_, end.out.delay);
+}
+
+absl::Status Simulation::CheckBorders() const {
+  if (look_ahead_ > Duration::Zero()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "a link without delay would lead from one partition to another");
 }
 
 absl::Status Simulation::CheckPools() const {
@@ -205,8 +191,9 @@ absl::Status Simulation::AddAddresses() {
     for (const Destination& destination :
          {Destination::Ipv4(address.ipv4), Destination::Ipv6(address.ipv6),
           Destination::Mac(address.mac)}) {
-      if (absl::Status status = context_.addresses.Add(destination, node); !status.ok()) {
-        return status;
+      for (auto& partition : partitions_) {
+        absl::Status status = partition->context.addresses.Add(destination, node);
+        if (!status.ok()) return status;
       }
     }
   }
@@ -221,126 +208,6 @@ void Simulation::Attach(NodeId host, Pollable* pollable) {
 void Simulation::SetProgress(Progress progress, uint64_t events) {
   progress_ = std::move(progress);
   progress_events_ = events;
-}
-
-void Simulation::Handle(Source source, Time now) {
-  const Target& target = targets_[source];
-  if (target.transmitter == nullptr) {
-    if (source == context_.watch) return LookForDeadlock(now);
-    if (target.host == nullptr) return ActOnLinks(now);
-    return target.host->OnWake(now);
-  }
-  Transmitter& transmitter = *target.transmitter;
-  Record* const record = transmitter.TakeArrival(now);
-  if (record == nullptr) return;
-  if (record->lost) {
-    context_.pool.Put(record);
-    return;
-  }
-  ++context_.counters.hops[static_cast<size_t>(record->traffic)];
-  if (record->traffic != Traffic::kPfc) {
-    transmitter.end().OnArrival(now, *record, transmitter.end_port());
-    return;
-  }
-  const uint8_t priority = record->priority;
-  const bool pause = record->pause;
-  context_.pool.Put(record);
-  if (pfc_observer_) {
-    pfc_observer_(now, target.node, transmitter.end_port(), priority, pause);
-  }
-  transmitter.end().OnPfc(now, transmitter.end_port(), priority, pause);
-}
-
-// The sending ports of a node that have waited for the end of a pause for at least kDeadlockTime.
-std::vector<PausedHop> Simulation::LongPaused(NodeId node, Time now) const {
-  std::vector<PausedHop> hops;
-  for (size_t i = 0; i < ports_[node].size(); ++i) {
-    const auto port = static_cast<PortIndex>(i);
-    const Transmitter& t = transmitter(node, port);
-    for (uint8_t priority = 0; t.queues().paused(t.port()) >> priority != 0; ++priority) {
-      if ((t.queues().paused(t.port()) >> priority & 1) == 0) continue;
-      if (t.queues().head(t.port(), priority) == nullptr) continue;
-      if (now - t.paused_since(priority) >= kDeadlockTime) hops.push_back({node, port, priority});
-    }
-  }
-  return hops;
-}
-
-std::vector<PausedHop> Simulation::WaitsOf(const PausedHop& hop, Time now) const {
-  const PortEnd& end = ports_[hop.node][hop.port];
-  std::vector<PausedHop> waits;
-  if (switches_[end.peer] == nullptr) return waits;
-  for (const PausedHop& next : LongPaused(end.peer, now)) {
-    if (next.priority != hop.priority) continue;
-    const Transmitter& t = transmitter(next.node, next.port);
-    for (const auto* p = t.queues().head(t.port(), next.priority); p != nullptr; p = p->next) {
-      if (p->ingress != end.peer_port) continue;
-      waits.push_back(next);
-      break;
-    }
-  }
-  return waits;
-}
-
-void Simulation::LookForDeadlock(Time now) {
-  context_.watching = false;
-  context_.events.Cancel(context_.watch);
-  for (auto& transmitter : transmitters_) transmitter->Advance(now);
-  bool pausing = false;
-  for (const auto& node : switches_) pausing |= node != nullptr && node->queues().pausing();
-  if (!pausing) return;
-  std::vector<PausedHop> paused;
-  for (NodeId node = 0; node < ports_.size(); ++node) {
-    for (const PausedHop& hop : LongPaused(node, now)) paused.push_back(hop);
-  }
-  deadlock_ = FindPauseCycle(paused, [&](const PausedHop& hop) { return WaitsOf(hop, now); });
-  uint64_t hops = 0;
-  for (const uint64_t n : context_.counters.hops) hops += n;
-  if (deadlock_.empty() && hops == hops_at_look_) deadlock_ = paused;
-  hops_at_look_ = hops;
-  if (!deadlock_.empty()) context_.stop = true;
-  context_.watching = true;
-  context_.events.Schedule(context_.watch, now + kDeadlockTime);
-}
-
-Simulation::End Simulation::Run(Time until) {
-  End end = End::kUntil;
-  context_.stop = false;
-  while (true) {
-    if (context_.events.empty()) {
-      end = End::kIdle;
-      break;
-    }
-    const Time now = context_.events.next_time();
-    if (now > until) break;
-    const Source source = context_.events.next_source();
-    context_.clock.Set(now);
-    ++events_;
-    trace_hash_ = (trace_hash_ ^ now.ps()) * 0x9e3779b97f4a7c15ULL + source;
-    Handle(source, now);
-    if (context_.stop) {
-      if (!deadlock_.empty()) return Finish(End::kDeadlock);
-      const NodeId node = targets_[source].node;
-      const bool stuck = hosts_[node] != nullptr && hosts_[node]->stuck();
-      if (stuck) stuck_host_ = node;
-      end = stuck ? End::kStuck : End::kStopped;
-      break;
-    }
-    if (progress_events_ != 0 && events_ % progress_events_ == 0) progress_(now, events_);
-  }
-  if (end == End::kUntil && until > now()) context_.clock.Set(until);
-  return Finish(end);
-}
-
-Simulation::End Simulation::Finish(End end) {
-  Settle();
-  return end;
-}
-
-// Brings the queues, which are served when somebody looks, and the probes up to now.
-void Simulation::Settle() {
-  for (auto& transmitter : transmitters_) transmitter->Advance(now());
-  for (auto& probe : probes_) probe->Finish(now());
 }
 
 absl::Status Simulation::SetEcn(NodeId node, PortIndex port, const switching::EcnProfile& profile) {
@@ -377,8 +244,40 @@ QueueProbe& Simulation::AddProbe(NodeId node, PortIndex port, Duration interval)
   return *probe;
 }
 
+FabricCounters Simulation::counters() const {
+  FabricCounters sum;
+  for (const auto& partition : partitions_) sum += partition->context.counters;
+  return sum;
+}
+
+uint64_t Simulation::events() const {
+  uint64_t sum = global_events_;
+  for (const auto& partition : partitions_) sum += partition->events;
+  return sum;
+}
+
+uint64_t Simulation::trace_hash() const {
+  uint64_t sum = global_hash_;
+  for (const auto& partition : partitions_) sum += partition->trace_hash;
+  return sum;
+}
+
+uint64_t Simulation::data_bytes(NodeId host) const {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < hosts_[host]->ports(); ++i) {
+    sum += hosts_[host]->port(static_cast<PortIndex>(i)).data_bytes();
+  }
+  return sum;
+}
+
+size_t Simulation::packets_in_use() const {
+  size_t sum = 0;
+  for (const auto& partition : partitions_) sum += partition->context.pool.in_use();
+  return sum;
+}
+
 uint64_t Simulation::packet_hops() const {
-  const auto& hops = context_.counters.hops;
+  const auto hops = counters().hops;
   return hops[static_cast<size_t>(Traffic::kData)] + hops[static_cast<size_t>(Traffic::kAck)];
 }
 

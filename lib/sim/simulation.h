@@ -2,7 +2,9 @@
 //
 // Hosts are Pollables handed in from outside, over the SimPorts that the simulation gives them.
 // A run is a function of (topology, configuration, what the hosts do), bit for bit: trace_hash()
-// tells two runs apart. One thread.
+// tells two runs apart. One thread, or one for each partition of the configuration: then what the
+// hosts do may not reach across partitions but by packets, and they are polled on several threads
+// (docs/decisions/0029-parallel-virtual-time.md).
 //
 //   auto sim = Simulation::Create(Star(8, {}), {});
 //   Engine engine((*sim)->port(0), ...);
@@ -11,75 +13,28 @@
 #ifndef SLUICE_SIM_SIMULATION_H_
 #define SLUICE_SIM_SIMULATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "port/port.h"
-#include "sim/context.h"
+#include "sim/crew.h"
 #include "sim/deadlock.h"
 #include "sim/host_node.h"
+#include "sim/partition.h"
 #include "sim/queue_probe.h"
-#include "sim/routes.h"
+#include "sim/simulation_config.h"
 #include "sim/switch_node.h"
 #include "sim/topology.h"
 #include "sim/transmitter.h"
-#include "switch/ecn.h"
 
 namespace sluice::sim {
-
-struct SwitchConfig {
-  Bytes buffer{32 << 20};  // shared by all ports of a switch
-  switching::EcnProfile ecn;
-  // Dynamic thresholds and PFC; its size is `buffer`. Headroom below zero: per port what arrives
-  // after a pause was decided, 2 x delay x rate of the link, two frames of max_frame and the PFC
-  // frame itself (IEEE 802.1Q-2018, annex N).
-  switching::BufferConfig sharing = {};
-  // Queues of each port, of switches and hosts; which packet asks for which.
-  switching::SchedulerConfig scheduler = {};
-  PriorityMap priorities = {};
-  switching::TelemetryConfig telemetry = {};
-  // Cut instead of dropped; not with the ns-3 wire, whose packets are shorter than our frames. Its
-  // queue is lossy; sharing.kept_for should be it.
-  switching::TrimConfig trim = {};
-};
-
-// What happens to both directions of a link at a moment.
-struct LinkEvent {
-  enum class Kind : uint8_t {
-    kDown,    // a cut: nothing arrives any more; routes avoid it after reroute_delay
-    kUp,      // repaired; routes use it after reroute_delay
-    kChange,  // rate, loss and faults of `config` from now on (degradation); not its delay
-  };
-  Time when;
-  size_t link = 0;  // of Topology::links
-  Kind kind = Kind::kDown;
-  LinkConfig config = {};
-};
-
-// Down at `first`, up after `down`, and so on, `times` times with `period` between two cuts.
-std::vector<LinkEvent> Flap(size_t link, Time first, Duration down, Duration period, int times);
-
-struct SimulationConfig {
-  Time start;
-  // The random streams of a fabric; equal seeds do not make them alike.
-  uint64_t marking_seed = 1;
-  uint64_t loss_seed = 1;
-  uint64_t ecmp_seed = 1;  // of the keys by which switches choose among equal paths
-  SwitchConfig switches;
-  SimPortConfig ports;
-  HostModel hosts;
-  std::vector<LinkEvent> link_events;  // in any order; at one moment in this order
-  Duration reroute_delay;
-  Ns3Wire ns3 = {};
-  size_t max_packets = size_t{1} << 24;  // in the whole fabric; Allocate gives fewer beyond
-
-  absl::Status Validate() const;
-};
 
 class Simulation {
  public:
@@ -89,6 +44,7 @@ class Simulation {
     kIdle,      // nothing will ever happen again
     kStuck,     // a host does not let time go on: stuck_host()
     kDeadlock,  // PFC pauses wait for each other: deadlock()
+    kOverrun,   // somebody called Stop() where StopGuard had said that nobody would
   };
   using Progress = std::function<void(Time now, uint64_t events)>;
 
@@ -102,22 +58,32 @@ class Simulation {
   port::Port& port(NodeId host, PortIndex port = 0) { return hosts_[host]->port(port); }
   void Attach(NodeId host, Pollable* pollable);
   // After input to a Pollable from elsewhere than its own Poll: has it polled now.
-  void Wake(NodeId host) { hosts_[host]->WakeSoon(now()); }
+  void Wake(NodeId host) { hosts_[host]->WakeSoon(partition_of(host).context.clock.now()); }
 
   // Handles every event up to and including `until`. May be called again; how a run is cut into
   // calls changes nothing.
-  End Run(Time until);
-  // Ends Run after the event that is being handled.
-  void Stop() { context_.stop = true; }
-  // Called for each PFC frame where it is received, before it is obeyed.
-  using PfcObserver =
-      std::function<void(Time now, NodeId node, PortIndex port, uint8_t priority, bool pause)>;
-  void SetPfcObserver(PfcObserver observer) { pfc_observer_ = std::move(observer); }
-  // Called each `events` events.
+  // With several partitions the executor gives each but one a thread of its own; null: all on this.
+  End Run(Time until, Executor* executor = nullptr);
+  // Ends Run after the event that is being handled. Any thread.
+  void Stop() { fabric_.stop.store(true, std::memory_order_relaxed); }
+  // Whether somebody may call Stop() at a moment from `first` to `last`, as far as can be known at
+  // `first`. Asked between two rounds of several partitions; while the answer is yes they go on in
+  // the order of their events, so that the end of a run is the same however many there are. Without
+  // a guard the answer is always yes.
+  using StopGuard = std::function<bool(Time first, Time last)>;
+  void SetStopGuard(StopGuard guard) { stop_guard_ = std::move(guard); }
+  // Called for each PFC frame where it is received, before it is obeyed; on several threads if
+  // there are several partitions.
+  void SetPfcObserver(PfcObserver observer) { fabric_.pfc_observer = std::move(observer); }
+  // Called each `events` events; with several partitions, between rounds when there were so many.
   void SetProgress(Progress progress, uint64_t events);
 
-  Clock& clock() { return context_.clock; }
-  Time now() const { return context_.clock.now(); }
+  // That of a node; all agree while Run is not running.
+  Clock& clock(NodeId node = 0) { return partition_of(node).context.clock; }
+  Time now() const { return partitions_[0]->context.clock.now(); }
+  // How many there are, and which of them a node is in.
+  size_t partitions() const { return partitions_.size(); }
+  size_t place(NodeId node) const { return places_[node]; }
 
   // At set-up: another profile for one port of a switch.
   absl::Status SetEcn(NodeId node, PortIndex port, const switching::EcnProfile& profile);
@@ -129,15 +95,16 @@ class Simulation {
   // queue is empty.
   QueueProbe& AddProbe(NodeId node, PortIndex port, Duration interval);
 
-  const FabricCounters& counters() const { return context_.counters; }
+  FabricCounters counters() const;
   uint64_t packet_hops() const;  // data and ACK
-  uint64_t pfc_pauses() const { return context_.counters.pfc_pauses; }
+  uint64_t pfc_pauses() const { return counters().pfc_pauses; }
   uint64_t drops() const;  // of switches, for want of buffer
   uint64_t trims() const;  // packets of which switches kept the headers only
   uint64_t ecn_marks() const;
   uint64_t lost() const;  // by links: loss, faults, cuts
-  uint64_t events() const { return events_; }
-  uint64_t trace_hash() const { return trace_hash_; }
+  // Arrivals, wake-ups of hosts, changes of links.
+  uint64_t events() const;
+  uint64_t trace_hash() const;
   NodeId stuck_host() const { return stuck_host_; }
   // After kDeadlock: the cycle of sending ports, each paused for at least 1 ms because the next one
   // holds its packets; or, if for 1 ms no packet crossed any link while somebody was paused without
@@ -146,51 +113,71 @@ class Simulation {
   const Transmitter& transmitter(NodeId node, PortIndex port) const {
     return *transmitters_[first_transmitter_[node] + port];
   }
-  size_t packets_in_use() const { return context_.pool.in_use(); }
+  // Payload of data packets that the host has sent; more by up to 3 B for each message, and by what
+  // was sent again.
+  uint64_t data_bytes(NodeId host) const;
+  size_t packets_in_use() const;
 
  private:
-  // What an event source stands for: one of the two, or neither: the look for deadlocks, or what
-  // happens to links.
-  struct Target {
-    Transmitter* transmitter = nullptr;
-    HostNode* host = nullptr;
-    NodeId node = 0;
-  };
-
   Simulation(const Topology& topology, const SimulationConfig& config,
-             const std::vector<std::vector<PortEnd>>& ports, size_t sources, uint32_t room);
+             const std::vector<std::vector<PortEnd>>& ports);
+  void BuildPartitions(const Topology& topology, const SimulationConfig& config);
   void BuildNodes(const Topology& topology, const SimulationConfig& config);
+  void BuildHost(NodeId node, const SimulationConfig& config, Source source);
+  void BuildSwitch(NodeId node, const SimulationConfig& config);
   void BuildLinks(const SimulationConfig& config);
+  void BuildLink(NodeId node, PortIndex port, const SimulationConfig& config, Source arrival);
   absl::Status AddAddresses();
   absl::Status CheckPools() const;
+  absl::Status CheckBorders() const;
   bool HasQueue(NodeId node, uint8_t priority) const;
-  End Finish(End end);
-  std::vector<PausedHop> LongPaused(NodeId node, Time now) const;
-  std::vector<PausedHop> WaitsOf(const PausedHop& hop, Time now) const;
+  Partition& partition_of(NodeId node) { return *partitions_[places_[node]]; }
   Transmitter& transmitter_of(NodeId node, PortIndex port) {
     return *transmitters_[first_transmitter_[node] + port];
   }
+
+  // Runs, in simulation_run.cc.
+  struct Round;
+  bool NextRound(Time until, Round& round);
+  void RunAlone(const Round& round);
+  void RunInOrder(const Round& round);
+  void RunTogether(const Round& round, Crew& crew);
+  void OpenRound(size_t partition);
+  void BalancePools();
+  void NotePauses();
+  std::optional<End> Stopped();
+  void Report();
+  void SetClocks(Time now);
+  End Finish(End end);
+  void Settle();
+  std::optional<Time> NextGlobal() const;
+  void ActGlobally(Time now);
+  void CountGlobal(Time now, Source source);
+
+  std::vector<PausedHop> LongPaused(NodeId node, Time now) const;
+  std::vector<PausedHop> WaitsOf(const PausedHop& hop, Time now) const;
   void LookForDeadlock(Time now);
   void PlanLinkActions(const Topology& topology, const SimulationConfig& config);
   void ActOnLinks(Time now);
-  void Handle(Source source, Time now);
-  void Settle();
 
-  Context context_;
   std::vector<std::vector<PortEnd>> ports_;
-  PfcObserver pfc_observer_;
-  Routes routes_;
+  Partition::Fabric fabric_;
+  std::vector<uint32_t> places_;  // by node: its partition
+  std::vector<std::unique_ptr<Partition>> partitions_;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
   std::vector<std::unique_ptr<Transmitter>> transmitters_;
   std::vector<size_t> first_transmitter_;  // by node: of its port 0
-  std::vector<Target> targets_;            // by source
   std::vector<std::unique_ptr<QueueProbe>> probes_;
+  Duration look_ahead_;  // no frame crosses from one partition to another in less
+  StopGuard stop_guard_;
   Progress progress_;
   uint64_t progress_events_ = 0;
-  uint64_t events_ = 0;
-  uint64_t trace_hash_ = 0;
+  uint64_t reported_ = 0;  // multiples of it
+  uint64_t global_events_ = 0;
+  uint64_t global_hash_ = 0;
   NodeId stuck_host_ = 0;
+  std::optional<Time> watch_at_;  // when to look for deadlocks
   // An event of a link, or its routes' turn.
   struct LinkAction {
     LinkEvent event;

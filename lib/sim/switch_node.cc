@@ -11,10 +11,17 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
   queues_.SetTelemetry(telemetry_.get());
 }
 
+void SwitchNode::Prefetch(const Record& record) const {
+  const PortIndex egress = routes_.Peek(node(), record.endpoint, record.flow_key);
+  if (egress >= transmitters_.size()) return;
+  transmitters_[egress]->Prefetch();
+  queues_.Prefetch(egress);
+}
+
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
   const PortIndex egress =
-      !context_.ns3.on ? routes_.Find(self_, record.endpoint, record.flow_key) : Ns3Egress(record);
+      !context_.ns3.on ? routes_.Find(node(), record.endpoint, record.flow_key) : Ns3Egress(record);
   if (egress == switching::kNoPort) {
     ++context_.counters.no_route;
     context_.pool.Put(&record);
@@ -37,7 +44,7 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
 // Only hosts know a priority there.
 PortIndex SwitchNode::Ns3Egress(Record& record) {
   record.priority = 0;
-  return routes_.FindModulo(self_, record.endpoint, Ns3FlowHash(record, self_));
+  return routes_.FindModulo(node(), record.endpoint, Ns3FlowHash(record, node()));
 }
 
 void SwitchNode::OnLinkUp(Time now, PortIndex port) {
@@ -49,8 +56,7 @@ void SwitchNode::OnLinkUp(Time now, PortIndex port) {
 void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) {
   if (pause) {
     ++context_.counters.pfc_pauses;
-    if (!context_.watching) context_.events.Schedule(context_.watch, now + kDeadlockTime);
-    context_.watching = true;
+    if (!context_.first_pause) context_.first_pause = now;
   }
   Record* record = context_.pool.TakeReserved();
   record->wire_length = kPfcFrameBytes;

@@ -27,10 +27,10 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   SwitchNode(Context& context, size_t ports, const switching::BufferConfig& buffer,
              const switching::SchedulerConfig& scheduler, uint64_t seed, uint64_t entity,
              Routes& routes, NodeId self)
-      : context_(context),
-        queues_(ports, buffer, scheduler, seed, entity),
+      : LinkEnd(self),
+        context_(context),
         routes_(routes),
-        self_(self) {
+        queues_(ports, buffer, scheduler, seed, entity) {
     queues_.SetPfcSender(this);
   }
   SwitchNode(const SwitchNode&) = delete;
@@ -42,6 +42,7 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   // At set-up, in the order of the ports.
   void AddTransmitter(Transmitter* transmitter) { transmitters_.push_back(transmitter); }
 
+  void Prefetch(const Record& record) const override;
   void OnArrival(Time now, Record& record, PortIndex port) override;
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override {
     transmitters_[port]->SetPaused(now, priority, pause);
@@ -54,10 +55,9 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   PortIndex Ns3Egress(Record& record);
 
   Context& context_;
-  switching::OutputQueues queues_;
   Routes& routes_;
-  NodeId self_;
   std::vector<Transmitter*> transmitters_;
+  switching::OutputQueues queues_;
   std::unique_ptr<switching::TelemetryWriter> telemetry_;
   bool prompt_ = false;
 };

@@ -26,7 +26,7 @@ absl::Status ValidateDirection(const LinkConfig& link) {
   return link.faults.Validate();
 }
 
-FrameTime::FrameTime(const LinkConfig& link) : rate_(link.rate), overhead_(link.overhead) {
+FrameTime::FrameTime(const LinkConfig& link) : overhead_(link.overhead), rate_(link.rate) {
   constexpr int64_t kPsPerByteAtOneBps = 8'000'000'000'000;
   const bool whole = kPsPerByteAtOneBps % rate_.bps() == 0;
   const int64_t ps_per_byte = whole ? kPsPerByteAtOneBps / rate_.bps() : 0;

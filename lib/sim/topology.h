@@ -51,9 +51,9 @@ class FrameTime {
     return Duration::Nanoseconds(ps / 1000);
   }
 
-  Bandwidth rate_;
-  Bytes overhead_;
   int64_t ps_per_byte_ = 0;  // 0: not a whole number at this rate, or not the answer
+  Bytes overhead_;
+  Bandwidth rate_;
   int64_t whole_ps_per_byte_ = 0;
   bool whole_nanoseconds_ = false;
 };

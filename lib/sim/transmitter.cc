@@ -1,18 +1,20 @@
 #include "sim/transmitter.h"
 
+#include <algorithm>
+
 namespace sluice::sim {
 
 Transmitter::Transmitter(switching::OutputQueues& queues, PortIndex port, const LinkConfig& link,
-                         Rng loss, EventQueue& events, Source source, Time start)
+                         Rng loss, ArrivalQueue& arrivals, Source source, Time start)
     : queues_(queues),
-      events_(events),
       free_at_(start),
-      frame_time_(link),
-      delay_(link.delay),
       source_(source),
       port_(port),
       planned_free_(start),
       last_start_(start),
+      frame_time_(link),
+      delay_(link.delay),
+      arrivals_(arrivals),
       rng_(loss) {
   Change(start, link);
 }
@@ -26,16 +28,17 @@ void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
 void Transmitter::Depart(Time start, Record& record) {
   free_at_ = start + frame_time_.Of(record.wire_length);
   record.arrival = free_at_ + delay_;
-  record.next = nullptr;
-  if (first_ == nullptr) {
-    first_ = &record;
-  } else {
-    last_->next = &record;
-  }
-  last_ = &record;
+  record.lost = false;
   ++counters_.frames;
   counters_.bytes += record.wire_length;
   if (impaired_) Impair(record);
+  const Arrival arrival =
+      arrivals_.Make(record.arrival, source_, static_cast<uint32_t>(counters_.frames), &record);
+  if (outbox_ == nullptr) [[likely]] {
+    arrivals_.Push(arrival);
+  } else {
+    outbox_->current().push_back(arrival);
+  }
 }
 
 // PFC frames are lost by a link that is down only: a switch would repeat them.
@@ -70,10 +73,15 @@ void Transmitter::SetDown(Time now, bool down) {
   down_ = down;
   impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
   if (!down) return;
-  for (auto* p = first_; p != nullptr; p = p->next) {
-    auto* record = static_cast<Record*>(p);
-    counters_.lost += record->lost ? 0 : 1;
-    record->lost = true;
+  const auto lose = [this](const Arrival& arrival) {
+    if (arrival.source() != source_ || arrival.record == nullptr) return;
+    counters_.lost += arrival.record->lost ? 0 : 1;
+    arrival.record->lost = true;
+  };
+  (abroad() ? *there_ : arrivals_).ForEach(lose);
+  for (size_t i = 0; abroad() && i < outbox_->arrivals.size(); ++i) {
+    const std::vector<Arrival>& some = outbox_->arrivals[i];
+    std::for_each(some.begin(), some.end(), lose);
   }
   for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) SetPaused(now, q, false);
 }
@@ -126,7 +134,7 @@ void Transmitter::SendControl(Time now, Record& record) {
   *end = &record;
   if (serving) return;
   Advance(now);
-  Arm();
+  if (prompt_) ArmStart();
 }
 
 void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
@@ -138,14 +146,14 @@ void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
   }
   Advance(now);
   Plan();
-  Arm();
+  if (prompt_) ArmStart();
 }
 
 void Transmitter::SetPrompt(Time now, bool prompt) {
   prompt_ = prompt;
   if (!prompt) return;
   Advance(now);
-  Arm();
+  ArmStart();
 }
 
 bool Transmitter::Enqueue(Time now, Record& record) {
@@ -155,7 +163,7 @@ bool Transmitter::Enqueue(Time now, Record& record) {
   last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);
-  if (!armed_ || prompt_) Arm();
+  if (prompt_) ArmStart();
   return true;
 }
 
@@ -165,32 +173,13 @@ std::optional<Time> Transmitter::NextStart() const {
   return Later(free_at_, head->when);
 }
 
-// After Advance(now) whatever may be sent has a packet before it on the line, which arrives no
-// sooner than the line is free: the first in flight is the next event, unless starts are events.
-void Transmitter::Arm() {
-  armed_ = first_ != nullptr;
-  if (!armed_) {
-    events_.Cancel(source_);
-    return;
-  }
-  // The one behind is looked at when this one arrives, after much else was looked at.
-  __builtin_prefetch(first_->next);
-  __builtin_prefetch(first_->header);
-  Time next = static_cast<const Record*>(first_)->arrival;
-  if (prompt_ && queues_.front(port_) != nullptr) next = Earlier(next, *NextStart());
-  events_.Schedule(source_, next);
-}
-
-Record* Transmitter::TakeArrival(Time now) {
-  Advance(now);
-  auto* record = static_cast<Record*>(first_);
-  if (record != nullptr && record->arrival <= now) {
-    first_ = record->next;
-  } else {
-    record = nullptr;
-  }
-  Arm();
-  return record;
+// After Advance(now) whatever may be sent has a packet before it on the line.
+void Transmitter::ArmStart() {
+  const std::optional<Time> next = NextStart();
+  if (!next || (start_armed_ && armed_start_ == *next)) return;
+  start_armed_ = true;
+  armed_start_ = *next;
+  arrivals_.Push(*next, source_, static_cast<uint32_t>(counters_.frames), nullptr);
 }
 
 }  // namespace sluice::sim

@@ -1,11 +1,12 @@
 // Transmitter: the sending side of one direction of a link. It serves one queue at the link's rate
 // and holds the packets in flight until they arrive.
 //
-// A packet costs one event, its arrival at the far end. The start of its transmission is no event:
-// it is computed as max(line free, joined the queue) when somebody next looks (Advance), which is
-// exact because everything that could change the choice looks first. So the ECN test of a departing
+// A packet costs one event, its arrival at the far end, which is scheduled when it departs. The
+// start of its transmission is no event: it is computed as max(line free, joined the queue) when
+// somebody next looks (Advance), at the latest when the packet before it arrives; which is exact
+// because everything that could change the choice looks first. So the ECN test of a departing
 // packet, and a scheduler that picks among several queues, sees them as they were at that moment.
-// Only while somebody must know of a start when it happens (set_prompt) is the start an event too.
+// Only while somebody must know of a start when it happens (SetPrompt) is the start an event too.
 //
 // PFC frames pass all queues: one goes out as soon as the line is free.
 // One thread.
@@ -16,9 +17,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
 #include "sim/record.h"
 #include "sim/topology.h"
@@ -29,11 +32,18 @@ namespace sluice::sim {
 // Whoever a link leads to.
 class LinkEnd {
  public:
+  explicit LinkEnd(NodeId node) : node_(node) {}
   virtual ~LinkEnd() = default;
+  NodeId node() const { return node_; }
+  // The record will arrive soon: fetches what that looks at.
+  virtual void Prefetch(const Record& record) const = 0;
   // The last bit of the record has arrived on `port`; the record is the callee's.
   virtual void OnArrival(Time now, Record& record, PortIndex port) = 0;
   // A PFC frame has arrived on `port`: stop sending `priority` there, or go on.
   virtual void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) = 0;
+
+ private:
+  const NodeId node_;
 };
 
 struct LinkCounters {
@@ -44,15 +54,31 @@ struct LinkCounters {
   uint64_t blackholed = 0;  // of the lost
 };
 
-class Transmitter {
+// Arrivals in another partition, until that one fetches them: those of a round are written while
+// those of the round before are read.
+struct Outbox {
+  std::array<std::vector<Arrival>, 2> arrivals;
+  size_t writing = 0;
+
+  std::vector<Arrival>& current() { return arrivals[writing]; }
+};
+
+class alignas(64) Transmitter {
  public:
-  // Serves queue `port` of `queues`. Nothing is sent before `start`. Its arrivals are the events of
-  // `source`.
+  // Serves queue `port` of `queues`. Nothing is sent before `start`. Its arrivals, and its starts
+  // as far as they are events, are those of `source`.
   Transmitter(switching::OutputQueues& queues, PortIndex port, const LinkConfig& link, Rng loss,
-              EventQueue& events, Source source, Time start);
+              ArrivalQueue& arrivals, Source source, Time start);
 
   // At set-up. `extra` is added to the propagation delay.
   void ConnectTo(LinkEnd& end, PortIndex port, Duration extra);
+  // Its far end is in another partition, whose arrivals these are: they go there by the outbox, and
+  // nobody but this partition looks (Advance).
+  void ConnectAbroad(Outbox& outbox, const ArrivalQueue& there) {
+    outbox_ = &outbox;
+    there_ = &there;
+  }
+  bool abroad() const { return outbox_ != nullptr; }
 
   // Starts every transmission that begins at or before now. Must be called before the queue is
   // looked at or added to at `now`.
@@ -78,9 +104,21 @@ class Transmitter {
   // Another rate, loss and faults for what starts from now on; the delay stays.
   void Change(Time now, const LinkConfig& link);
 
-  // The event of the source: takes out the record that arrives now, nullptr if it was a start, and
-  // arms the next one.
-  Record* TakeArrival(Time now);
+  // The event of the source that is no arrival: a start.
+  void OnStart(Time now) {
+    if (!start_armed_ || armed_start_ != now) return;  // another one took its place
+    start_armed_ = false;
+    Advance(now);
+    if (prompt_) ArmStart();
+  }
+  // Fetches what an arrival at the far end looks at: first this, then the queue, then its head.
+  void Prefetch() const {
+    __builtin_prefetch(this);
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + 128);
+  }
+  void PrefetchQueue() const { queues_.Prefetch(port_); }
+  void PrefetchHead() const { __builtin_prefetch(queues_.front(port_)); }
 
   LinkEnd& end() const { return *end_; }
   PortIndex end_port() const { return end_port_; }
@@ -92,6 +130,11 @@ class Transmitter {
   // When a record starts that is enqueued at `now`, if nothing pauses the line.
   Time StartOfNext(Time now) const { return Later(planned_free_, now); }
   std::optional<Time> NextStart() const;
+  // The same with PFC frames that wait.
+  std::optional<Time> NextDeparture() const {
+    if (control_ == nullptr) return NextStart();
+    return Later(free_at_, control_->when);
+  }
 
   const LinkCounters& counters() const { return counters_; }
   const switching::OutputQueues& queues() const { return queues_; }
@@ -102,31 +145,34 @@ class Transmitter {
   void Depart(Time start, Record& record);
   void Impair(Record& record);
   void Plan();
-  void Arm();
+  void ArmStart();
 
+  // What each packet needs comes first, in two cache lines.
   switching::OutputQueues& queues_;
-  EventQueue& events_;
-  Time free_at_;                              // the line is busy until then
-  switching::SwitchPacket* first_ = nullptr;  // in flight, in the order of arrival
-  switching::SwitchPacket* last_ = nullptr;
+  Time free_at_;                                // the line is busy until then
   switching::SwitchPacket* control_ = nullptr;  // PFC frames that wait, in order
-  FrameTime frame_time_;
-  Duration delay_;
+  LinkEnd* end_ = nullptr;
   Source source_;
   PortIndex port_;
   PortIndex end_port_ = 0;
-  bool armed_ = false;
   bool prompt_ = false;
+  bool start_armed_ = false;
   bool serving_ = false;
   bool impaired_ = false;
   bool down_ = false;
-  double loss_;
-  LinkEnd* end_ = nullptr;
-  LinkCounters counters_;
   Time planned_free_;  // free_at_ once the whole queue has been sent
   Time last_start_;
+  FrameTime frame_time_;
+  Duration delay_;
+  LinkCounters counters_;
+  ArrivalQueue& arrivals_;
+  Outbox* outbox_ = nullptr;  // null: the far end is in this partition
+
+  const ArrivalQueue* there_ = nullptr;
+  double loss_;
   Rng rng_;
   std::unique_ptr<LinkFaultState> faults_;  // null without
+  Time armed_start_;                        // of the event, while start_armed_
   std::array<Time, switching::kPriorities> paused_since_;
 };
 

@@ -1,0 +1,218 @@
+// How the events of a simulation are handled: in rounds, each up to a moment until which the
+// partitions do not reach each other.
+#include <algorithm>
+#include <limits>
+
+#include "sim/simulation.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr Duration kStep = Duration::Picoseconds(1);
+constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
+}  // namespace
+
+// From the first thing that happens to `last`, included.
+struct Simulation::Round {
+  bool any = false;  // something will happen at all
+  Time first;
+  Time last;
+  bool global = false;  // with `last` something happens to the whole fabric
+};
+
+std::optional<Time> Simulation::NextGlobal() const {
+  std::optional<Time> next = watch_at_;
+  if (next_action_ < link_actions_.size()) {
+    const Time action = link_actions_[next_action_].event.when;
+    next = next ? Earlier(*next, action) : action;
+  }
+  return next;
+}
+
+// Fills in what comes next; false if it is not before `until` is over.
+bool Simulation::NextRound(Time until, Round& round) {
+  NotePauses();
+  uint64_t offset = Partition::kNever;
+  for (const auto& partition : partitions_) offset = std::min(offset, partition->earliest());
+  const std::optional<Time> global = NextGlobal();
+  round = {};
+  round.any = offset != Partition::kNever || global;
+  if (!round.any) return false;
+  if (offset != Partition::kNever) {
+    round.first = partitions_[0]->context.arrivals.TimeOf({offset, 0, nullptr});
+    if (global) round.first = Earlier(round.first, *global);
+  } else {
+    round.first = *global;
+  }
+  if (round.first > until) return false;
+  round.last = Earlier(until, round.first + look_ahead_ - kStep);
+  round.global = global && *global <= round.last;
+  if (round.global) round.last = *global;
+  return true;
+}
+
+// Of one partition: up to the next report of progress at most.
+void Simulation::RunAlone(const Round& round) {
+  Partition& partition = *partitions_[0];
+  uint64_t limit = kNoLimit;
+  if (progress_events_ != 0) {
+    limit = partition.events + progress_events_ - events() % progress_events_;
+  }
+  partition.RunTo(round.last, limit, false);
+  partition.CloseRound(partition.context.clock.now());
+}
+
+void Simulation::OpenRound(size_t partition) {
+  for (size_t from = 0; from < partitions_.size(); ++from) {
+    if (from != partition) partitions_[partition]->Fetch(*partitions_[from], partition);
+  }
+}
+
+// Event by event.
+void Simulation::RunInOrder(const Round& round) {
+  for (auto& partition : partitions_) partition->TurnOutboxes();
+  for (size_t i = 0; i < partitions_.size(); ++i) OpenRound(i);
+  const uint64_t last = partitions_[0]->context.arrivals.Make(round.last, 0, 0, nullptr).offset;
+  while (!fabric_.stop.load(std::memory_order_relaxed)) {
+    Partition* next = nullptr;
+    Partition::Key first;
+    bool stuck = false;
+    for (auto& partition : partitions_) {
+      stuck = stuck || partition->context.stuck;
+      const Partition::Key key = partition->First();
+      if (!(key < first)) continue;
+      first = key;
+      next = partition.get();
+    }
+    if (stuck || next == nullptr || first.offset > last) break;
+    next->HandleFirst();
+  }
+  if (fabric_.stop.load(std::memory_order_relaxed)) return;
+  for (auto& partition : partitions_) partition->CloseRound(round.last);
+}
+
+void Simulation::RunTogether(const Round& round, Crew& crew) {
+  for (auto& partition : partitions_) partition->TurnOutboxes();
+  crew.Do([this, &round](size_t i) {
+    OpenRound(i);
+    partitions_[i]->RunTo(round.last, kNoLimit, true);
+    partitions_[i]->CloseRound(round.last);
+  });
+  BalancePools();
+}
+
+// Packets that cross leave their pool for another one: it gives some back.
+void Simulation::BalancePools() {
+  constexpr size_t kFew = 4096;
+  size_t free = 0;
+  for (const auto& partition : partitions_) free += partition->context.pool.free();
+  const size_t each = free / partitions_.size();
+  for (auto& rich : partitions_) {
+    RecordPool& from = rich->context.pool;
+    for (auto& poor : partitions_) {
+      RecordPool& to = poor->context.pool;
+      if (from.free() > each + kFew && to.free() < each) from.GiveTo(to, each - to.free());
+    }
+  }
+}
+
+void Simulation::SetClocks(Time now) {
+  for (auto& partition : partitions_) partition->context.clock.Set(now);
+}
+
+void Simulation::CountGlobal(Time now, Source source) {
+  ++global_events_;
+  global_hash_ += EventHash(now, static_cast<Source>(fabric_.links.size()) + source);
+}
+
+void Simulation::ActGlobally(Time now) {
+  SetClocks(now);
+  if (watch_at_ && *watch_at_ == now) {
+    CountGlobal(now, 0);
+    LookForDeadlock(now);
+    if (!deadlock_.empty()) return;
+  }
+  if (next_action_ < link_actions_.size() && link_actions_[next_action_].event.when <= now) {
+    CountGlobal(now, 1);
+    ActOnLinks(now);
+  }
+  for (auto& partition : partitions_) partition->CloseRound(now);
+}
+
+// Why the run ends now, if it does.
+std::optional<Simulation::End> Simulation::Stopped() {
+  std::optional<Time> stuck_at;
+  for (const auto& partition : partitions_) {
+    const Context& context = partition->context;
+    if (!context.stuck) continue;
+    const Time at = context.clock.now();
+    if (stuck_at && (*stuck_at < at || (*stuck_at == at && stuck_host_ < *context.stuck))) continue;
+    stuck_at = at;
+    stuck_host_ = *context.stuck;
+  }
+  if (stuck_at) {
+    SetClocks(*stuck_at);
+    return End::kStuck;
+  }
+  if (fabric_.stop.load(std::memory_order_relaxed)) return End::kStopped;
+  return std::nullopt;
+}
+
+void Simulation::Report() {
+  if (progress_events_ == 0 || events() / progress_events_ == reported_) return;
+  reported_ = events() / progress_events_;
+  progress_(now(), events());
+}
+
+Simulation::End Simulation::Run(Time until, Executor* executor) {
+  fabric_.stop.store(false);
+  const bool alone = partitions_.size() == 1;
+  for (int parity = 0; parity < 2 && !alone; ++parity) {
+    for (auto& partition : partitions_) partition->TurnOutboxes();
+    for (size_t i = 0; i < partitions_.size(); ++i) OpenRound(i);
+  }
+  for (auto& partition : partitions_) {
+    partition->context.stuck.reset();
+    partition->CloseRound(now());
+  }
+  Crew crew(alone ? nullptr : executor, partitions_.size() - 1);
+  Round round;
+  while (NextRound(until, round)) {
+    bool together = false;
+    if (alone) {
+      RunAlone(round);
+    } else if (!stop_guard_ || stop_guard_(round.first, round.last)) {
+      RunInOrder(round);
+    } else {
+      together = true;
+      RunTogether(round, crew);
+    }
+    if (const std::optional<End> end = Stopped()) {
+      return Finish(together && *end == End::kStopped ? End::kOverrun : *end);
+    }
+    const bool done = !alone || partitions_[0]->Done(round.last);
+    if (round.global && done) ActGlobally(round.last);
+    if (!deadlock_.empty()) return Finish(End::kDeadlock);
+    Report();
+    if (fabric_.stop.load(std::memory_order_relaxed)) return Finish(End::kStopped);
+  }
+  if (round.any && until > now()) SetClocks(until);
+  return Finish(round.any ? End::kUntil : End::kIdle);
+}
+
+Simulation::End Simulation::Finish(End end) {
+  Time last = now();
+  for (const auto& partition : partitions_) last = Later(last, partition->context.clock.now());
+  if (end != End::kStuck) SetClocks(last);
+  Settle();
+  return end;
+}
+
+// Brings the queues, which are served when somebody looks, and the probes up to now.
+void Simulation::Settle() {
+  for (auto& transmitter : transmitters_) transmitter->Advance(now());
+  for (auto& probe : probes_) probe->Finish(now());
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,186 @@
+// A fabric cut into partitions: the same run to the bit, whoever handles which part of it.
+#include "sim/partition.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "sim/topologies.h"
+#include "unit/sim/test_host.h"
+
+namespace sluice::sim {
+namespace {
+
+class ThreadExecutor final : public Executor {
+ public:
+  ~ThreadExecutor() override { Wait(); }
+  void Run(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
+  void Wait() override {
+    for (std::thread& t : threads_) t.join();
+    threads_.clear();
+  }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
+struct Outcome {
+  Simulation::End end = Simulation::End::kIdle;
+  Time now;
+  uint64_t hash = 0;
+  uint64_t events = 0;
+  uint64_t marks = 0;
+  uint64_t drops = 0;
+  uint64_t lost = 0;
+  uint64_t pauses = 0;
+  uint64_t hops = 0;
+  double queue = 0;
+  uint64_t seen = 0;  // a hash of what every host got, and when
+  bool operator==(const Outcome&) const = default;
+};
+
+enum class Way : uint8_t { kInOrder, kTogether, kOnThreads };
+
+Outcome OutcomeOf(Lab& lab, Simulation::End end, const QueueProbe& probe) {
+  Outcome o{end,
+            lab.sim->now(),
+            lab.sim->trace_hash(),
+            lab.sim->events(),
+            lab.sim->ecn_marks(),
+            lab.sim->drops(),
+            lab.sim->lost(),
+            lab.sim->pfc_pauses(),
+            lab.sim->packet_hops(),
+            probe.mean_bytes(),
+            0};
+  for (const auto& host : lab.hosts) {
+    for (const TestHost::Seen& s : host->seen) {
+      o.seen = Mix64(o.seen ^ s.stamp.ps()) ^ (uint64_t{s.source} << 32 | s.psn << 8 | s.ecn);
+    }
+  }
+  return o;
+}
+
+// Two leaves' worth of incast and a few others' traffic, with acknowledgements.
+Outcome RunFabric(SimulationConfig config, const Topology& topology, size_t partitions, Way way) {
+  config.partitions = partitions;
+  Lab lab(topology, config);
+  const auto hosts = static_cast<NodeId>(lab.hosts.size());
+  const QueueProbe& probe = lab.sim->AddProbe(hosts, 0, Duration::Nanoseconds(100));
+  for (NodeId i = 0; i < hosts; ++i) {
+    lab.host(i).set_acknowledge();
+    lab.host(i).SendAt(Time::Zero() + Duration::Nanoseconds(i),
+                       i % 3 == 0 ? (i + 1) % hosts : hosts / 2 + (i == hosts / 2), 60);
+  }
+  if (way != Way::kInOrder) lab.sim->SetStopGuard([](Time, Time) { return false; });
+  ThreadExecutor executor;
+  Executor* const threads = way == Way::kOnThreads ? &executor : nullptr;
+  // In two stretches, of which the first ends in the middle of it all.
+  lab.sim->Run(Time::Zero() + Duration::Nanoseconds(12'345), threads);
+  const Simulation::End end = lab.sim->Run(Time::Zero() + Duration::Milliseconds(3), threads);
+  if (end == Simulation::End::kIdle) {
+    EXPECT_EQ(lab.sim->packets_in_use(), 0u);
+  }
+  return OutcomeOf(lab, end, probe);
+}
+
+void ExpectOneRun(const SimulationConfig& config, const Topology& topology) {
+  const Outcome one = RunFabric(config, topology, 1, Way::kInOrder);
+  EXPECT_GT(one.hops, 1000u);
+  for (const size_t partitions : {size_t{2}, size_t{3}, size_t{4}}) {
+    for (const Way way : {Way::kInOrder, Way::kTogether, Way::kOnThreads}) {
+      EXPECT_EQ(one, RunFabric(config, topology, partitions, way))
+          << partitions << " partitions, way " << static_cast<int>(way);
+    }
+  }
+}
+
+SimulationConfig Marking() {
+  SimulationConfig config;
+  config.switches.ecn = {switching::EcnProfile::Mode::kDequeue, Bytes(10'000), Bytes(60'000), 0.5};
+  return config;
+}
+
+TEST(Partition, ChangesNothingOnALeafSpine) { ExpectOneRun(Marking(), LeafSpine(4, 4, 2, {}, {})); }
+
+TEST(Partition, ChangesNothingOnAFatTree) { ExpectOneRun(Marking(), FatTree(4, {}, {})); }
+
+TEST(Partition, ChangesNothingAroundOneSwitch) { ExpectOneRun(Marking(), Star(12, {})); }
+
+TEST(Partition, ChangesNothingUnderPauses) {
+  SimulationConfig config = Marking();
+  config.switches.buffer = Bytes(400'000);
+  config.switches.sharing.lossless = 1;
+  config.switches.sharing.headroom = Bytes(40'000);
+  const Topology topology = LeafSpine(4, 4, 2, {}, {});
+  EXPECT_GT(RunFabric(config, topology, 1, Way::kInOrder).pauses, 0u);
+  ExpectOneRun(config, topology);
+}
+
+TEST(Partition, ChangesNothingWithLossFaultsAndCuts) {
+  SimulationConfig config = Marking();
+  config.switches.buffer = Bytes(100'000);
+  LinkConfig core;
+  core.loss = 0.01;
+  core.faults.to_bad = 0.01;
+  core.faults.to_good = 0.2;
+  const Topology topology = LeafSpine(4, 4, 2, {}, core);
+  config.link_events = Flap(topology.links.size() - 1, Time::Zero() + Duration::Nanoseconds(5'432),
+                            Duration::Microseconds(4), Duration::Microseconds(10), 2);
+  config.reroute_delay = Duration::Microseconds(1);
+  const Outcome one = RunFabric(config, topology, 1, Way::kInOrder);
+  EXPECT_GT(one.lost, 0u);
+  EXPECT_GT(one.drops, 0u);
+  ExpectOneRun(config, topology);
+}
+
+TEST(Partition, FindsTheSameDeadlockOrNone) {
+  SimulationConfig config;
+  config.switches.buffer = Bytes(60'000);
+  config.switches.sharing.lossless = 1;
+  config.switches.sharing.headroom = Bytes(2'000);
+  ExpectOneRun(config, LeafSpine(3, 4, 2, {}, {}));
+}
+
+TEST(Partition, AStopThatNobodyForesawIsTold) {
+  SimulationConfig config;
+  config.partitions = 2;
+  Lab lab(Star(4, {}), config);
+  struct Stopper : Pollable {
+    explicit Stopper(Simulation& s) : sim(s) {}
+    size_t Poll(Time now) override {
+      if (now >= when) sim.Stop();
+      return 0;
+    }
+    std::optional<Time> NextDeadline() const override {
+      return sim.clock(0).Now() < when ? std::optional<Time>(when) : std::nullopt;
+    }
+    Simulation& sim;
+    Time when = Time::Zero() + Duration::Nanoseconds(4500);
+  } stopper(*lab.sim);
+  lab.sim->Attach(0, &stopper);
+  lab.sim->SetStopGuard([](Time, Time) { return false; });
+  EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kOverrun);
+}
+
+TEST(Partition, NeedsDelayBetweenThem) {
+  SimulationConfig config;
+  LinkConfig link;
+  link.delay = Duration::Zero();
+  EXPECT_TRUE(Simulation::Create(Star(4, link), config).ok());
+  config.partitions = 2;
+  EXPECT_FALSE(Simulation::Create(Star(4, link), config).ok());
+  config.partitions = 0;
+  EXPECT_FALSE(Simulation::Create(Star(4, {}), config).ok());
+}
+
+TEST(Divide, CutsHostsEvenlyAndKeepsLeavesWithThem) {
+  const Topology topology = LeafSpine(4, 4, 2, {}, {});
+  const std::vector<uint32_t> place = Divide(topology, PortsOf(topology), 2);
+  for (NodeId host = 0; host < 16; ++host) EXPECT_EQ(place[host], host / 8);
+  for (NodeId leaf = 0; leaf < 4; ++leaf) EXPECT_EQ(place[16 + leaf], leaf / 2);
+  EXPECT_NE(place[20], place[21]) << "the spines are shared out";
+}
+
+}  // namespace
+}  // namespace sluice::sim
