@@ -6,10 +6,10 @@
 // control() afterwards. The algorithm says how much, the wheel says when, the port says whether.
 //
 // Threads: the core that owns the flow. Time: only what arrives as an argument. Memory: the object
-// lies in room that the flow took for it at set-up (at most kMaxControllerSize bytes), and allocates
-// nothing after its construction. Determinism: the same calls give the same answers bit for bit; no clock, no random
-// source but FlowContext::seed, no libm. Results must not hang on batching: conformance asks for
-// the same behaviour within 5 % at batches of 1 and 32.
+// lies in room that the flow took for it at set-up (at most kMaxControllerSize bytes), and
+// allocates nothing after its construction. Determinism: the same calls give the same answers bit
+// for bit; no clock, no random source but FlowContext::seed, no libm. Results must not hang on
+// batching: conformance asks for the same behaviour within 5 % at batches of 1 and 32.
 //
 // Required are OnFeedback and OnLoss; the rest defaults to nothing.
 #ifndef SLUICE_CC_CONTROLLER_H_
