@@ -26,6 +26,7 @@ class NicClock {
   NicClock() = default;
   // `hz` > 0 counts per second.
   explicit NicClock(double hz)
+      // NOLINTNEXTLINE(bugprone-incorrect-roundings): it is positive, and far below 2^53 / 2
       : ps_per_count_q32_(static_cast<uint64_t>(1e12 / hz * 0x1p32 + 0.5)) {}
 
   // A packet with this count was seen at `seen`; calls come in the order of `seen`.

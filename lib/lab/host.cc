@@ -150,7 +150,7 @@ void Host::Add(Outgoing out) {
   } else {
     waiting_[out.flow] = place;
   }
-  outgoing_.push_back(std::move(out));
+  outgoing_.push_back(out);
 }
 
 void Host::Release(size_t flow, Time start) { due_.push({start, waiting_.at(flow)}); }
