@@ -30,6 +30,7 @@
 #include "wire/header_template.h"
 #include "wire/icrc.h"
 #include "wire/packet_value.h"
+#include "wire/path_probe.h"
 #include "wire/source_port.h"
 #include "wire/telemetry_shim.h"
 #include "wire/trimmed.h"
@@ -284,6 +285,35 @@ void CheckText(std::string_view text) {
   if (mac.ok()) Require(*MacAddress::Parse(mac->ToString()) == *mac, "MAC address as text");
 }
 
+// What stands alone in a datagram or in private data, and what people read of it.
+void CheckAlone(std::span<const uint8_t> bytes) {
+  if (bytes.size() < PathProbe::kSize) return;
+  const Block probe(bytes.first(PathProbe::kSize));
+  uint8_t again[PathProbe::kSize];
+  PathProbe::Read(probe.bytes.get()).Write(again);
+  Require(std::memcmp(again, probe.bytes.get(), sizeof again) == 0, "a path MTU probe as written");
+  Require(ProbePayload(bytes[0] % 8) > PathProbe::kSize, "a probe's room");
+  const uint16_t number = LoadBe16(bytes.data());
+  Require(NameOf(static_cast<CmAttribute>(number))[0] != 0, "the name of an attribute");
+  Require(NameOf(static_cast<CmReason>(number))[0] != 0, "the name of a reason");
+  Require(NameOf(static_cast<MadFault>(number % kMadFaults))[0] != 0, "the name of a fault");
+}
+
+// A switch adds one report, or counts itself, and never shortens the longest wait.
+void CheckShim(std::span<const uint8_t> bytes) {
+  if (bytes.size() < TelemetryShim::kSize + HopReport::kSize) return;
+  Block shim(bytes.first(TelemetryShim::kSize));
+  const TelemetryShim before = TelemetryShim::Read(shim.bytes.get());
+  const HopReport report = HopReport::Read(bytes.data() + TelemetryShim::kSize);
+  TelemetryShim::Append(shim.bytes.get(), report, report.queue);
+  const TelemetryShim after = TelemetryShim::Read(shim.bytes.get());
+  Require(after.wait == std::max(before.wait, report.queue), "the longest wait");
+  const bool room = before.hops < TelemetryShim::kHops;
+  Require(after.hops == before.hops + (room ? 1 : 0), "reports");
+  if (room) Require(after.hop[before.hops] == report, "the report");
+  if (!room) Require(after.uncounted == std::min(before.uncounted + 1, 255), "uncounted");
+}
+
 }  // namespace
 }  // namespace sluice::wire
 
@@ -293,6 +323,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> frame(data + 1, data + size);
   CheckText({reinterpret_cast<const char*>(frame.data()), frame.size()});
   CheckMad(frame);
+  CheckAlone(frame);
+  CheckShim(frame);
   Repair(data[0], &frame);
   const Block block(frame);
   CheckFrame(block.span(), data[0] >> 2);
