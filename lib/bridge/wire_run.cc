@@ -1,7 +1,6 @@
 #include "bridge/wire_run.h"
 
 #include <algorithm>
-#include <ctime>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 #include "lab/host.h"
 #include "lab/ideal.h"
 #include "lab/profile.h"
+#include "lab/thread_executor.h"
 #include "runtime/worker.h"
 #include "sim/queue_probe.h"
 
@@ -35,12 +35,6 @@ constexpr Bytes kMaxFrame{kWireMtu + 256};
 constexpr Duration kStall = Duration::Microseconds(100);
 constexpr uint64_t kPollsPerLook = 4096;
 constexpr uint64_t kPatternPurpose = 0x7061747465726e;
-
-double ThreadCpuSeconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 // Time zero is that of the scenario. Until Begin it lies far ahead, so that no reading of the
 // set-up is later than one of the loop.
@@ -245,7 +239,7 @@ absl::Status Execution::Loop() {
   const Duration step = options_.series ? scenario().sample : Duration::Zero();
   watched_ = std::make_unique<sim::QueueProbe>(Time::Zero(), step);
   bridge_->queues().SetObserver(static_cast<switching::PortIndex>(watched_link_), watched_.get());
-  const double began = ThreadCpuSeconds();
+  const double began = lab::ThreadCpuSeconds();
   const Time limit = Time::Zero() + scenario().limit;
   while (open_ > 0 && gaps_.last() <= limit) {
     worker.RunOnce();
@@ -258,7 +252,7 @@ absl::Status Execution::Loop() {
     }
   }
   parts_.EndLoop();
-  result_.cpu_seconds = ThreadCpuSeconds() - began;
+  result_.cpu_seconds = lab::ThreadCpuSeconds() - began;
   result_.end = gaps_.last() - Time::Zero();
   watched_->Finish(gaps_.last());
   return absl::OkStatus();

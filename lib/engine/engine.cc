@@ -147,10 +147,10 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   if (qp != run_) {
     EndRun();
     run_ = qp;
-    run_answers_only_ = true;
+    run_requests_only_ = true;
   }
   if (qp != nullptr) [[likely]] {
-    run_answers_only_ &= view.traits->request;
+    run_requests_only_ &= view.traits->request;
     qp->OnPacket(ctx, view, packet);
   } else if (cause != wire::DropCause::kNone) {
     OnRefused(ctx.now, cause, packet);
@@ -161,7 +161,7 @@ void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
 
 void Engine::EndRun() {
   if (run_ != nullptr) {
-    if (run_answers_only_ && run_->plain()) {
+    if (run_requests_only_ && run_->plain()) {
       AfterRequests(run_);
     } else {
       AfterInput(run_);

@@ -250,7 +250,7 @@ class Engine final : public Pollable {
   // The burst that is being received. A member, as a local would be cleared in every poll.
   std::array<port::Packet, port::kMaxBurst> in_;
   transport::QueuePair* run_ = nullptr;  // that the last frames of it were for
-  bool run_answers_only_ = false;        // and whether all of these were requests
+  bool run_requests_only_ = false;       // and whether all of these were requests
   bool waits_for_pace_ = false;
   Time last_poll_;
   Time hold_timers_until_;

@@ -21,10 +21,10 @@ import report  # noqa: E402
 EXIT_NO_PEER = 5
 FAULT_NAMES = ("lost", "doubled", "reordered", "corrupted")
 # What interop_case says of a guest that has not sent a frame for a second while its queue pair had
-# something to send again, or our retransmissions to answer. Its kernel has lost the queue pair's
-# task: captures show all of our packets intact and no answer to any, while the next queue pair
-# works. It happens in one case of some hundreds on a busy machine. Such a case is run once more,
-# aloud, with a guest booted anew; so many times in a hundred cases.
+# something to send again, or our retransmissions to answer. Why it stops is not known; the capture of
+# one shows all of our packets intact and no answer to any, while the next queue pair works. Seen in
+# one of 2284 cases on a busy machine. Such a case is run once more, aloud, with a guest booted anew;
+# so many times in a hundred cases.
 STANDS_STILL = "the guest stands still"
 MOST_STILL = 3
 

@@ -63,7 +63,7 @@ def results(versions, verdicts, talks, talks_failed, selection):
     lines += ["", f"RDMA-CM: {len(talks) - talks_failed} of {len(talks)} conversations with rping and "
               "ucmatose of rdma-core, as client and as server, over IPv4 and IPv6, with nothing known "
               "but addresses (ARP and neighbour discovery by the guest's kernel and lib/net)."]
-    again = [v for v in verdicts if getattr(v, "again", False)]
+    again = [v for v in verdicts if v.again]
     if again:
         lines += ["", f"In {len(again)} of the cases the guest's queue pair stopped in the first run (no frame "
                   "of it for a second, whatever came) and the case was run once more, with a guest "

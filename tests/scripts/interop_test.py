@@ -17,7 +17,7 @@ import report  # noqa: E402
 
 class Verdict:
     def __init__(self, case, result="passed", why=""):
-        self.case, self.result, self.why = case, result, why
+        self.case, self.result, self.why, self.again = case, result, why, False
 
 
 class Matrix(unittest.TestCase):

@@ -10,24 +10,12 @@
 #include <vector>
 
 #include "support/device_pair.h"
+#include "support/thread_executor.h"
 
 namespace sluice::test {
 namespace {
 
 using runtime::Worker;
-
-class ThreadExecutor final : public Executor {
- public:
-  ~ThreadExecutor() override { Wait(); }
-  void Run(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
-  void Wait() override {
-    for (std::thread& t : threads_) t.join();
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::thread> threads_;
-};
 
 // Advances by a fixed step with every reading; one thread.
 class StepClock : public Clock {

@@ -3,26 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "sim/topologies.h"
+#include "support/thread_executor.h"
 #include "unit/sim/test_host.h"
 
 namespace sluice::sim {
 namespace {
 
-class ThreadExecutor final : public Executor {
- public:
-  ~ThreadExecutor() override { Wait(); }
-  void Run(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
-  void Wait() override {
-    for (std::thread& t : threads_) t.join();
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::thread> threads_;
-};
+using test::ThreadExecutor;
 
 struct Outcome {
   Simulation::End end = Simulation::End::kIdle;
