@@ -3,8 +3,10 @@
 #define SLUICE_BASE_CLOCK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/time.h"
 
@@ -30,6 +32,10 @@ class Pollable {
   // The exact earliest time at which Poll has something to do without new input; nullopt if
   // nothing is armed. May change after Poll, and after any input. Never later than the truth.
   virtual std::optional<Time> NextDeadline() const = 0;
+
+  // A hint: Poll will be called soon, and this frame will be waiting for it. Fetches into the cache
+  // what that looks at, step by step from 0: each step reads where the next one's lines are.
+  virtual void Prefetch(std::span<const uint8_t>, int) const {}
 };
 
 // Runs tasks on threads that the program owns; lib/sim gets its threads only through this.

@@ -141,10 +141,11 @@ void Bridge::OnArrival(Time at, Frame* frame) {
   }
   Serve(egress, at);
   // What left the other queues since somebody last looked still counts as used.
-  if (!queues_.Easy(*frame, egress)) {
+  const bool easy = queues_.Easy(*frame, egress);
+  if (!easy) {
     for (size_t i = 0; i < links_.size(); ++i) Serve(i, at);
   }
-  if (queues_.Enqueue(at, *frame, egress) == switching::OutputQueues::Admission::kDropped) {
+  if (queues_.Enqueue(at, *frame, egress, easy) == switching::OutputQueues::Admission::kDropped) {
     pool_.Put(frame);
   }
 }

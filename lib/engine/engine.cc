@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/be.h"
 #include "memory/window_table.h"
 
 namespace sluice::engine {
@@ -21,22 +20,6 @@ constexpr Duration kSweepEvery = Duration::Seconds(3600);
 EngineConfig Bounded(EngineConfig config) {
   config.burst = std::clamp<uint32_t>(config.burst, 1, port::kMaxBurst);
   return config;
-}
-
-constexpr size_t kQpnInBth = 5;
-
-// Where the BTH lies, if this is a frame of ours; a guess.
-size_t BthOffset(const port::Packet& p) {
-  size_t l3 = wire::kEthernetBytes;
-  if (p.header_length < l3 + wire::kVlanTagBytes) return p.header_length;
-  uint16_t type = LoadBe16(p.header + l3 - 2);
-  if (type == wire::kEtherTypeVlan) {
-    l3 += wire::kVlanTagBytes;
-    type = LoadBe16(p.header + l3 - 2);
-  }
-  const size_t ip =
-      type == wire::kEtherTypeIpv6 ? wire::Ipv6Header::kSize : wire::Ipv4Header::kSize;
-  return l3 + ip + wire::UdpHeader::kSize;
 }
 
 SendFlow* FlowOf(wheel::Entry* entry) { return static_cast<transport::FlowTimer*>(entry)->flow; }
@@ -75,6 +58,7 @@ size_t Engine::Poll(Time now) {
     hold_timers_until_ = now + config_.stall;
   }
   ctx.hold_timers = now < hold_timers_until_;
+  waits_for_pace_ = false;
   ctx.arrived = ctx.departs = now;
   const size_t received = ReceiveBurst(ctx);
   DrainDoorbells(ctx);
@@ -106,37 +90,6 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   return n;
 }
 
-// Fetches what the burst needs of its queue pairs, step by step for all of them: each step reads
-// where the next one's lines are. Nothing is judged, let alone believed.
-void Engine::LookAhead(size_t n) {
-  struct Ahead {
-    uint32_t slot;
-    QueuePair::Touch touch;
-    const QueuePair* qp;
-  };
-  std::array<Ahead, port::kMaxBurst> burst;
-  size_t count = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const port::Packet& p = in_[i];
-    const size_t bth = BthOffset(p);
-    if (bth + wire::Bth::kSize > p.header_length) continue;
-    const bool request = wire::TraitsOf(p.header[bth]).request;
-    burst[count++] = {table_.Prefetch(LoadBe24(p.header + bth + kQpnInBth)),
-                      request ? QueuePair::Touch::kRequest : QueuePair::Touch::kResponse, nullptr};
-  }
-  size_t known = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const QueuePair* qp = table_.InSlot(burst[i].slot);
-    if (qp == nullptr) continue;
-    burst[known++] = {0, burst[i].touch, qp};
-    qp->PrefetchFor(burst[i].touch);
-  }
-  for (size_t i = 0; i < known; ++i) burst[i].qp->PrefetchHeads(burst[i].touch);
-  for (size_t i = 0; i < known; ++i) {
-    if (burst[i].touch == QueuePair::Touch::kRequest) burst[i].qp->PrefetchReceive();
-  }
-}
-
 void Engine::OnFrame(Context& ctx, const port::Packet& packet) {
   wire::FrameView view;
   const wire::DropCause cause =
@@ -163,6 +116,9 @@ void Engine::EndRun() {
   if (run_ != nullptr) {
     if (run_requests_only_ && run_->plain()) {
       AfterRequests(run_);
+    } else if (feedback_.touched_last() == &run_->flow()) {
+      // Flush asks again, once the controller knows: only the order of answers is settled here.
+      if (run_->HasAnswer()) answers_.Append(run_);
     } else {
       AfterInput(run_);
     }
@@ -177,6 +133,19 @@ void Engine::AfterRequests(QueuePair* qp) {
     unsettled_.Append(qp);
 }
 
+// The flow may send, now or when its pace allows.
+void Engine::MaySend(SendFlow* flow) {
+  if (flow->PaceAllows(ctx_.now)) return ready_.Append(flow);
+  waits_for_pace_ = true;
+  wheel_.ArmEarlier(&flow->timer, flow->next_send());
+}
+
+void Engine::AfterGate(QueuePair* qp, SendGate gate) {
+  if (gate == SendGate::kOpen) return MaySend(&qp->flow());
+  if (gate == SendGate::kLocal) [[unlikely]]
+    ready_.Append(&qp->flow());
+}
+
 void Engine::AfterInput(QueuePair* qp) {
   if (!qp->plain()) [[unlikely]]
     return AfterOtherInput(qp);
@@ -184,10 +153,10 @@ void Engine::AfterInput(QueuePair* qp) {
   if (outlook.answers) answers_.Append(qp);
   if (outlook.unsettled) [[unlikely]]
     unsettled_.Append(qp);
-  if (outlook.sends) ready_.Append(&qp->flow());
+  AfterGate(qp, outlook.gate);
   if (outlook.deadline) {
     wheel_.ArmEarlier(&qp->flow().timer, *outlook.deadline);
-  } else if (ManyQueuePairs() && !outlook.sends) {
+  } else if (ManyQueuePairs() && outlook.gate != SendGate::kOpen) {
     // A timer that outlives its reason costs next to nothing, unless the queue pair has to come
     // from memory for it; now it is at hand, and so are those that were armed beside it.
     if (qp->flow().timer.armed()) wheel_.Cancel(&qp->flow().timer);
@@ -198,11 +167,10 @@ void Engine::AfterInput(QueuePair* qp) {
 void Engine::AfterOtherInput(QueuePair* qp) {
   if (qp->HasAnswer()) answers_.Append(qp);
   if (qp->Unsettled()) unsettled_.Append(qp);
-  const SendGate gate = qp->Gate();
-  if (gate == SendGate::kOpen || gate == SendGate::kLocal) ready_.Append(&qp->flow());
+  AfterGate(qp, qp->Gate());
   ArmTimers(qp);
   if (SendFlow* second = qp->response_flow(); second != nullptr) {
-    if (qp->HasResponse()) ready_.Append(second);
+    if (qp->HasResponse()) MaySend(second);
     ArmResponses(qp, second);
   }
 }

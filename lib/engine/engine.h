@@ -69,6 +69,7 @@ class Engine final : public Pollable {
 
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
+  void Prefetch(std::span<const uint8_t> frame, int step) const override;
 
   // ResourceExhausted when the table is full, AlreadyExists for a second one for management. The
   // queue pair belongs to the engine.
@@ -180,6 +181,8 @@ class Engine final : public Pollable {
                    const port::Packet& packet);
   void AfterInput(transport::QueuePair* qp);
   void AfterRequests(transport::QueuePair* qp);
+  void AfterGate(transport::QueuePair* qp, transport::SendGate gate);
+  void MaySend(transport::SendFlow* flow);
   // AfterInput for the queue pair that the last frames were for: once for a run of them.
   void EndRun();
   [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);

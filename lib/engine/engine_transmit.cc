@@ -56,7 +56,6 @@ size_t Engine::TransmitBurst(Context& ctx) {
   starved_ = false;
   size_t sent = SendPending();
   if (written_ > 0) return sent;
-  waits_for_pace_ = false;
   if (stamps() && (answers_.head != nullptr || ready_.head != nullptr)) [[unlikely]]
     ctx.departs = Later(ctx.now, port_->TransmitStamp(ctx.now));
   WriteAnswers(ctx);

@@ -274,6 +274,12 @@ size_t Host::Poll(Time now) {
   return handled;
 }
 
+void Host::Prefetch(std::span<const uint8_t> frame, int step) const {
+  if (step > 0) return engine_->Prefetch(frame, step - 1);
+  const char* const begin = reinterpret_cast<const char*>(this);
+  for (size_t at = 0; at < sizeof *this; at += 64) __builtin_prefetch(begin + at);
+}
+
 std::optional<Time> Host::NextDeadline() const {
   std::optional<Time> next = engine_->NextDeadline();
   if (!due_.empty()) {

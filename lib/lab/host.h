@@ -78,6 +78,7 @@ class Host final : public Pollable {
 
   size_t Poll(Time now) override;
   std::optional<Time> NextDeadline() const override;
+  void Prefetch(std::span<const uint8_t> frame, int step) const override;
 
   // With RegisterMemory: whether the place of a flow that ends here holds what its source sent.
   bool Holds(size_t flow) const;

@@ -33,9 +33,16 @@ void HostNode::Arm(std::optional<Time> t) {
   }
 }
 
-void HostNode::Prefetch(const Record& record) const {
-  __builtin_prefetch(this);
-  __builtin_prefetch(record.header);
+void HostNode::Prefetch(const Record& record, int step) const {
+  if (step == 0) {
+    __builtin_prefetch(this);
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+    __builtin_prefetch(record.header);
+    __builtin_prefetch(record.header + 64);
+    return;
+  }
+  const std::span<const uint8_t> frame(record.header, record.header_length);
+  for (const Pollable* pollable : pollables_) pollable->Prefetch(frame, step - 1);
 }
 
 void HostNode::OnArrival(Time now, Record& record, PortIndex port) {

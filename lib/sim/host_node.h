@@ -31,7 +31,7 @@ class HostNode final : public LinkEnd {
   size_t ports() const { return ports_.size(); }
   void Attach(Pollable* pollable) { pollables_.push_back(pollable); }
 
-  void Prefetch(const Record& record) const override;
+  void Prefetch(const Record& record, int step) const override;
   void OnArrival(Time now, Record& record, PortIndex port) override;
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override;
   // The event of the wake-up source.

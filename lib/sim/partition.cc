@@ -6,9 +6,11 @@ namespace sluice::sim {
 namespace {
 
 // How many arrivals ahead of its turn what one looks at is fetched.
-constexpr size_t kFetchLink = 10;
-constexpr size_t kFetchEnd = 5;
+constexpr size_t kFetchLink = 12;
+constexpr size_t kFetchEnd = 8;
 constexpr size_t kFetchHead = 2;
+// Steps of LinkEnd::Prefetch, one arrival after the other.
+constexpr int kEndSteps = 6;
 // With fewer frames on links the fabric is so small that all of it stays near.
 constexpr size_t kFewOnLinks = 4096;
 constexpr uint32_t kNowhere = UINT32_MAX;
@@ -111,10 +113,12 @@ void Partition::FetchAhead() const {
     fabric_.links[a->source()]->Prefetch();
     __builtin_prefetch(a->record);
   }
-  if (const Arrival* a = context.arrivals.Ahead(kFetchEnd); a != nullptr) {
+  for (int step = 0; step < kEndSteps; ++step) {
+    const Arrival* a = context.arrivals.Ahead(kFetchEnd - static_cast<size_t>(step));
+    if (a == nullptr) continue;
     const Transmitter& link = *fabric_.links[a->source()];
-    if (!link.abroad()) link.PrefetchQueue();
-    if (a->record != nullptr) link.end().Prefetch(*a->record);
+    if (step == 0 && !link.abroad()) link.PrefetchQueue();
+    if (a->record != nullptr) link.end().Prefetch(*a->record, step);
   }
   if (const Arrival* a = context.arrivals.Ahead(kFetchHead); a != nullptr) {
     const Transmitter& link = *fabric_.links[a->source()];

@@ -173,7 +173,8 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
       record->wire_length =
           Ns3Length(context_.ns3, record->traffic, packet, record->network_offset);
     }
-    transmitter_->Enqueue(now, *record);
+    constexpr bool kEasy = true;  // its memory has no end
+    transmitter_->Enqueue(now, *record, kEasy);
     packet.stamp = transmitter_->last_start() + model_.transmit_delay;
   }
   return count;

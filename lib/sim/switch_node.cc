@@ -11,7 +11,8 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
   queues_.SetTelemetry(telemetry_.get());
 }
 
-void SwitchNode::Prefetch(const Record& record) const {
+void SwitchNode::Prefetch(const Record& record, int step) const {
+  if (step > 0) return;
   const PortIndex egress = routes_.Peek(node(), record.endpoint, record.flow_key);
   if (egress >= transmitters_.size()) return;
   transmitters_[egress]->Prefetch();
@@ -31,10 +32,11 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   transmitter.Advance(now);
   // What left the other queues since somebody last looked is still counted as used: look before
   // refusing or pausing.
-  if (!queues_.Easy(record, egress)) {
+  const bool easy = queues_.Easy(record, egress);
+  if (!easy) {
     for (Transmitter* other : transmitters_) other->Advance(now);
   }
-  if (!transmitter.Enqueue(now, record)) {
+  if (!transmitter.Enqueue(now, record, easy)) {
     context_.pool.Put(&record);
   } else if (queues_.trims()) {
     record.elided_length = record.wire_length - record.header_length;

@@ -26,6 +26,7 @@ void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
 }
 
 void Transmitter::Depart(Time start, Record& record) {
+  --waiting_;
   free_at_ = start + frame_time_.Of(record.wire_length);
   record.arrival = free_at_ + delay_;
   record.lost = false;
@@ -129,6 +130,7 @@ void Transmitter::SendControl(Time now, Record& record) {
   if (!serving) Advance(now);
   record.when = now;
   record.next = nullptr;
+  ++waiting_;
   switching::SwitchPacket** end = &control_;
   while (*end != nullptr) end = &(*end)->next;
   *end = &record;
@@ -156,10 +158,11 @@ void Transmitter::SetPrompt(Time now, bool prompt) {
   ArmStart();
 }
 
-bool Transmitter::Enqueue(Time now, Record& record) {
-  if (queues_.Enqueue(now, record, port_) == switching::OutputQueues::Admission::kDropped) {
+bool Transmitter::Enqueue(Time now, Record& record, bool easy) {
+  if (queues_.Enqueue(now, record, port_, easy) == switching::OutputQueues::Admission::kDropped) {
     return false;
   }
+  ++waiting_;
   last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);

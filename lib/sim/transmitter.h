@@ -35,8 +35,9 @@ class LinkEnd {
   explicit LinkEnd(NodeId node) : node_(node) {}
   virtual ~LinkEnd() = default;
   NodeId node() const { return node_; }
-  // The record will arrive soon: fetches what that looks at.
-  virtual void Prefetch(const Record& record) const = 0;
+  // The record will arrive soon: fetches what that looks at, step by step from 0, each of which
+  // reads where the next one's lines are.
+  virtual void Prefetch(const Record& record, int step) const = 0;
   // The last bit of the record has arrived on `port`; the record is the callee's.
   virtual void OnArrival(Time now, Record& record, PortIndex port) = 0;
   // A PFC frame has arrived on `port`: stop sending `priority` there, or go on.
@@ -83,12 +84,12 @@ class alignas(64) Transmitter {
   // Starts every transmission that begins at or before now. Must be called before the queue is
   // looked at or added to at `now`.
   void Advance(Time now) {
-    if (free_at_ <= now) Serve(now);
+    if (free_at_ <= now && waiting_ != 0) Serve(now);
   }
 
   // Offers the record to the queue; false if it was dropped and stays the caller's. Advance(now)
-  // was called.
-  bool Enqueue(Time now, Record& record);
+  // was called, and then nothing added anywhere if the queues say that it is easy.
+  bool Enqueue(Time now, Record& record, bool easy);
 
   // Sends a PFC frame, which is the transmitter's from now on, before everything that waits.
   void SendControl(Time now, Record& record);
@@ -155,6 +156,7 @@ class alignas(64) Transmitter {
   Source source_;
   PortIndex port_;
   PortIndex end_port_ = 0;
+  uint32_t waiting_ = 0;  // in the queue, and PFC frames
   bool prompt_ = false;
   bool start_armed_ = false;
   bool serving_ = false;

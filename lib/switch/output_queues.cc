@@ -29,19 +29,25 @@ void OutputQueues::Mark(Port& port, Queue& queue, SwitchPacket& packet) {
   if (MarkCe(packet.header_span(), packet.network_offset)) ++port.counters.ecn_marks;
 }
 
-OutputQueues::Admission OutputQueues::Enqueue(Time now, SwitchPacket& packet, PortIndex index) {
-  Port& port = ports_[index];
+// What becomes of the packet, which may be cut for it.
+SharedBuffer::Verdict OutputQueues::Admit(Port& port, SwitchPacket& packet) {
   SharedBuffer::Verdict verdict =
       buffer_.Judge(packet, queues_[port.first + packet.priority].waiting);
-  if (verdict == SharedBuffer::Verdict::kDrop) {
-    if (trim_.on() && Trim(trim_, packet)) {
-      verdict = buffer_.Judge(packet, queues_[port.first + packet.priority].waiting);
-    }
-    if (verdict == SharedBuffer::Verdict::kDrop) {
-      ++port.counters.dropped;
-      return Admission::kDropped;
-    }
-    ++port.counters.trimmed;
+  if (verdict != SharedBuffer::Verdict::kDrop) return verdict;
+  if (trim_.on() && Trim(trim_, packet)) {
+    verdict = buffer_.Judge(packet, queues_[port.first + packet.priority].waiting);
+  }
+  ++(verdict == SharedBuffer::Verdict::kDrop ? port.counters.dropped : port.counters.trimmed);
+  return verdict;
+}
+
+OutputQueues::Admission OutputQueues::Enqueue(Time now, SwitchPacket& packet, PortIndex index,
+                                              bool easy) {
+  Port& port = ports_[index];
+  SharedBuffer::Verdict verdict = SharedBuffer::Verdict::kPool;
+  if (!easy) {
+    verdict = Admit(port, packet);
+    if (verdict == SharedBuffer::Verdict::kDrop) return Admission::kDropped;
   }
   Queue& queue = queues_[port.first + packet.priority];
   if (queue.ecn.mode == EcnProfile::Mode::kEnqueue) Mark(port, queue, packet);
@@ -58,7 +64,12 @@ OutputQueues::Admission OutputQueues::Enqueue(Time now, SwitchPacket& packet, Po
   port.waiting += packet.length();
   port.occupied |= static_cast<uint8_t>(1u << packet.priority);
   ++port.counters.enqueued;
-  const bool pause = buffer_.Add(packet, verdict);
+  bool pause = false;
+  if (easy) {
+    buffer_.AddEasy(packet);
+  } else {
+    pause = buffer_.Add(packet, verdict);
+  }
   if (port.observer != nullptr) port.observer->OnLevel(now, port.waiting);
   if (pause) pfc_->SendPfc(now, packet.ingress, packet.priority, true);
   return Admission::kQueued;

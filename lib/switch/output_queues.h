@@ -89,8 +89,9 @@ class OutputQueues {
 
   // Appends the packet to the queue of its priority at `port`, or refuses it and leaves it to the
   // caller. It may leave from `now` on. packet.priority is below the number of queues. With SetTrim
-  // the packet may be another one afterwards: shorter, and in another queue.
-  Admission Enqueue(Time now, SwitchPacket& packet, PortIndex port);
+  // the packet may be another one afterwards: shorter, and in another queue. `easy`: Easy() has
+  // said yes since anything was added.
+  Admission Enqueue(Time now, SwitchPacket& packet, PortIndex port, bool easy = false);
 
   // Takes out what the scheduler picks among the heads that may leave at `now`, the start of its
   // transmission; front(port) is one of them.
@@ -161,6 +162,7 @@ class OutputQueues {
   const SwitchPacket* EarliestHead(const Port& port) const;
   uint8_t Pick(Time now, PortIndex index);
   static void Mark(Port& port, Queue& queue, SwitchPacket& packet);
+  SharedBuffer::Verdict Admit(Port& port, SwitchPacket& packet);
 
   SharedBuffer buffer_;
   SchedulerConfig scheduling_;

@@ -48,10 +48,6 @@ void SharedBuffer::SetHeadroom(PortIndex port, Bytes headroom) {
   }
 }
 
-Bytes SharedBuffer::InPool(const Ingress& in) const {
-  return std::max(in.stored - config_.reserve, Bytes(0));
-}
-
 Bytes SharedBuffer::Threshold(double alpha, Bytes used) const {
   const int64_t free = std::max<int64_t>((pool_ - used).count(), 0);
   return Bytes(static_cast<int64_t>(static_cast<double>(free) * alpha));
@@ -73,11 +69,11 @@ SharedBuffer::Verdict SharedBuffer::Judge(const SwitchPacket& packet, Bytes queu
   return in.in_headroom + packet.length() <= in.headroom ? Verdict::kHeadroom : Verdict::kDrop;
 }
 
+// The threshold falls as memory is used: what does not exceed it afterwards did not before.
 bool SharedBuffer::Easy(const SwitchPacket& packet, Bytes queue) const {
-  if (Judge(packet, queue) != Verdict::kPool) return false;
-  if (!lossless(packet.priority)) return true;
+  if (!lossless(packet.priority)) return Judge(packet, queue) == Verdict::kPool;
   const Ingress& in = ingress_[IndexOf(packet.ingress, packet.priority)];
-  if (in.paused) return true;
+  if (in.paused) return Judge(packet, queue) == Verdict::kPool;
   const Bytes beyond = std::max(in.stored + packet.length() - config_.reserve, Bytes(0));
   const Bytes grows = beyond - InPool(in);
   return in.in_headroom == Bytes(0) && beyond <= Threshold(config_.pfc_alpha, pool_used_ + grows);
@@ -93,9 +89,7 @@ bool SharedBuffer::Add(const SwitchPacket& packet, Verdict verdict) {
   if (verdict == Verdict::kHeadroom) {
     in.in_headroom += packet.length();
   } else {
-    const Bytes before = InPool(in);
-    in.stored += packet.length();
-    pool_used_ += InPool(in) - before;
+    AddToPool(in, packet.length());
   }
   if (in.paused) return false;
   in.paused = in.in_headroom > Bytes(0) || InPool(in) > Threshold(config_.pfc_alpha, pool_used_);

@@ -17,6 +17,7 @@
 #ifndef SLUICE_SWITCH_SHARED_BUFFER_H_
 #define SLUICE_SWITCH_SHARED_BUFFER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -62,6 +63,15 @@ class SharedBuffer {
   // The packet is stored, as Judge said, or leaves. True if its ingress (port, priority) must be
   // paused, or may go on, from now on; it then counts as paused, or not.
   bool Add(const SwitchPacket& packet, Verdict verdict);
+  // The same for one of which Easy says yes.
+  void AddEasy(const SwitchPacket& packet) {
+    used_ += packet.length();
+    if (lossless(packet.priority)) {
+      AddToPool(ingress_[IndexOf(packet.ingress, packet.priority)], packet.length());
+    } else {
+      pool_used_ += packet.length();
+    }
+  }
   bool Remove(const SwitchPacket& packet);
 
   bool paused(PortIndex port, uint8_t priority) const {
@@ -81,7 +91,12 @@ class SharedBuffer {
     bool paused = false;
   };
   static size_t IndexOf(PortIndex port, uint8_t priority) { return port * kPriorities + priority; }
-  Bytes InPool(const Ingress& in) const;
+  Bytes InPool(const Ingress& in) const { return std::max(in.stored - config_.reserve, Bytes(0)); }
+  void AddToPool(Ingress& in, Bytes length) {
+    const Bytes before = InPool(in);
+    in.stored += length;
+    pool_used_ += InPool(in) - before;
+  }
   Bytes Threshold(double alpha, Bytes used) const;
 
   BufferConfig config_;

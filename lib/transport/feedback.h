@@ -52,6 +52,10 @@ class FeedbackBatch {
     signal_count_ = 0;
   }
   bool empty() const { return touched_count_ == 0; }
+  // The flow that was touched first most recently, or null.
+  const SendFlow* touched_last() const {
+    return touched_count_ == 0 ? nullptr : touched_[touched_count_ - 1].flow;
+  }
 
  private:
   static_assert(port::kMaxBurst <= 254);

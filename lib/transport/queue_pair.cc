@@ -81,6 +81,8 @@ void QueuePair::PrefetchFor(Touch touch) const {
   }
 }
 
+void QueuePair::PrefetchExtended() const { Fetch(sr_.get(), sr_.get() + 1); }
+
 void QueuePair::PrefetchReceive() const {
   if (receive_queue_.head() == receive_queue_.tail()) return;
   const ReceiveWork& work = receive_queue_.At(receive_queue_.head());

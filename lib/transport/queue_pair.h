@@ -160,7 +160,7 @@ class QueuePair {
   struct Outlook {
     bool answers;    // HasAnswer()
     bool unsettled;  // Unsettled()
-    bool sends;      // Gate() is kOpen or kLocal
+    SendGate gate;   // Gate()
     std::optional<Time> deadline;
   };
   Outlook PlainOutlook() const {
@@ -168,8 +168,8 @@ class QueuePair {
     const bool rts = s == QpState::kReadyToSend;
     SendGate gate = SendGate::kNoWork;
     if (rts || (s == QpState::kSendDrain && requester_.Begun())) gate = requester_.Gate();
-    Outlook o{responder_.HasAnswer(), s == QpState::kError || requester_.HoldsCompletions(),
-              gate == SendGate::kOpen || gate == SendGate::kLocal, std::nullopt};
+    Outlook o{responder_.HasAnswer(), s == QpState::kError || requester_.HoldsCompletions(), gate,
+              std::nullopt};
     if (rts || Sends(s)) o.deadline = PlainDeadline();
     return o;
   }
@@ -247,11 +247,13 @@ class QueuePair {
   enum class Touch : uint8_t { kSend, kRequest, kResponse };
   void PrefetchFor(Touch touch) const;
   void PrefetchHeads(Touch touch) const {
+    if (sr_ != nullptr) PrefetchExtended();
     if (touch == Touch::kRequest) return receive_queue_.PrefetchHead();
     if (touch == Touch::kResponse) send_queue_.PrefetchHead();
     flow_.PrefetchController();
   }
   void PrefetchReceive() const;
+  void PrefetchExtended() const;
 
   // The engine's bookkeeping. From here on the order of members is that of use: one cache line of
   // what everybody asks, one of an IPv4 path, the flow, the halves.
