@@ -8,9 +8,11 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM = sys.argv[1]
@@ -232,6 +234,42 @@ class Commands(Folder):
         self.assertEqual(run('report', where, '-o', page).returncode, 0)
         with open(page, encoding='utf-8') as f:
             self.assertIn('senders=4', f.read())
+
+    def test_a_sweep_that_was_killed_goes_on(self):
+        """Killed again and again, at whatever moment, and carried on: in the end every byte is that
+        of a sweep that nobody disturbed."""
+        def sweep(where):
+            return [PROGRAM, 'sweep', 'incast:size=1MB', '--grid', 'senders=8,16', '-a', 'tita',
+                    '-b', 'fixed', '--seeds', '4', '--jobs', '1', '-o', where]
+
+        def files(where):
+            found = {}
+            for folder, _, names in os.walk(where):
+                for name in names:
+                    if name != 'timing.json':
+                        with open(os.path.join(folder, name), 'rb') as f:
+                            found[os.path.relpath(f.name, where)] = f.read()
+            return found
+
+        at_once, in_pieces = (os.path.join(self.path, name) for name in ('once', 'pieces'))
+        subprocess.run(sweep(at_once), check=True, stdout=subprocess.DEVNULL, timeout=120)
+        runs = os.path.join(in_pieces, 'runs')
+        killed = 0
+        for more in range(2, 12, 3):
+            process = subprocess.Popen(sweep(in_pieces), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < until:
+                if os.path.isdir(runs) and len(os.listdir(runs)) >= more:
+                    process.kill()
+                    break
+            killed += process.wait(60) == -signal.SIGKILL
+        self.assertGreater(killed, 0)
+        subprocess.run(sweep(in_pieces), check=True, stdout=subprocess.DEVNULL, timeout=120)
+        whole, pieces = files(at_once), files(in_pieces)
+        self.assertEqual(sorted(pieces), sorted(whole))
+        for name, content in whole.items():
+            self.assertEqual(pieces[name], content, name)
 
     def test_a_sweep_over_parameters_of_an_algorithm(self):
         """Half the rate takes twice as long: the last flow of an incast whose senders get a rate
