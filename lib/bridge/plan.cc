@@ -52,6 +52,9 @@ absl::Status CheckFabric(const Scenario& s) {
     return Refuse(absl::StrFormat("%d switches, and its bridge is one", n),
                   "take incast, or say topology=star where there is that parameter");
   }
+  if (!s.hosts.ideal()) {
+    return Refuse("its hosts are this machine's, no model of any", "leave host out");
+  }
   if (!s.link_events.empty()) {
     return Refuse("links change", "run it in virtual time, without --world");
   }

@@ -187,7 +187,7 @@ absl::Status Engine::Connect(transport::QueuePair* qp, const Connection& connect
   }
   absl::Status status = StartReceiving(qp, connection, algorithm, base_rtt, peer_signals);
   if (!status.ok()) return status;
-  qp->StartSending(connection);
+  StartSending(qp, connection);
   AfterInput(qp);
   return absl::OkStatus();
 }
@@ -216,7 +216,7 @@ absl::Status Engine::Modify(transport::QueuePair* qp, QpState to, QpAttributeSet
     case QpState::kReadyToSend:
       qp->Apply(given, connection);
       if (from == QpState::kReadyToReceive) {
-        qp->StartSending(connection);
+        StartSending(qp, connection);
       } else {
         qp->Resume();
       }
@@ -254,6 +254,11 @@ void Engine::WantStamps(const cc::Algorithm& algorithm, bool extended) {
   }
 }
 
+void Engine::StartSending(transport::QueuePair* qp, Connection connection) const {
+  connection.ask_every = static_cast<uint8_t>(config_.ask_every);
+  qp->StartSending(connection);
+}
+
 absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connection,
                                     const cc::Algorithm& algorithm, Duration base_rtt,
                                     cc::SignalSet peer_signals) {
@@ -279,6 +284,7 @@ absl::Status Engine::StartReceiving(transport::QueuePair* qp, Connection connect
   context.mtu = Bytes(connection.mtu);
   context.header_bytes = HeaderBytes(connection);
   transport::Connection c = connection;
+  c.ask_every = static_cast<uint8_t>(config_.ask_every);
   longest_frame_ = std::max(longest_frame_, static_cast<uint32_t>(LongestFrame(c)));
   WantStamps(algorithm, c.tracking_window > 0);
   if (c.tracking_window > 0) {

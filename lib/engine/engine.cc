@@ -19,6 +19,7 @@ constexpr Duration kSweepEvery = Duration::Seconds(3600);
 
 EngineConfig Bounded(EngineConfig config) {
   config.burst = std::clamp<uint32_t>(config.burst, 1, port::kMaxBurst);
+  config.ask_every = std::clamp<uint32_t>(config.ask_every, 1, 64);
   return config;
 }
 

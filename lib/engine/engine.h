@@ -47,6 +47,7 @@ struct EngineConfig {
   uint32_t scoreboard_blocks = 4096;
   transport::PeerLimits peers;  // what one address may hold, all its queue pairs together
   uint32_t burst = 32;          // packets per receive and transmit, 1 to port::kMaxBurst
+  uint32_t ask_every = 16;      // a packet asks for an acknowledgement at least this often, 1 to 64
   bool icrc = true;             // off: neither computed nor checked; both ends must agree
   // How far a flow may fall behind its pace and catch up in one burst. A poll loop that comes by
   // every few microseconds needs some; virtual time, polled to the picosecond, needs none.
@@ -187,6 +188,7 @@ class Engine final : public Pollable {
   void EndRun();
   [[gnu::noinline]] void AfterOtherInput(transport::QueuePair* qp);
   [[gnu::noinline]] void AfterExtendedSettle(transport::Context& ctx, transport::QueuePair* qp);
+  void StartSending(transport::QueuePair* qp, transport::Connection connection) const;
   absl::Status StartReceiving(transport::QueuePair* qp, transport::Connection connection,
                               const cc::Algorithm& algorithm, Duration base_rtt,
                               cc::SignalSet peer_signals);

@@ -13,11 +13,31 @@
 
 namespace sluice::lab {
 
+namespace {
+
+constexpr std::string_view kHosts[] = {"ideal", "dpdk"};
+
+// The parameter that all have.
+void AddHost(Experiment* experiment) {
+  experiment->parameters.push_back(
+      {"host", cli::Kind::kChoice, "ideal", "", "",
+       "ideal: polled at once, costs nothing; dpdk: as our own loop was measured", "", kHosts});
+  experiment->build = [build = std::move(experiment->build)](
+                          const Parameters& p, uint64_t seed) -> absl::StatusOr<Scenario> {
+    absl::StatusOr<Scenario> scenario = build(p, seed);
+    if (scenario.ok() && p.Text("host") == "dpdk") scenario->hosts = sim::HostModel::Dpdk();
+    return scenario;
+  };
+}
+
+}  // namespace
+
 std::span<const Experiment> Experiments() {
   static const std::vector<Experiment> table = [] {
     std::vector<Experiment> all = {Incast(), IncastShallow(), LossExperiment(), Permutation(),
                                    JoinLeave()};
     for (Experiment& e : WorkloadExperiments()) all.push_back(std::move(e));
+    for (Experiment& e : all) AddHost(&e);
     return all;
   }();
   return table;

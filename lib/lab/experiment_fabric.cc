@@ -241,6 +241,40 @@ absl::Status ReadSwitch(const Json& json, const std::string& where, Scenario* s)
   return absl::OkStatus();
 }
 
+absl::Status ReadHost(const Json& json, const std::string& where, Scenario* s) {
+  JsonFields f(json, where);
+  const std::vector<std::string_view> presets = {"ideal", "dpdk"};
+  size_t preset = 0;
+  f.Choice("preset", presets, &preset);
+  sim::HostModel& m = s->hosts;
+  m = preset == 0 ? sim::HostModel() : sim::HostModel::Dpdk();
+  f.Time("poll_period", &m.poll_period);
+  f.Time("receive_delay", &m.receive_delay);
+  f.Time("transmit_delay", &m.transmit_delay);
+  f.Time("packet_cost", &m.packet_cost);
+  f.Time("stall", &m.stall);
+  f.Time("stall_every", &m.stall_every);
+  f.Time("stamp_noise", &m.stamp_noise);
+  const std::vector<std::string_view> stamps = {"nic", "poll"};
+  size_t stamp = m.nic_stamps ? 0 : 1;
+  f.Choice("stamps", stamps, &stamp);
+  m.nic_stamps = stamp == 0;
+  int64_t burst = m.burst;
+  int64_t every = m.ask_every;
+  f.Integer("burst", 1, 64, &burst);
+  f.Integer("ack_every", 1, 64, &every);
+  m.burst = static_cast<uint32_t>(burst);
+  m.ask_every = static_cast<uint32_t>(every);
+  if (absl::Status status = f.Finish(); !status.ok()) return status;
+  if (s->profile == WireProfile::kHpccNs3 && !m.ideal()) {
+    return Invalid(where + ": the profile hpcc-ns3 has hosts of its own; leave it out");
+  }
+  if (absl::Status status = m.Validate(); !status.ok()) {
+    return Invalid(where + ": " + MessageOf(status));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadLinkEvents(const Json& json, const std::string& where, Scenario* s) {
   if (!json.is_array()) return Invalid(where + ": a list is needed");
   for (size_t i = 0; i < json.size(); ++i) {

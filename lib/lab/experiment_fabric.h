@@ -17,6 +17,9 @@ absl::Status ReadTopology(const cli::Json& json, const std::string& where, sim::
                           uint32_t* rails);
 // "switch".
 absl::Status ReadSwitch(const cli::Json& json, const std::string& where, Scenario* s);
+// "host": a preset and what differs from it. Not with the profile hpcc-ns3, whose hosts are its
+// own.
+absl::Status ReadHost(const cli::Json& json, const std::string& where, Scenario* s);
 // "link_events"; the topology is known.
 absl::Status ReadLinkEvents(const cli::Json& json, const std::string& where, Scenario* s);
 

@@ -114,7 +114,7 @@ constexpr Factor kFactors[] = {
     {"arrivals", &RandomFactors::arrivals},   {"sizes", &RandomFactors::sizes},
     {"placement", &RandomFactors::placement}, {"ecmp", &RandomFactors::ecmp},
     {"marking", &RandomFactors::marking},     {"loss", &RandomFactors::loss},
-    {"jitter", &RandomFactors::jitter}};
+    {"jitter", &RandomFactors::jitter},       {"hosts", &RandomFactors::hosts}};
 
 absl::Status ReadRandom(const Json& json, const std::string& where, RandomFactors* random) {
   if (!json.is_array()) return Invalid(where + ": a list of factors is needed");
@@ -232,6 +232,7 @@ absl::Status ReadParts(JsonFields& f, Plan* plan) {
     if (status.ok() && json != nullptr) status = read(*json, f.Where(key));
   };
   part("switch", [&](const Json& j, const std::string& w) { return ReadSwitch(j, w, &s); });
+  part("host", [&](const Json& j, const std::string& w) { return ReadHost(j, w, &s); });
   part("link_events",
        [&](const Json& j, const std::string& w) { return ReadLinkEvents(j, w, &s); });
   part("random", [&](const Json& j, const std::string& w) { return ReadRandom(j, w, &s.random); });

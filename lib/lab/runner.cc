@@ -26,6 +26,7 @@ namespace {
 
 constexpr uint64_t kLossPurpose = 0x6c6f737365;
 constexpr uint64_t kEcmpPurpose = 0x65636d7073;
+constexpr uint64_t kHostPurpose = 0x686f737473;
 // Of the jitter of options, as it is drawn anew; a file's has another (lab/experiment_file.cc).
 constexpr uint64_t kRedrawnJitter = uint64_t{1} << 63;
 // Between two reports of progress.
@@ -109,6 +110,8 @@ absl::Status Execution::Build() {
   config.marking_seed = SeedOf(&RandomFactors::marking, kMarkPurpose, redraw.marking);
   config.loss_seed = SeedOf(&RandomFactors::loss, kLossPurpose, false);
   config.ecmp_seed = SeedOf(&RandomFactors::ecmp, kEcmpPurpose, redraw.ecmp);
+  config.host_seed = SeedOf(&RandomFactors::hosts, kHostPurpose, false);
+  config.hosts = scenario_.hosts;
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
   config.partitions = static_cast<size_t>(options_.cores);
@@ -182,6 +185,8 @@ absl::Status Execution::BuildHosts() {
     engine::EngineConfig engine;
     engine.seed = HostSeed(scenario_.random, options_.seed, node);
     engine.pacing_credit = Bytes(0);
+    engine.burst = scenario_.hosts.burst;
+    engine.ask_every = scenario_.hosts.ask_every;
     ApplyProfile(scenario_, *algorithm_, engine);
     const Host::Place place{node, &simulation_->port(node), &simulation_->clock(node),
                             simulation_->now(), options_.decorate};

@@ -57,6 +57,7 @@ struct RandomFactors {
   bool marking = true;    // coins of ECN
   bool loss = true;       // which packets links lose
   bool jitter = true;     // small shifts of starts that are given
+  bool hosts = true;      // when host loops stand still, and the noise of their stamps
 
   uint64_t Seed(bool RandomFactors::*factor, uint64_t seed) const {
     return this->*factor ? seed : 0;
@@ -94,6 +95,7 @@ struct Scenario {
   sim::SwitchConfig switches;
   std::vector<RateEcn> ecn_by_rate;
   std::vector<sim::LinkEvent> link_events;
+  sim::HostModel hosts;
   WireProfile profile = WireProfile::kRoce;
   bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host
   std::vector<Arm> arms;

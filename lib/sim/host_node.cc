@@ -15,6 +15,32 @@ std::optional<Time> EarlierOf(std::optional<Time> a, std::optional<Time> b) {
 
 }  // namespace
 
+HostNode::HostNode(Context& context, const HostModel& model, Source rank, NodeId node, Rng stalls,
+                   Time start)
+    : LinkEnd(node),
+      context_(context),
+      model_(model),
+      source_(rank),
+      busy_until_(start),
+      next_stall_(start),
+      stalls_(stalls) {
+  if (model_.stall > Duration::Zero()) next_stall_ += UntilStall();
+}
+
+Duration HostNode::UntilStall() {
+  const double mean = static_cast<double>(model_.stall_every.ps());
+  return Duration::Picoseconds(static_cast<int64_t>(stalls_.Exponential(mean)));
+}
+
+// The stalls that have begun at or before now.
+void HostNode::TakeStalls(Time now) {
+  while (next_stall_ <= now) {
+    const Time end = next_stall_ + model_.stall;
+    busy_until_ = Later(busy_until_, end);
+    next_stall_ = end + UntilStall();
+  }
+}
+
 Time HostNode::Align(Time t) const {
   const int64_t period = model_.poll_period.ps();
   if (period == 0) return t;
@@ -60,9 +86,9 @@ void HostNode::OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) {
 }
 
 // Returns whether there is more to do at `now`; else `next` says when.
-bool HostNode::PollOnce(Time now, std::optional<Time>& next) {
+bool HostNode::PollOnce(Time now, std::optional<Time>& next, size_t& handled) {
   for (auto& port : ports_) port->ClearRefused();
-  for (Pollable* pollable : pollables_) pollable->Poll(now);
+  for (Pollable* pollable : pollables_) handled += pollable->Poll(now);
 
   bool received = false;
   bool refused = false;
@@ -87,15 +113,24 @@ bool HostNode::PollOnce(Time now, std::optional<Time>& next) {
 
 void HostNode::Poll(Time now) {
   if (pollables_.empty()) return Arm(std::nullopt);
+  if (model_.stall > Duration::Zero()) TakeStalls(now);
+  if (now < busy_until_) return Arm(Align(busy_until_));
+  const bool costs = model_.packet_cost > Duration::Zero();
   std::optional<Time> next;
-  for (int round = 1; PollOnce(now, next); ++round) {
+  size_t handled = 0;
+  for (int round = 1; PollOnce(now, next, handled); ++round) {
+    if (costs && handled > 0) {
+      next = now;  // as soon as the core is free
+      break;
+    }
     if (round == kMaxRounds) {
       context_.stuck = node();
       break;
     }
     next.reset();
   }
-  if (next) next = Align(*next);
+  if (costs) busy_until_ = now + model_.packet_cost * static_cast<int64_t>(handled);
+  if (next) next = Align(Later(*next, busy_until_));
   Arm(next);
 }
 

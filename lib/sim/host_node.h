@@ -23,8 +23,8 @@ namespace sluice::sim {
 class HostNode final : public LinkEnd {
  public:
   // `rank` among the hosts.
-  HostNode(Context& context, const HostModel& model, Source rank, NodeId node)
-      : LinkEnd(node), context_(context), model_(model), source_(rank) {}
+  HostNode(Context& context, const HostModel& model, Source rank, NodeId node, Rng stalls,
+           Time start);
 
   void AddPort(std::unique_ptr<SimPort> port) { ports_.push_back(std::move(port)); }
   SimPort& port(PortIndex i) { return *ports_[i]; }
@@ -41,7 +41,9 @@ class HostNode final : public LinkEnd {
 
  private:
   void Poll(Time now);
-  bool PollOnce(Time now, std::optional<Time>& next);
+  bool PollOnce(Time now, std::optional<Time>& next, size_t& handled);
+  void TakeStalls(Time now);
+  Duration UntilStall();
   void Arm(std::optional<Time> t);
   Time Align(Time t) const;
 
@@ -49,6 +51,9 @@ class HostNode final : public LinkEnd {
   HostModel model_;
   Source source_;
   std::optional<Time> wake_;  // the pending event
+  Time busy_until_;           // the loop does not come by before
+  Time next_stall_;           // if the model has stalls
+  Rng stalls_;
   std::vector<std::unique_ptr<SimPort>> ports_;
   std::vector<Pollable*> pollables_;
 };

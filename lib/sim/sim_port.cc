@@ -13,16 +13,18 @@ constexpr Bytes kUnlimited{std::numeric_limits<int64_t>::max() / 2};
 }  // namespace
 
 SimPort::SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
-                 const switching::SchedulerConfig& scheduler, const LinkConfig& link)
+                 const switching::SchedulerConfig& scheduler, const LinkConfig& link, Rng noise)
     : context_(context),
       config_(config),
       model_(model),
+      noise_(noise),
       queue_(1, switching::BufferConfig{.size = kUnlimited}, scheduler, 0, 0) {
   capabilities_.linear_room = context.pool.room();
   capabilities_.max_frame = config.max_frame;
   capabilities_.segments = config.carry_payload;
   capabilities_.elides_payload = !config.carry_payload;
-  capabilities_.hardware_stamps = true;
+  capabilities_.hardware_stamps = model.nic_stamps;
+  capabilities_.burst_stamps = !model.nic_stamps;
   capabilities_.line_rate = link.rate;
 }
 
@@ -54,7 +56,7 @@ size_t SimPort::Receive(std::span<port::Packet> burst) {
     packet.header_length = record->header_length;
     packet.elided_length = record->elided_length;
     packet.frame_length = record->header_length + record->elided_length;
-    packet.stamp = record->arrival - model_.receive_delay;
+    packet.stamp = Noisy(record->arrival - model_.receive_delay);
     packet.rx.icrc = config_.carry_payload ? port::IcrcState::kUnknown : port::IcrcState::kGood;
   }
   received_ -= static_cast<uint32_t>(count);
@@ -84,8 +86,17 @@ size_t SimPort::Allocate(std::span<port::Packet> burst) {
 }
 
 Time SimPort::TransmitStamp(Time now) {
+  if (!model_.nic_stamps) return Noisy(now);
   transmitter_->Advance(now);
-  return transmitter_->StartOfNext(now) + model_.transmit_delay;
+  return Noisy(transmitter_->StartOfNext(now) + model_.transmit_delay);
+}
+
+Time SimPort::Noisy(Time stamp) {
+  const int64_t width = model_.stamp_noise.ps();
+  if (width == 0) [[likely]]
+    return stamp;
+  const auto draw = static_cast<int64_t>(noise_.Below(static_cast<uint64_t>(width) + 1));
+  return stamp + Duration::Picoseconds(draw - width / 2);
 }
 
 void SimPort::Release(std::span<port::Packet> burst) {
@@ -175,7 +186,7 @@ size_t SimPort::Transmit(std::span<port::Packet> burst) {
     }
     constexpr bool kEasy = true;  // its memory has no end
     transmitter_->Enqueue(now, *record, kEasy);
-    packet.stamp = transmitter_->last_start() + model_.transmit_delay;
+    packet.stamp = Noisy(transmitter_->last_start() + model_.transmit_delay);
   }
   return count;
 }

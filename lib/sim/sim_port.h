@@ -32,12 +32,13 @@ namespace sluice::sim {
 class SimPort final : public port::Port {
  public:
   SimPort(Context& context, const SimPortConfig& config, const HostModel& model,
-          const switching::SchedulerConfig& scheduler, const LinkConfig& link);
+          const switching::SchedulerConfig& scheduler, const LinkConfig& link, Rng noise);
 
   size_t Receive(std::span<port::Packet> burst) override;
   size_t Allocate(std::span<port::Packet> burst) override;
   size_t Transmit(std::span<port::Packet> burst) override;
   void Release(std::span<port::Packet> burst) override;
+  Time ReceiveStamp(Time now) override { return Noisy(now); }
   Time TransmitStamp(Time now) override;
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
@@ -64,6 +65,7 @@ class SimPort final : public port::Port {
   uint8_t PriorityOf(const port::Packet& packet) const;
   bool HasRoom(uint8_t priority) const;
   bool Load(const port::Packet& packet, Record& record) const;
+  Time Noisy(Time stamp);
 
   Context& context_;
   Transmitter* transmitter_ = nullptr;
@@ -75,6 +77,7 @@ class SimPort final : public port::Port {
   bool lent_ = false;  // ns-3 wire: a packet is out that was not sent yet
   SimPortConfig config_;
   HostModel model_;
+  Rng noise_;
   switching::OutputQueues queue_;
   port::Capabilities capabilities_;
 };

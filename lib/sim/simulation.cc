@@ -9,6 +9,8 @@ namespace sluice::sim {
 namespace {
 
 constexpr uint64_t kLossPurpose = 0x6c6f7373;
+constexpr uint64_t kStallPurpose = 0x7374616c6c;
+constexpr uint64_t kStampPurpose = 0x7374616d70;
 
 // Names a port of the whole fabric in random streams, whatever else the topology holds.
 uint64_t EntityOf(NodeId node, PortIndex port) { return uint64_t{node} << 16 | port; }
@@ -86,12 +88,15 @@ void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source s
   switching::SchedulerConfig queues = config.switches.scheduler;
   if (config.ns3.on && config.ns3.ack_priority) queues.queues = 2;
   Partition& partition = partition_of(node);
-  hosts_[node] =
-      std::make_unique<HostNode>(partition.context, config.hosts, partition.hosts(), node);
+  hosts_[node] = std::make_unique<HostNode>(
+      partition.context, config.hosts, partition.hosts(), node,
+      Rng(config.host_seed, EntityOf(node, 0), kStallPurpose), config.start);
   partition.AddHost(hosts_[node].get(), source);
+  PortIndex index = 0;
   for (const PortEnd& end : ports_[node]) {
     hosts_[node]->AddPort(
-        std::make_unique<SimPort>(partition.context, config.ports, config.hosts, queues, end.out));
+        std::make_unique<SimPort>(partition.context, config.ports, config.hosts, queues, end.out,
+                                  Rng(config.host_seed, EntityOf(node, index++), kStampPurpose)));
   }
 }
 

@@ -46,12 +46,7 @@ absl::Status SimulationConfig::Validate() const {
   if (ports.linear_room == 0 || ports.linear_room > 65535) {
     return absl::InvalidArgumentError("linear_room is not in 1..65535");
   }
-  for (const Duration d : {hosts.poll_period, hosts.receive_delay, hosts.transmit_delay}) {
-    if (d < Duration::Zero() || d > Duration::Seconds(1)) {
-      return absl::InvalidArgumentError("a time of the host model is not in 0..1 s");
-    }
-  }
-  return absl::OkStatus();
+  return hosts.Validate();
 }
 
 }  // namespace sluice::sim

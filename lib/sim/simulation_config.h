@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/time.h"
 #include "base/units.h"
+#include "sim/host_model.h"
 #include "sim/ns3_wire.h"
 #include "sim/topology.h"
 #include "switch/ecn.h"
@@ -29,13 +30,6 @@ struct SimPortConfig {
   uint32_t linear_room = 384;     // header bytes of a packet; holds a MAD in full
   uint32_t max_frame = 9216;
   bool carry_payload = false;
-};
-
-// How fast a host is. The default is ideal.
-struct HostModel {
-  Duration poll_period;     // > 0: polled at whole multiples only; 0: whenever there is a reason
-  Duration receive_delay;   // from the last bit to the host's sight (the stamp stays the bit's)
-  Duration transmit_delay;  // from Transmit, or a free line, to the first bit
 };
 
 struct SwitchConfig {
@@ -76,6 +70,7 @@ struct SimulationConfig {
   uint64_t marking_seed = 1;
   uint64_t loss_seed = 1;
   uint64_t ecmp_seed = 1;  // of the keys by which switches choose among equal paths
+  uint64_t host_seed = 1;  // of stalls and of the noise of stamps
   SwitchConfig switches;
   SimPortConfig ports;
   HostModel hosts;

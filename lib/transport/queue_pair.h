@@ -80,6 +80,8 @@ struct Connection {
   bool relaxed_ordering = false;  // likewise: WRITEs that overlap do not wait for each other
   ScoreboardPools* scoreboards = nullptr;
   WireModel model;  // with selective repeat, in virtual time
+  uint8_t ask_every =
+      16;  // a packet asks for an acknowledgement at least this often, or when W/4 do
 };
 
 class QueuePair {

@@ -21,6 +21,7 @@ void QueuePair::StartExtended(const Connection& c) {
                       receiver_half_, &c.scoreboards->receive);
   SrResponderConfig responses;
   responses.sender.base = {c.mtu, c.receive_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
+  responses.sender.base.ask_every = c.ask_every;
   responses.sender.window = c.tracking_window;
   responses.resources = std::min(c.responder_resources, ReadWindow::kMaxDepth);
   sr_->responder.Start(responses, &c.scoreboards->send);
@@ -30,6 +31,7 @@ void QueuePair::StartExtendedSending(const Connection& c) {
   sr_->fetches.Start(c.send_psn, c.mtu, max_rd_atomic_, sr_->window, receiver_half_,
                      &sr_->pools->receive);
   RequesterConfig base{c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry};
+  base.ask_every = c.ask_every;
   base.pd = pd_;
   sr_->sender.Start({base, sr_->window, sr_->model.on(), &sr_->fetches, sr_->relaxed},
                     &sr_->pools->send);

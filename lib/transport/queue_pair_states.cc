@@ -33,9 +33,9 @@ void QueuePair::StartSending(const Connection& c) {
     unacked_->requester.Start(c.send_psn, &flow_);
   } else {
     max_rd_atomic_ = std::min(c.max_rd_atomic, ReadWindow::kMaxDepth);
-    requester_.Start(
-        {c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_, pd_},
-        &flow_);
+    requester_.Start({c.mtu, c.send_psn, c.ack_timeout, c.retry_count, c.rnr_retry, max_rd_atomic_,
+                      c.ask_every, pd_},
+                     &flow_);
     if (sr_ != nullptr) StartExtendedSending(c);
   }
   state_.store(QpState::kReadyToSend, std::memory_order_release);

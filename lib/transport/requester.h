@@ -41,6 +41,7 @@ struct RequesterConfig {
   uint8_t retry_count = 7;  // timeouts and NAKs without progress before the queue pair fails
   uint8_t rnr_retry = 7;    // 7: without end (IBTA 1.4, 9.7.5.2.8)
   uint8_t read_depth = 0;   // READ and atomic requests outstanding at a time
+  uint8_t ask_every = 16;   // a packet asks for an acknowledgement at least this often
   uint32_t pd = 0;          // whose keys a local invalidate may name
 };
 

@@ -9,9 +9,6 @@ namespace {
 
 using wire::Opcode;
 
-// A packet asks for an acknowledgement at least this often.
-constexpr uint32_t kAckEvery = 16;
-
 struct OpcodeSet {
   Opcode only, first, middle, last;
 };
@@ -108,7 +105,8 @@ Duration Requester::AckPatience() const {
 bool Requester::WantsAck(Time now, bool ends_message, const SendWork& work) const {
   if (ask_ack_) return true;
   if (ends_message && work.signalled) return true;
-  const uint32_t every = std::min(kAckEvery, std::max<uint32_t>(1, flow_->window_packets() / 4));
+  const uint32_t every =
+      std::min<uint32_t>(config_.ask_every, std::max<uint32_t>(1, flow_->window_packets() / 4));
   if (since_ack_request_ + 1u >= every) return true;
   if (in_flight() >= flow_->window()) return true;
   const Duration patience = AckPatience();

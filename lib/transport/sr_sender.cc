@@ -14,8 +14,6 @@ namespace {
 
 using wire::Opcode;
 
-// A packet asks for an acknowledgement at least this often.
-constexpr uint32_t kAskEvery = 16;
 constexpr uint8_t kMostAttempts = 255;
 
 // By Op: with the last packet, which alone has what follows the payload's place, and before it.
@@ -177,7 +175,8 @@ SendGate SrSender::Gate() {
 
 bool SrSender::WantsAck(Time now, bool ends_message, const SendWork& work) const {
   if ((ends_message && work.signalled) || config_.modelled) return true;
-  const uint32_t every = std::min(kAskEvery, std::max<uint32_t>(1, flow_->window_packets() / 4));
+  const uint32_t every = std::min<uint32_t>(config_.base.ask_every,
+                                            std::max<uint32_t>(1, flow_->window_packets() / 4));
   if (since_ack_request_ + 1u >= every) return true;
   if (!HasWork() || in_flight() >= flow_->window() || next_ - una_ >= config_.window) return true;
   // As long as a round trip without feedback at most, whatever the pace.

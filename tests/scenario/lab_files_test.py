@@ -120,6 +120,10 @@ class Schema(Folder):
             ({'switch': {'buffer': '1 MB'}}, 'buffer'),
             ({'topology': {**good['topology'], 'rate': '1 Gbps'}}, 'rate'),
             ({'topology': {'kind': 'star', 'hosts': 16, 'core_rate': '1Gbps'}}, 'core_rate'),
+            ({'host': {'polls': '1us'}}, 'polls'),
+            ({'host': {'preset': 'kernel'}}, 'preset'),
+            ({'host': {'burst': 0}}, 'burst'),
+            ({'host': {'stall': '1us'}}, 'stall_every'),
             ({'queue_pairs': 'shared'}, 'queue_pairs'),
             ({'idle': '10us'}, 'idle'),
             ({'queue_pairs': 'reused', 'idle': '10 us'}, 'idle'),
@@ -149,6 +153,13 @@ class Schema(Folder):
             document = {**flows, 'topology': {**flows['topology'], **topology}}
             VALIDATOR.validate(document)
             self.ok('exec', self.write(document), '-a', 'mine', '-o', self.file('out'))
+        for host in [{}, {'preset': 'dpdk'}, {'poll_period': '1us', 'burst': 8, 'ack_every': 4},
+                     {'preset': 'dpdk', 'stamps': 'nic', 'stamp_noise': '10ns'},
+                     {'stall': '5us', 'stall_every': '100us', 'receive_delay': '500ns',
+                      'transmit_delay': '500ns', 'packet_cost': '50ns'}]:
+            VALIDATOR.validate({**flows, 'host': host})
+            self.ok('exec', self.write({**flows, 'host': host}), '-a', 'mine', '-o',
+                    self.file('out'))
         for use in [{'queue_pairs': 'new'}, {'queue_pairs': 'reused'},
                     {'queue_pairs': 'reused', 'idle': 'never'},
                     {'queue_pairs': 'reused', 'idle': '10us'}]:

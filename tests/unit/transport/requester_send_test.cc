@@ -141,6 +141,17 @@ TEST(RequesterAckRequest, EverySixteenthWithoutAWindow) {
   for (size_t i = 0; i < 40; ++i) EXPECT_EQ(asked[i], i == 15 || i == 31 || i == 39) << i;
 }
 
+TEST(RequesterAckRequest, AsOftenAsTheEngineSays) {
+  LoneEndOptions o;
+  o.engine.ask_every = 10;
+  LoneEnd end(o);
+  ASSERT_EQ(end.Post(Opcode::kRdmaWrite, 25 * 1024), PostResult::kOk);
+  end.Poll();
+  const std::vector<bool> asked = AckRequests(end.Sent());
+  ASSERT_EQ(asked.size(), 25u);
+  for (size_t i = 0; i < 25; ++i) EXPECT_EQ(asked[i], i == 9 || i == 19 || i == 24) << i;
+}
+
 TEST(RequesterAckRequest, AQuarterOfTheWindowAndThePacketThatFillsIt) {
   LoneEndOptions o;
   o.connect.algorithm = "fixed:window=30KB";  // 30,000 / 1024 = 29 whole packets; a quarter is 7
