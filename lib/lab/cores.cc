@@ -7,6 +7,24 @@
 
 namespace sluice::lab {
 
+namespace {
+
+// As measured (docs/performance.md): fewer hosts stay near anyhow; more partitions exchange frames
+// for longer than they gain.
+constexpr size_t kFewHosts = 64;
+constexpr size_t kHostsEach = 8;
+constexpr size_t kMostPartitions = 16;
+
+// Why the run must be one partition; null: it need not.
+const char* WhyOne(const Scenario& scenario, const RunOptions& options) {
+  if (options.trace) return "a trace is wanted";
+  if (ShortestDelay(scenario.topology) == Duration::Zero()) return "a link has no delay";
+  if (!scenario.triggers.empty()) return "messages of this experiment wait for others";
+  return nullptr;
+}
+
+}  // namespace
+
 Duration ShortestDelay(const sim::Topology& topology) {
   Duration shortest = Duration::Seconds(1);
   for (const sim::Link& link : topology.links) {
@@ -42,12 +60,20 @@ std::vector<size_t> CompletionLog::Flows() const {
   return flows;
 }
 
+size_t PartitionsOf(const Scenario& scenario, const RunOptions& options) {
+  const auto cores = static_cast<size_t>(options.cores);
+  if (options.one_partition) return 1;
+  if (WhyOne(scenario, options) != nullptr) return cores;
+  const auto& nodes = scenario.topology.nodes;
+  const auto hosts =
+      static_cast<size_t>(std::count(nodes.begin(), nodes.end(), sim::NodeKind::kHost));
+  if (hosts < kFewHosts) return cores;
+  return std::max(cores, std::min(kMostPartitions, hosts / kHostsEach));
+}
+
 absl::Status CheckCores(const Scenario& scenario, const RunOptions& options) {
   if (options.cores == 1) return absl::OkStatus();
-  const char* why = nullptr;
-  if (!scenario.triggers.empty()) why = "messages of this experiment wait for others";
-  if (ShortestDelay(scenario.topology) == Duration::Zero()) why = "a link has no delay";
-  if (options.trace) why = "a trace is wanted";
+  const char* const why = WhyOne(scenario, options);
   if (why == nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrFormat("--cores %d: %s; one core is the most", options.cores, why));

@@ -114,7 +114,7 @@ absl::Status Execution::Build() {
   config.hosts = scenario_.hosts;
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
-  config.partitions = static_cast<size_t>(options_.cores);
+  config.partitions = PartitionsOf(scenario_, options_);
   config.longest_round = std::max(ShortestDelay(scenario_.topology) * 2, Duration::Nanoseconds(1));
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
   if (!algorithm.ok()) return algorithm.status();
@@ -358,7 +358,9 @@ absl::Status Execution::RunEvents() {
   ThreadExecutor executor;
   simulation_->SetStopGuard([this](Time, Time) { return forecast_.MayEnd(*simulation_); });
   const double began = ThreadCpuSeconds();
-  const sim::Simulation::End end = simulation_->Run(Time::Zero() + scenario_.limit, &executor);
+  const sim::Simulation::End end =
+      simulation_->Run(Time::Zero() + scenario_.limit, options_.cores > 1 ? &executor : nullptr,
+                       static_cast<size_t>(options_.cores));
   result_.cpu_seconds = ThreadCpuSeconds() - began + executor.cpu_seconds();
   if (end == sim::Simulation::End::kOverrun) {
     overran_ = true;
@@ -458,6 +460,7 @@ absl::StatusOr<RunResult> RunJittered(const Scenario& scenario, const RunOptions
   if (!execution.overran()) return result;
   RunOptions alone = options;
   alone.cores = 1;
+  alone.one_partition = true;
   return Execution(scenario, alone).Go();
 }
 

@@ -117,6 +117,7 @@ struct RunOptions {
   // Added to every flow's start: uniform in [0, jitter], from a stream of its own. 0 adds nothing.
   Duration jitter;
   bool series = false;
+  bool one_partition = false;  // event by event, however large the fabric is
   // Collects the trace, with a sample of every queue each 100 ns.
   bool trace = false;
   // Watches the controllers of every flow; empty: nobody does.

@@ -26,6 +26,8 @@ class Crew {
   // returned; what they wrote is visible then, and to all of them in the next round.
   void Do(const Work& work);
 
+  size_t size() const { return helpers_ + 1; }
+
  private:
   void Help(size_t place);
 

@@ -62,8 +62,9 @@ class Simulation {
 
   // Handles every event up to and including `until`. May be called again; how a run is cut into
   // calls changes nothing.
-  // With several partitions the executor gives each but one a thread of its own; null: all on this.
-  End Run(Time until, Executor* executor = nullptr);
+  // Several partitions are shared out among `threads`, this one and what the executor gives; null:
+  // all on this. 0: as many as there are partitions.
+  End Run(Time until, Executor* executor = nullptr, size_t threads = 0);
   // Ends Run after the event that is being handled. Any thread.
   void Stop() { fabric_.stop.store(true, std::memory_order_relaxed); }
   // Whether somebody may call Stop() at a moment from `first` to `last`, as far as can be known at

@@ -94,10 +94,12 @@ void Simulation::RunInOrder(const Round& round) {
 
 void Simulation::RunTogether(const Round& round, Crew& crew) {
   for (auto& partition : partitions_) partition->TurnOutboxes();
-  crew.Do([this, &round](size_t i) {
-    OpenRound(i);
-    partitions_[i]->RunTo(round.last, kNoLimit, true);
-    partitions_[i]->CloseRound(round.last);
+  crew.Do([this, &round, &crew](size_t place) {
+    for (size_t i = place; i < partitions_.size(); i += crew.size()) {
+      OpenRound(i);
+      partitions_[i]->RunTo(round.last, kNoLimit, true);
+      partitions_[i]->CloseRound(round.last);
+    }
   });
   BalancePools();
 }
@@ -165,7 +167,7 @@ void Simulation::Report() {
   progress_(now(), events());
 }
 
-Simulation::End Simulation::Run(Time until, Executor* executor) {
+Simulation::End Simulation::Run(Time until, Executor* executor, size_t threads) {
   fabric_.stop.store(false);
   const bool alone = partitions_.size() == 1;
   for (int parity = 0; parity < 2 && !alone; ++parity) {
@@ -176,7 +178,9 @@ Simulation::End Simulation::Run(Time until, Executor* executor) {
     partition->context.stuck.reset();
     partition->CloseRound(now());
   }
-  Crew crew(alone ? nullptr : executor, partitions_.size() - 1);
+  if (threads == 0) threads = partitions_.size();
+  threads = executor == nullptr ? 1 : std::min(threads, partitions_.size());
+  Crew crew(executor, threads - 1);
   Round round;
   while (NextRound(until, round)) {
     bool together = false;

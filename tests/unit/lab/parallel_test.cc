@@ -1,8 +1,10 @@
 // Runs on several cores: the same bytes as on one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
+#include "lab/cores.h"
 #include "lab/experiment.h"
 #include "lab/metrics.h"
 #include "lab/result.h"
@@ -11,13 +13,15 @@
 namespace sluice::lab {
 namespace {
 
+// 0 cores: one, and one partition, whatever the size.
 absl::StatusOr<RunResult> Execute(const Chosen& chosen, const std::string& algorithm, int cores) {
   const auto scenario = chosen.Build(1);
   if (!scenario.ok()) return scenario.status();
   RunOptions options;
   options.algorithm = algorithm;
   options.series = true;
-  options.cores = cores;
+  options.cores = std::max(cores, 1);
+  options.one_partition = cores == 0;
   return Run(*scenario, options);
 }
 
@@ -81,6 +85,37 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"permutation:hosts=16,size=200KB,buffer=420KB,pfc=on,spread=0",
                               "dcqcn"},
                     std::pair{"permutation:hosts=16,size=60KB,buffer=100KB,spread=0", "timely"}));
+
+// A fabric that is cut on one core already, and its partitions shared out among two and three.
+TEST(Cores, OfALargeFabricHaveSeveralPartitionsEach) {
+  for (const auto& [experiment, algorithm] :
+       {std::pair{"permutation:hosts=128,topology=fat-tree,size=30KB", "tita"},
+        std::pair{"permutation:hosts=64,size=200KB,buffer=1100KB,pfc=on,spread=0", "fixed"}}) {
+    const std::string one = FilesOf(experiment, algorithm, 0);
+    EXPECT_GT(one.size(), 1000u);
+    for (const int cores : {1, 2, 3}) {
+      EXPECT_TRUE(FilesOf(experiment, algorithm, cores) == one) << cores << " cores";
+    }
+  }
+}
+
+TEST(Partitions, AsManyAsKeepAFewHostsNear) {
+  const auto of = [](const char* experiment, int cores, auto change) {
+    RunOptions options;
+    options.cores = cores;
+    change(options);
+    return PartitionsOf(*Choose(experiment)->Build(1), options);
+  };
+  const auto nothing = [](RunOptions&) {};
+  EXPECT_EQ(of("incast", 1, nothing), 1u);
+  EXPECT_EQ(of("incast", 2, nothing), 2u);
+  EXPECT_EQ(of("permutation:hosts=64", 1, nothing), 8u);
+  EXPECT_EQ(of("permutation:hosts=1024", 1, nothing), 16u);
+  EXPECT_EQ(of("permutation:hosts=1024", 24, nothing), 24u);
+  EXPECT_EQ(of("permutation:hosts=64", 1, [](RunOptions& o) { o.one_partition = true; }), 1u);
+  EXPECT_EQ(of("permutation:hosts=64", 1, [](RunOptions& o) { o.trace = true; }), 1u);
+  EXPECT_EQ(of("allreduce:hosts=64", 1, nothing), 1u);
+}
 
 TEST(Cores, OfWhatWaitsForOthersAreOne) {
   const auto chosen = Choose("allreduce:hosts=4,size=10KB");
