@@ -115,6 +115,7 @@ absl::Status Execution::Build() {
   config.link_events = scenario_.link_events;
   config.switches = scenario_.switches;
   config.partitions = PartitionsOf(scenario_, options_);
+  config.one_thread = options_.cores == 1;
   config.longest_round = std::max(ShortestDelay(scenario_.topology) * 2, Duration::Nanoseconds(1));
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
   if (!algorithm.ok()) return algorithm.status();

@@ -101,12 +101,14 @@ void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source s
 }
 
 void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
+  one_thread_ = config.one_thread;
   switching::BufferConfig sharing = config.switches.sharing;
   sharing.size = config.switches.buffer;
   Partition& partition = partition_of(node);
+  Routes& routes = config.one_thread ? partitions_[0]->routes : partition.routes;
   switches_[node] = std::make_unique<SwitchNode>(partition.context, ports_[node].size(), sharing,
                                                  config.switches.scheduler, config.marking_seed,
-                                                 EntityOf(node, 0), partition.routes, node);
+                                                 EntityOf(node, 0), routes, node);
   switches_[node]->queues().SetTrim(config.switches.trim);
   if (config.switches.telemetry.on) {
     switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);

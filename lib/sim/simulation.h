@@ -62,8 +62,8 @@ class Simulation {
 
   // Handles every event up to and including `until`. May be called again; how a run is cut into
   // calls changes nothing.
-  // Several partitions are shared out among `threads`, this one and what the executor gives; null:
-  // all on this. 0: as many as there are partitions.
+  // Several partitions are shared out among `threads`, this one and what the executor gives; null,
+  // or SimulationConfig::one_thread: all on this. 0: as many as there are partitions.
   End Run(Time until, Executor* executor = nullptr, size_t threads = 0);
   // Ends Run after the event that is being handled. Any thread.
   void Stop() { fabric_.stop.store(true, std::memory_order_relaxed); }
@@ -165,6 +165,8 @@ class Simulation {
   Partition::Fabric fabric_;
   std::vector<uint32_t> places_;  // by node: its partition
   std::vector<std::unique_ptr<Partition>> partitions_;
+  std::vector<Partition::Key> firsts_;  // of each partition, while they take turns
+  bool one_thread_ = false;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
   std::vector<std::unique_ptr<Transmitter>> transmitters_;

@@ -80,6 +80,7 @@ struct SimulationConfig {
   // Parts of the fabric that different threads may handle; the results do not depend on it. Links
   // between them need a delay.
   size_t partitions = 1;
+  bool one_thread = false;  // handles all of them, so that they share what is known of routes
   Duration longest_round =
       Duration::Max();                   // of several partitions: the stretches that they go alone
   size_t max_packets = size_t{1} << 24;  // in each partition; Allocate gives fewer beyond

@@ -69,24 +69,21 @@ void Simulation::OpenRound(size_t partition) {
   }
 }
 
-// Event by event.
+// Event by event. What a partition does changes nothing about what is first in the others before
+// the next round.
 void Simulation::RunInOrder(const Round& round) {
   for (auto& partition : partitions_) partition->TurnOutboxes();
   for (size_t i = 0; i < partitions_.size(); ++i) OpenRound(i);
   const uint64_t last = partitions_[0]->context.arrivals.Make(round.last, 0, 0, nullptr).offset;
+  firsts_.clear();
+  for (auto& partition : partitions_) firsts_.push_back(partition->First());
   while (!fabric_.stop.load(std::memory_order_relaxed)) {
-    Partition* next = nullptr;
-    Partition::Key first;
-    bool stuck = false;
-    for (auto& partition : partitions_) {
-      stuck = stuck || partition->context.stuck;
-      const Partition::Key key = partition->First();
-      if (!(key < first)) continue;
-      first = key;
-      next = partition.get();
-    }
-    if (stuck || next == nullptr || first.offset > last) break;
-    next->HandleFirst();
+    const auto first = std::min_element(firsts_.begin(), firsts_.end());
+    if (first->offset == Partition::kNever || first->offset > last) break;
+    Partition& next = *partitions_[static_cast<size_t>(first - firsts_.begin())];
+    next.HandleFirst();
+    if (next.context.stuck) break;
+    *first = next.First();
   }
   if (fabric_.stop.load(std::memory_order_relaxed)) return;
   for (auto& partition : partitions_) partition->CloseRound(round.last);
@@ -178,6 +175,7 @@ Simulation::End Simulation::Run(Time until, Executor* executor, size_t threads) 
     partition->context.stuck.reset();
     partition->CloseRound(now());
   }
+  if (one_thread_) executor = nullptr;
   if (threads == 0) threads = partitions_.size();
   threads = executor == nullptr ? 1 : std::min(threads, partitions_.size());
   Crew crew(executor, threads - 1);
