@@ -48,7 +48,7 @@ void Fetch(const T& object, size_t bytes = sizeof(T)) {
 }  // namespace
 
 // Fetches what the burst needs of its queue pairs, step by step for all of them: each step reads
-// where the next one's lines are. Nothing is judged, let alone believed.
+// where the next one's lines are.
 void Engine::LookAhead(size_t n) {
   struct Ahead {
     uint32_t slot;

@@ -70,6 +70,7 @@ void Simulation::BuildPartitions(const Topology& topology, const SimulationConfi
 }
 
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
+  one_thread_ = config.one_thread;
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
   Source source = 0;
@@ -101,7 +102,6 @@ void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source s
 }
 
 void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
-  one_thread_ = config.one_thread;
   switching::BufferConfig sharing = config.switches.sharing;
   sharing.size = config.switches.buffer;
   Partition& partition = partition_of(node);
