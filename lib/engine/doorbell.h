@@ -4,7 +4,11 @@
 #ifndef SLUICE_ENGINE_DOORBELL_H_
 #define SLUICE_ENGINE_DOORBELL_H_
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
 
 #include "transport/queue_pair.h"
 
@@ -22,37 +26,56 @@ class DoorbellList {
                                           std::memory_order_relaxed));
   }
 
+  // The engine's core: the last one that was rung, from which next_doorbell leads to those before.
+  const transport::QueuePair* newest() const { return head_.load(std::memory_order_acquire); }
+
   // The engine's core: calls `each` for every queue pair that was rung since the last time, in the
-  // order in which they rang. Work published before its call of Ring is seen by `each`.
-  // `ahead` is called with all of them before `at_hand` is with the first, and that before `each`.
-  template <typename Ahead, typename AtHand, typename Each>
-  void Drain(const Ahead& ahead, const AtHand& at_hand, const Each& each) {
+  // order in which they rang. Work published before its call of Ring is seen by `each`. `ahead` is
+  // called with a stage and a queue pair as by LookAhead (base/look_ahead.h).
+  template <size_t... kSteps, typename Ahead, typename Each>
+  void Drain(const Ahead& ahead, const Each& each) {
     if (head_.load(std::memory_order_relaxed) == nullptr) return;
-    transport::QueuePair* newest = head_.exchange(nullptr, std::memory_order_acquire);
-    transport::QueuePair* oldest = nullptr;
-    while (newest != nullptr) {
-      transport::QueuePair* next = newest->next_doorbell;
-      newest->next_doorbell = oldest;
-      ahead(newest);
-      oldest = newest;
-      newest = next;
-    }
-    for (transport::QueuePair* qp = oldest; qp != nullptr; qp = qp->next_doorbell) at_hand(qp);
-    while (oldest != nullptr) {
-      transport::QueuePair* next = oldest->next_doorbell;
+    transport::QueuePair* next = InOrder(head_.exchange(nullptr, std::memory_order_acquire));
+    std::array<transport::QueuePair*, sizeof...(kSteps)> lead;
+    const auto look = [&](bool first) {
+      const auto run = [&](auto stage, size_t steps) {
+        transport::QueuePair*& at = lead[stage];
+        const size_t n = first ? steps + 1 : 1;
+        for (size_t k = 0; k < n && at != nullptr; ++k, at = at->next_doorbell) ahead(stage, at);
+      };
+      [&]<size_t... kStage>(std::index_sequence<kStage...>) {
+        (run(std::integral_constant<size_t, kStage>{}, kSteps), ...);
+      }
+      (std::make_index_sequence<sizeof...(kSteps)>{});
+    };
+    lead.fill(next);
+    for (bool first = true; next != nullptr; first = false) {
+      look(first);
+      transport::QueuePair* const qp = next;
+      next = qp->next_doorbell;
       // Cleared before the queue is read: a post from here on rings again.
-      oldest->doorbell.exchange(false, std::memory_order_seq_cst);
-      each(oldest);
-      oldest = next;
+      qp->doorbell.exchange(false, std::memory_order_seq_cst);
+      each(qp);
     }
   }
   template <typename Each>
   void Drain(const Each& each) {
-    const auto nothing = [](transport::QueuePair*) {};
-    Drain(nothing, nothing, each);
+    Drain<>([](auto, transport::QueuePair*) {}, each);
   }
 
  private:
+  // Oldest first.
+  static transport::QueuePair* InOrder(transport::QueuePair* newest) {
+    transport::QueuePair* oldest = nullptr;
+    while (newest != nullptr) {
+      transport::QueuePair* const next = newest->next_doorbell;
+      newest->next_doorbell = oldest;
+      oldest = newest;
+      newest = next;
+    }
+    return oldest;
+  }
+
   std::atomic<transport::QueuePair*> head_{nullptr};
 };
 

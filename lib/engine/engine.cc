@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/look_ahead.h"
 #include "memory/window_table.h"
 
 namespace sluice::engine {
@@ -76,9 +77,18 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   if (n == 0) return 0;
   if (stamps()) [[unlikely]]
     ctx.arrived = port_->ReceiveStamp(ctx.now);
-  if (ManyQueuePairs()) LookAhead(n);
+  const bool ahead = ManyQueuePairs();
+  const QueuePair* rung = ahead ? doorbells_.newest() : nullptr;
   uint64_t bytes = 0;
   for (size_t i = 0; i < n; ++i) {
+    if (ahead) {
+      FetchAhead(i, n);
+      // Answers to what was sent a moment ago leave time to fetch what will be.
+      if (rung != nullptr) {
+        rung->PrefetchFor(QueuePair::Touch::kSend);
+        rung = rung->next_doorbell;
+      }
+    }
     bytes += in_[i].frame_length;
     OnFrame(ctx, in_[i]);
   }
@@ -176,11 +186,21 @@ void Engine::AfterOtherInput(QueuePair* qp) {
   }
 }
 
+// In two stages (base/look_ahead.h).
+template <typename Stage>
+void Engine::FetchSender(Stage stage, const QueuePair* qp) {
+  constexpr auto kSend = QueuePair::Touch::kSend;
+  if constexpr (stage == 0) {
+    qp->PrefetchFor(kSend);
+  } else {
+    qp->PrefetchHeads(kSend);
+  }
+}
+
 void Engine::DrainDoorbells(Context&) {
   const auto each = [this](QueuePair* qp) { AfterInput(qp); };
   if (ManyQueuePairs()) {
-    doorbells_.Drain([](QueuePair* qp) { qp->PrefetchFor(QueuePair::Touch::kSend); },
-                     [](QueuePair* qp) { qp->PrefetchHeads(QueuePair::Touch::kSend); }, each);
+    doorbells_.Drain<4, 2>([](auto stage, QueuePair* qp) { FetchSender(stage, qp); }, each);
   } else {
     doorbells_.Drain(each);
   }
@@ -203,12 +223,12 @@ void Engine::RunTimers(Context& ctx) {
   size_t n;
   do {
     n = wheel_.Due(ctx.now, due);
-    if (ManyQueuePairs()) {
-      constexpr auto kSend = QueuePair::Touch::kSend;
-      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchFor(kSend);
-      for (size_t i = 0; i < n; ++i) FlowOf(due[i])->owner->PrefetchHeads(kSend);
-    }
+    const bool ahead = ManyQueuePairs();
     for (size_t i = 0; i < n; ++i) {
+      if (ahead) {
+        LookAhead<4, 2>(
+            i, n, [&due](auto stage, size_t j) { FetchSender(stage, FlowOf(due[j])->owner); });
+      }
       SendFlow* flow = FlowOf(due[i]);
       flow->owner->OnTimers(ctx);
       AfterInput(flow->owner);
@@ -261,6 +281,8 @@ absl::StatusOr<QueuePair*> Engine::Create(const transport::QueuePairConfig& conf
     if (config.management) return absl::AlreadyExistsError("QPN 1 is in use already");
     return absl::ResourceExhaustedError("all queue pairs of this engine are in use");
   }
+  if (ManyQueuePairs() && ahead_ == nullptr)
+    ahead_ = std::make_unique<decltype(ahead_)::element_type>();
   return qp;
 }
 

@@ -172,7 +172,7 @@ class Engine final : public Pollable {
   // So many that a burst mostly finds its queue pairs outside the nearer caches: more than a
   // megabyte of them, rings included.
   bool ManyQueuePairs() const { return table_.size() > 256; }
-  [[gnu::noinline]] void LookAhead(size_t n);
+  [[gnu::noinline]] void FetchAhead(size_t i, size_t n);
   size_t ReceiveBurst(transport::Context& ctx);
   void OnFrame(transport::Context& ctx, const port::Packet& packet);
   void OnRefused(Time now, wire::DropCause cause, const port::Packet& packet);
@@ -194,6 +194,8 @@ class Engine final : public Pollable {
                               cc::SignalSet peer_signals);
   // Out of every list and of the wheel.
   void Unlist(transport::QueuePair* qp);
+  template <typename Stage>
+  static void FetchSender(Stage stage, const transport::QueuePair* qp);
   void DrainDoorbells(transport::Context& ctx);
   void RunTimers(transport::Context& ctx);
   void SettleCompletions(transport::Context& ctx);
@@ -254,6 +256,14 @@ class Engine final : public Pollable {
 
   // The burst that is being received. A member, as a local would be cleared in every poll.
   std::array<port::Packet, port::kMaxBurst> in_;
+  // What was found of the queue pairs that they are for; null until there are many.
+  struct Ahead {
+    uint32_t qpn;
+    uint32_t slot;
+    transport::QueuePair::Touch touch;
+    const transport::QueuePair* qp;
+  };
+  std::unique_ptr<std::array<Ahead, port::kMaxBurst>> ahead_;
   transport::QueuePair* run_ = nullptr;  // that the last frames of it were for
   bool run_requests_only_ = false;       // and whether all of these were requests
   bool waits_for_pace_ = false;

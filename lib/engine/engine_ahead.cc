@@ -1,6 +1,7 @@
 // What the engine fetches into the cache before it needs it. Nothing is judged here, let alone
 // believed.
 #include "base/be.h"
+#include "base/look_ahead.h"
 #include "engine/engine.h"
 
 namespace sluice::engine {
@@ -47,32 +48,26 @@ void Fetch(const T& object, size_t bytes = sizeof(T)) {
 
 }  // namespace
 
-// Fetches what the burst needs of its queue pairs, step by step for all of them: each step reads
-// where the next one's lines are.
-void Engine::LookAhead(size_t n) {
-  struct Ahead {
-    uint32_t slot;
-    QueuePair::Touch touch;
-    const QueuePair* qp;
-  };
-  std::array<Ahead, port::kMaxBurst> burst;
-  size_t count = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const Destined to = DestinedOf({in_[i].header, in_[i].header_length});
-    if (!to.known) continue;
-    burst[count++] = {table_.Prefetch(to.qpn), to.touch, nullptr};
-  }
-  size_t known = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const QueuePair* qp = table_.InSlot(burst[i].slot);
-    if (qp == nullptr) continue;
-    burst[known++] = {0, burst[i].touch, qp};
-    qp->PrefetchFor(burst[i].touch);
-  }
-  for (size_t i = 0; i < known; ++i) burst[i].qp->PrefetchHeads(burst[i].touch);
-  for (size_t i = 0; i < known; ++i) {
-    if (burst[i].touch == QueuePair::Touch::kRequest) burst[i].qp->PrefetchReceive();
-  }
+// Before the i-th of n frames: what those after it need of their queue pairs, in steps of which
+// each reads where the next one's lines are.
+void Engine::FetchAhead(size_t i, size_t n) {
+  LookAhead<port::kMaxBurst, 8, 4, 2>(i, n, [this](auto stage, size_t j) {
+    Ahead& to = (*ahead_)[j];
+    if constexpr (stage == 0) {
+      const Destined d = DestinedOf({in_[j].header, in_[j].header_length});
+      to = {d.qpn, d.known ? table_.Prefetch(d.qpn) : ~0u, d.touch, nullptr};
+    } else if constexpr (stage == 1) {
+      to.qp = table_.InSlot(to.slot);
+      if (to.qp != nullptr) to.qp->PrefetchFor(to.touch);
+    } else if constexpr (stage == 2) {
+      if (to.qp != nullptr) to.qp->PrefetchHeads(to.touch);
+    } else if (to.qp != nullptr && to.touch == QueuePair::Touch::kRequest) {
+      to.qp->PrefetchReceive();
+    }
+  });
+  // Found already, if it is that one's.
+  const Ahead& next = (*ahead_)[i];
+  if (next.slot != ~0u) table_.Expect(next.qpn, next.slot);
 }
 
 // First the engine's own lines, then those of the queue pair. What one packet needs, not a burst.

@@ -60,6 +60,8 @@ class QpTable {
   const transport::QueuePair* InSlot(uint32_t slot) const {
     return slot < slots_.size() ? slots_[slot].qp : nullptr;
   }
+  // The number that is looked up next is probably `qpn`, for which Prefetch said `slot`.
+  void Expect(uint32_t qpn, uint32_t slot) { last_ = {qpn, slot}; }
 
   // Where queue pairs lie, for what else they take at set-up; outlives them.
   BlockPool* blocks() {

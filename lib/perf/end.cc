@@ -42,14 +42,6 @@ absl::Status End::Open(bool target) {
   return absl::OkStatus();
 }
 
-void End::LookAhead(std::span<const uint32_t> qps, bool sends) const {
-  std::array<verbs::QueuePair*, kAhead> next;
-  for (uint32_t i : qps) __builtin_prefetch(&qps_[i]);
-  for (size_t k = 0; k < qps.size(); ++k) next[k] = qps_[qps[k]].get();
-  const std::span<verbs::QueuePair* const> all(next.data(), qps.size());
-  sends ? verbs::QueuePair::PrefetchSends(all) : verbs::QueuePair::PrefetchReceives(all);
-}
-
 absl::Status End::PostAll() {
   for (uint32_t i = 0; i < options_.qps; ++i) {
     for (uint64_t m = 0; m < slots(); ++m) {
@@ -108,9 +100,9 @@ absl::Status End::Connect(const EndAddress& peer, bool extended) {
   return absl::OkStatus();
 }
 
-absl::Status End::PostSlot(uint32_t qp, uint64_t message) {
-  const verbs::Segment segment = SlotSegment(qp, message);
-  const verbs::PostResult r = qps_[qp]->PostReceive({WorkId(qp, message), {&segment, 1}});
+absl::Status End::PostSlot(verbs::QueuePair* qp, uint32_t i, uint64_t message) {
+  const verbs::Segment segment = SlotSegment(i, message);
+  const verbs::PostResult r = qp->PostReceive({WorkId(i, message), {&segment, 1}});
   if (r == verbs::PostResult::kOk) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("post receive: ", verbs::NameOf(r)));
 }

@@ -71,13 +71,13 @@ class End {
   }
   // So many that it pays to fetch the memory of those to come ahead of their turn.
   bool many() const { return qps_.size() > 256; }
-  // For `qps`, at most kAhead, which are posted to next.
-  static constexpr size_t kAhead = 32;
-  void LookAhead(std::span<const uint32_t> qps, bool sends) const;
   // Fills every receive queue: slots for SENDs, nothing for the immediates of WRITEs.
   absl::Status PostAll();
   // Posts a receive of one slot, or of nothing (message 0).
-  absl::Status PostSlot(uint32_t qp, uint64_t message);
+  absl::Status PostSlot(uint32_t i, uint64_t message) {
+    return PostSlot(qps_[i].get(), i, message);
+  }
+  absl::Status PostSlot(verbs::QueuePair* qp, uint32_t i, uint64_t message);
   absl::Status PostEmpty(uint32_t qp);
 
  private:

@@ -21,10 +21,12 @@ Initiator::Initiator(End* end, const EndAddress& peer, uint64_t limit, CycleCloc
       lap_(end->options().depth),
       signal_every_(std::clamp<uint32_t>(end->options().depth / 4, 1, kMaxSignalEvery)),
       streams_(end->options().qps),
-      turns_(streams_.size(), end->options().random_order ? end->options().seed | 1 : 0) {
+      turns_(streams_.size(), end->options().random_order ? end->options().seed | 1 : 0),
+      upcoming_(end->many()) {
   // The messages are dealt out over the queue pairs.
   const uint64_t n = streams_.size();
   for (uint64_t i = 0; i < n; ++i) {
+    streams_[i].qp = &end->qp(static_cast<uint32_t>(i));
     streams_[i].limit = limit == 0 ? kNoLimit : limit / n + (i < limit % n ? 1 : 0);
   }
 }
@@ -70,7 +72,7 @@ bool Initiator::PostOne(uint32_t i, bool more) {
     r.remote_address = peer_.qps[i].va + Remainder(s.posted, end_->slots()) * o.size;
     r.rkey = peer_.qps[i].rkey;
   }
-  const verbs::PostResult result = end_->qp(i).PostSend(r, more);
+  const verbs::PostResult result = s.qp->PostSend(r, more);
   if (result == verbs::PostResult::kQueueFull) return false;
   if (result != verbs::PostResult::kOk) {
     error_ = absl::StrFormat("post send: %s", verbs::NameOf(result));
@@ -132,22 +134,22 @@ bool Initiator::OnCompletion(const verbs::WorkCompletion& c) {
   return true;
 }
 
-void Initiator::LookAhead(std::span<const uint32_t> turns) const {
-  for (uint32_t i : turns) __builtin_prefetch(&streams_[i], 1);
-  end_->LookAhead(turns, true);
-}
-
 bool Initiator::Pump() {
   const size_t n = end_->cq().Poll(done_);
   for (size_t k = 0; k < n; ++k) {
     if (!OnCompletion(done_[k])) return false;
   }
   // What cannot post now has its next turn with a completion.
-  size_t count = 0;
-  while (count < turn_.size() && !turns_.empty()) turn_[count++] = turns_.Take();
-  if (end_->many()) LookAhead({turn_.data(), count});
-  for (size_t k = 0; k < count; ++k) {
-    const uint32_t i = turn_[k];
+  const auto fetch = [this](auto stage, uint32_t i) {
+    if constexpr (stage == 0) {
+      __builtin_prefetch(&streams_[i], 1);
+    } else {
+      streams_[i].qp->PrefetchSend(static_cast<int>(stage) - 1);
+    }
+  };
+  while (!upcoming_.full() && !turns_.empty()) upcoming_.Add(turns_.Take(), fetch);
+  for (size_t posts = 0; posts < Turns::kPerPump && !upcoming_.empty(); ++posts) {
+    const uint32_t i = upcoming_.Take(fetch);
     if (MayPost(streams_[i])) PostMessages(i);
     if (!error_.empty()) return false;
   }

@@ -34,6 +34,7 @@ struct Bench {
   cli::Progress* progress;
   Pattern pattern;
   telemetry::Histogram latency;
+  telemetry::Histogram windows;  // cycles per message
   std::unique_ptr<Side> sides[2];
   uint64_t began = 0;     // cycles
   uint64_t deadline = 0;  // cycles; 0: by messages
@@ -42,7 +43,12 @@ struct Bench {
   bool interrupted = false;
 
   Bench(const Options& o, PortSource* s, cli::Progress* p)
-      : options(o), source(s), progress(p), pattern(o.seed, o.size), latency(kLatencyBits) {}
+      : options(o),
+        source(s),
+        progress(p),
+        pattern(o.seed, o.size),
+        latency(kLatencyBits),
+        windows(kLatencyBits) {}
 };
 
 // One pair of ends, run until the initiator is drained.
@@ -118,6 +124,7 @@ class Life {
           static_cast<double>(now - window_began_) / static_cast<double>(messages);
       double& best = bench_->result.cycles_per_message_min;
       best = best == 0 ? cycles : std::min(best, cycles);
+      bench_->windows.Record(static_cast<uint64_t>(cycles));
     }
     window_began_ = now;
     window_completed_ = first_->completed();
@@ -262,6 +269,7 @@ absl::StatusOr<Result> RunLoopback(const Options& options, PortSource* source, c
   r.cycles_per_second = source->cycles_per_second();
   r.seconds = static_cast<double>(r.cycles) / r.cycles_per_second;
   r.latency_cycles = bench.latency.Snapshot();
+  r.cycles_per_message_median = static_cast<double>(bench.windows.Snapshot().Quantile(500'000));
   for (auto& side : bench.sides) {
     if (!side->DrainCapture()) bench.error = "the capture could not be written";
     side->AddTo(&r);

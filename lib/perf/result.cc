@@ -99,7 +99,10 @@ cli::Json ToJson(const Options& o, const Result& r) {
   j["messages_per_second"] = PerSecond(static_cast<double>(r.completed), r.seconds);
   j["gbps"] = Gbps(o, r);
   j["cycles_per_message"] = CyclesPerMessage(r);
-  if (r.cycles_per_message_min > 0) j["cycles_per_message_min"] = r.cycles_per_message_min;
+  if (r.cycles_per_message_min > 0) {
+    j["cycles_per_message_min"] = r.cycles_per_message_min;
+    j["cycles_per_message_median"] = r.cycles_per_message_median;
+  }
   j["cycles_per_packet"] = CyclesPerPacket(r);
   j["packets"] = r.Counter("tx_packets_total");
   j["retransmissions"] = r.Counter("retransmitted_packets_total");

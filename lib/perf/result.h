@@ -17,7 +17,9 @@ struct Result {
   double seconds = 0;
   uint64_t cycles = 0;
   double cycles_per_second = 0;
-  double cycles_per_message_min = 0;  // over windows of 2 ms; 0: the run was shorter
+  // Over windows of 2 ms, without set-up; 0: the run was shorter.
+  double cycles_per_message_min = 0;
+  double cycles_per_message_median = 0;
   uint64_t posted = 0;
   uint64_t completed = 0;
   uint64_t verified_bytes = 0;

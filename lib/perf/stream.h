@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/look_ahead.h"
 #include "perf/end.h"
 #include "perf/turns.h"
 #include "telemetry/histogram.h"
@@ -50,6 +51,7 @@ class Initiator {
 
  private:
   struct alignas(64) Stream {
+    verbs::QueuePair* qp = nullptr;
     uint64_t limit = 0;  // messages to post; kNoLimit: until Stop
     uint64_t posted = 0;
     uint64_t completed = 0;
@@ -67,7 +69,6 @@ class Initiator {
   void PostMessages(uint32_t i);
   bool PostOne(uint32_t i, bool more);
   void CountLap(Stream* s, bool ends);
-  void LookAhead(std::span<const uint32_t> turns) const;
   bool OnCompletion(const verbs::WorkCompletion& c);
   bool Limited(const Stream& s) const { return stopped_ || s.posted >= s.limit; }
 
@@ -80,8 +81,7 @@ class Initiator {
   std::vector<Stream> streams_;
   Turns turns_;
   std::array<verbs::WorkCompletion, 32> done_;  // a member: a local would be cleared in every pump
-  std::array<uint32_t, Turns::kPerPump> turn_;
-  static_assert(Turns::kPerPump <= End::kAhead);
+  Upcoming<uint32_t, Turns::kPerPump, 40, 30, 20, 10> upcoming_;  // took their turn and post next
   uint64_t posted_ = 0;
   uint64_t completed_ = 0;
   uint64_t open_laps_ = 0;  // of all queue pairs: begun and not given back
@@ -91,7 +91,7 @@ class Initiator {
 
 class Target {
  public:
-  explicit Target(End* end) : end_(end), next_(end->options().qps) {}
+  explicit Target(End* end);
   absl::Status Prepare() { return end_->PostAll(); }
   // Verifies and frees what has arrived. Returns false after a failure.
   bool Pump();
@@ -103,12 +103,15 @@ class Target {
 
  private:
   void Verify(uint32_t qp, uint64_t message);
-  void LookAhead(size_t n) const;
   bool OnMessage(const verbs::WorkCompletion& c, uint32_t qp);
   bool OnLap(const verbs::WorkCompletion& c, uint32_t qp);
 
   End* end_;
-  std::vector<uint64_t> next_;                  // per queue pair, the next message to verify
+  struct Stream {
+    verbs::QueuePair* qp;
+    uint64_t next;  // message to verify
+  };
+  std::vector<Stream> streams_;
   std::array<verbs::WorkCompletion, 32> done_;  // a member, as above
   uint64_t received_ = 0;
   uint64_t verified_bytes_ = 0;

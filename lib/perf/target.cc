@@ -5,6 +5,10 @@
 
 namespace sluice::perf {
 
+Target::Target(End* end) : end_(end), streams_(end->options().qps) {
+  for (uint32_t i = 0; i < streams_.size(); ++i) streams_[i] = {&end->qp(i), 0};
+}
+
 void Target::Verify(uint32_t qp, uint64_t message) {
   const Options& o = end_->options();
   ++received_;
@@ -15,14 +19,14 @@ void Target::Verify(uint32_t qp, uint64_t message) {
 }
 
 bool Target::OnMessage(const verbs::WorkCompletion& c, uint32_t qp) {
-  const uint64_t message = next_[qp]++;
+  const uint64_t message = streams_[qp].next++;
   if (c.byte_length != end_->options().size || c.wr_id != WorkId(qp, message)) {
     error_ = absl::StrFormat("message %d of queue pair %d arrived as number %d with %d bytes",
                              message, qp, c.wr_id & kMessageMask, c.byte_length);
     return false;
   }
   Verify(qp, message);
-  return end_->PostSlot(qp, message + end_->slots()).ok();
+  return end_->PostSlot(streams_[qp].qp, qp, message + end_->slots()).ok();
 }
 
 bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
@@ -30,7 +34,7 @@ bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
     error_ = absl::StrFormat("a lap of %d messages arrived", c.imm);
     return false;
   }
-  for (uint32_t k = 0; k < c.imm; ++k) Verify(qp, next_[qp]++);
+  for (uint32_t k = 0; k < c.imm; ++k) Verify(qp, streams_[qp].next++);
   if (!end_->PostEmpty(qp).ok()) return false;
   verbs::SendRequest free;
   free.opcode = verbs::Opcode::kSendWithImm;
@@ -43,24 +47,25 @@ bool Target::OnLap(const verbs::WorkCompletion& c, uint32_t qp) {
   return true;
 }
 
-// For the first `n` of done_.
-void Target::LookAhead(size_t n) const {
-  std::array<uint32_t, End::kAhead> qps;
-  for (size_t k = 0; k < n; ++k) {
-    qps[k] = QpOf(done_[k].wr_id);
-    __builtin_prefetch(&next_[qps[k]], 1);
-  }
-  end_->LookAhead({qps.data(), n}, false);
-}
-
 bool Target::Pump() {
+  // Receives are posted in less time than a line takes to come: each stage for all of them at once.
+  constexpr size_t kAll = std::tuple_size_v<decltype(done_)>;
+  const bool ahead = end_->many();
   size_t n;
+  const auto fetch = [this](auto stage, size_t k) {
+    const uint32_t qp = QpOf(done_[k].wr_id);
+    if constexpr (stage == 0) {
+      __builtin_prefetch(&streams_[qp], 1);
+    } else {
+      streams_[qp].qp->PrefetchReceive(static_cast<int>(stage) - 1);
+    }
+  };
   // All of them: a gap that closes brings more at once than a burst, and the initiator may have
   // heard already that they arrived.
   do {
     n = end_->cq().Poll(done_);
-    if (end_->many()) LookAhead(n);
     for (size_t k = 0; k < n; ++k) {
+      if (ahead) LookAhead<kAll, kAll, kAll, kAll>(k, n, fetch);
       const verbs::WorkCompletion& c = done_[k];
       if (c.status != verbs::CompletionStatus::kSuccess) {
         if (error_.empty()) error_ = verbs::NameOf(c.status);

@@ -52,9 +52,9 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config, std::byte* roo
     : type_(config.type),
       qpn_(qpn),
       pd_(config.pd),
-      requester_(&send_queue_, config.send_completions, qpn),
       reads_(this),
       responder_(&receive_queue_, config.receive_completions, &reads_, qpn),
+      requester_(&send_queue_, config.send_completions, qpn),
       send_queue_(config.send_depth, config.max_segments, InlineRoom(config.max_inline), room),
       receive_queue_(ReceiveDepth(config), ReceiveSegments(config), 0,
                      room == nullptr ? nullptr : room + SendRoom(config)) {
@@ -71,11 +71,13 @@ QueuePair::QueuePair(uint32_t qpn, const QueuePairConfig& config, std::byte* roo
 QueuePair::~QueuePair() { DestroyReceiver(); }
 
 void QueuePair::PrefetchFor(Touch touch) const {
-  Fetch(this, &flow_);
+  Fetch(this, &responder_);
   if (touch == Touch::kRequest) {
-    Fetch(&reads_, &send_queue_);
+    Fetch(&responder_, &flow_);
+    Fetch(receiver_storage_, receiver_storage_ + 1);
     Fetch(&receive_queue_, &receive_queue_ + 1);
   } else {
+    // With the end of the responder: whether it has something to say.
     Fetch(&flow_, receiver_storage_);
     Fetch(&send_queue_, &receive_queue_);
   }

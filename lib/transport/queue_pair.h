@@ -313,10 +313,10 @@ class QueuePair {
   uint8_t cnp_dscp_ = 48;
   uint8_t max_rd_atomic_ = 0;
   cc::ReceiverHalf* receiver_half_ = nullptr;
-  SendFlow flow_;
-  Requester requester_;
   ReadResponder reads_;
   Responder responder_;
+  SendFlow flow_;
+  Requester requester_;
   alignas(16) std::byte receiver_storage_[cc::kMaxReceiverSize];
   SendQueue send_queue_;
   ReceiveQueue receive_queue_;

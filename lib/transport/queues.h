@@ -105,12 +105,9 @@ class WorkQueue {
   // Gives the oldest slot back to the producer.
   void Retire() { consumer_.head.store(head() + 1, std::memory_order_release); }
 
-  // Fetches what the producer's next post touches: first the queue's own lines, then, once they
-  // are here, the slot.
-  void PrefetchEnds() const {
-    __builtin_prefetch(&producer_, 1);
-    __builtin_prefetch(&consumer_, 1);
-  }
+  // Fetches what the producer's next post touches: first the queue's own line, then, once it is
+  // here, the slot. (It looks at the consumer's line only when the queue seems full.)
+  void PrefetchEnds() const { __builtin_prefetch(&producer_, 1); }
   void PrefetchClaim() const {
     PrefetchSlot(Slot(producer_, producer_.tail.load(std::memory_order_relaxed)));
   }

@@ -235,7 +235,7 @@ absl::StatusOr<std::unique_ptr<QueuePair>> Device::CreateQueuePair(
   impl->shared = options.shared_receives != nullptr;
   impl->index = impl_->queue_pairs.size();
   impl_->queue_pairs.push_back(impl.get());
-  return std::unique_ptr<QueuePair>(new QueuePair(std::move(impl)));
+  return std::unique_ptr<QueuePair>(&impl.release()->handle);
 }
 
 }  // namespace sluice::verbs

@@ -70,7 +70,8 @@ class PostLock {
 
 struct QueuePair::Impl {
   Impl(Device::Impl* d, transport::QueuePair* q, uint32_t pd_id, uint32_t segments, bool locked)
-      : device(d),
+      : handle(this),
+        device(d),
         qp(q),
         pd(pd_id),
         max_segments(segments),
@@ -82,7 +83,8 @@ struct QueuePair::Impl {
   static void operator delete(void* room, BlockPool* blocks) { blocks->Free(room, sizeof(Impl)); }
   static void operator delete(Impl* impl, std::destroying_delete_t);
 
-  // First what a post reads.
+  // First what a post reads: one cache line.
+  QueuePair handle;
   Device::Impl* device;
   transport::QueuePair* qp;
   uint32_t pd;

@@ -136,16 +136,8 @@ cc::SignalSet ExtendedSignals(bool telemetry) {
   return s;
 }
 
-// Each step reads where the next one's lines are.
-void Prefetch(std::span<QueuePair* const> qps, bool sends) {
-  for (const QueuePair* q : qps) __builtin_prefetch(q);
-  for (QueuePair* q : qps) {
-    const QueuePair::Impl* const impl = &q->impl();
-    __builtin_prefetch(impl, 1);
-    __builtin_prefetch(reinterpret_cast<const std::byte*>(impl) + BlockPool::kLine, 1);
-  }
-  for (QueuePair* q : qps) q->impl().qp->PrefetchPost(sends);
-  for (QueuePair* q : qps) q->impl().qp->PrefetchClaim(sends);
+inline void PrefetchPost(const QueuePair::Impl& impl, int step, bool send) {
+  step == 1 ? impl.qp->PrefetchPost(send) : impl.qp->PrefetchClaim(send);
 }
 
 }  // namespace
@@ -199,14 +191,14 @@ cc::SignalSet BaseSignals(transport::QpType type) {
   return s;
 }
 
-QueuePair::QueuePair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
-QueuePair::~QueuePair() {
-  Device::Impl* d = impl_->device;
-  d->worker.Execute([this, d] { d->engine.Destroy(impl_->qp); });
-  d->queue_pairs[impl_->index] = d->queue_pairs.back();
-  d->queue_pairs[impl_->index]->index = impl_->index;
+void QueuePair::operator delete(QueuePair* qp, std::destroying_delete_t) {
+  Impl* const impl = qp->impl_;
+  Device::Impl* const d = impl->device;
+  d->worker.Execute([impl, d] { d->engine.Destroy(impl->qp); });
+  d->queue_pairs[impl->index] = d->queue_pairs.back();
+  d->queue_pairs[impl->index]->index = impl->index;
   d->queue_pairs.pop_back();
+  delete impl;
 }
 
 uint32_t QueuePair::qpn() const { return impl_->qp->qpn(); }
@@ -268,8 +260,13 @@ absl::Status QueuePair::Connect(const ConnectOptions& o) {
   return status;
 }
 
-void QueuePair::PrefetchSends(std::span<QueuePair* const> qps) { Prefetch(qps, true); }
-void QueuePair::PrefetchReceives(std::span<QueuePair* const> qps) { Prefetch(qps, false); }
+// It is the beginning of what stands for it here.
+void QueuePair::PrefetchSend(int step) const {
+  step == 0 ? __builtin_prefetch(this, 1) : PrefetchPost(*impl_, step, true);
+}
+void QueuePair::PrefetchReceive(int step) const {
+  step == 0 ? __builtin_prefetch(this, 1) : PrefetchPost(*impl_, step, false);
+}
 
 void QueuePair::Doorbell() { impl_->device->engine.Ring(impl_->qp); }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/look_ahead.h"
 #include "support/device_pair.h"
 #include "verbs/internal.h"
 
@@ -60,18 +61,14 @@ class ManyQueuePairs : public testing::Test {
   }
   static uint8_t Byte(uint32_t i, uint32_t at) { return static_cast<uint8_t>(i * 7 + at * 13 + 1); }
 
-  // Posts a receive and a SEND of slot i for each queue pair, 32 of them fetched ahead at a time.
+  // Posts a receive and a SEND of slot i for each queue pair, fetched ahead.
   void PostAll() {
-    std::vector<verbs::QueuePair*> all[2];
-    for (int s = 0; s < 2; ++s) {
-      for (auto& qp : qps_[s]) all[s].push_back(qp.get());
-    }
     for (uint32_t i = 0; i < kQueuePairs; ++i) {
-      if (i % 32 == 0) {
-        const size_t n = std::min(32u, kQueuePairs - i);
-        verbs::QueuePair::PrefetchSends({all[0].data() + i, n});
-        verbs::QueuePair::PrefetchReceives({all[1].data() + i, n});
-      }
+      LookAhead<9, 6, 3>(i, kQueuePairs, [this](auto step, size_t j) {
+        static_assert(step < verbs::QueuePair::kPrefetchSteps);
+        qps_[0][j]->PrefetchSend(step);
+        qps_[1][j]->PrefetchReceive(step);
+      });
       for (uint32_t k = 0; k < kSlot; ++k) pair_.a().memory[i * kSlot + k] = Byte(i, k);
       const verbs::Segment to = pair_.b().At(i * kSlot, kSlot);
       ASSERT_EQ(qps_[1][i]->PostReceive({i, {&to, 1}}), verbs::PostResult::kOk);
