@@ -181,7 +181,7 @@ absl::Status CheckBound(const Scenario& scenario) {
   }
   if (!scenario.link_events.empty()) {
     return absl::InvalidArgumentError(
-        "links of this experiment fail or come back; the bound is for a fabric that stays as it "
+        "links of this experiment fail or change; the bound is for a fabric that stays as it "
         "is");
   }
   if (scenario.queue_pairs.reused) {

@@ -275,26 +275,4 @@ absl::Status ReadHost(const Json& json, const std::string& where, Scenario* s) {
   return absl::OkStatus();
 }
 
-absl::Status ReadLinkEvents(const Json& json, const std::string& where, Scenario* s) {
-  if (!json.is_array()) return Invalid(where + ": a list is needed");
-  for (size_t i = 0; i < json.size(); ++i) {
-    JsonFields f(json[i], absl::StrFormat("%s[%d]", where, i));
-    Duration at;
-    int64_t link = 0;
-    size_t kind = 0;
-    f.Require("at");
-    f.Time("at", &at);
-    f.Require("link");
-    f.Integer("link", 0, static_cast<int64_t>(s->topology.links.size()) - 1, &link);
-    f.Require("event");
-    f.Choice("event", {"down", "up"}, &kind);
-    if (at < Duration::Zero()) f.Fail("at", "must not be negative");
-    if (absl::Status status = f.Finish(); !status.ok()) return status;
-    using Kind = sim::LinkEvent::Kind;
-    s->link_events.push_back(
-        {Time::Zero() + at, static_cast<size_t>(link), kind == 0 ? Kind::kDown : Kind::kUp});
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace sluice::lab

@@ -1,4 +1,5 @@
-// The parts of an experiment file that describe a fabric: topology, switches, links that fail.
+// The parts of an experiment file that describe a fabric: topology, switches, hosts, links that
+// fail.
 #ifndef SLUICE_LAB_EXPERIMENT_FABRIC_H_
 #define SLUICE_LAB_EXPERIMENT_FABRIC_H_
 
@@ -20,7 +21,8 @@ absl::Status ReadSwitch(const cli::Json& json, const std::string& where, Scenari
 // "host": a preset and what differs from it. Not with the profile hpcc-ns3, whose hosts are its
 // own.
 absl::Status ReadHost(const cli::Json& json, const std::string& where, Scenario* s);
-// "link_events"; the topology is known.
+// "link_events": cuts, repairs, flaps, and changes of rate and losses; the topology is known. In
+// experiment_links.cc.
 absl::Status ReadLinkEvents(const cli::Json& json, const std::string& where, Scenario* s);
 
 }  // namespace sluice::lab

@@ -213,7 +213,10 @@ absl::Status ReadTimes(JsonFields& f, Plan* plan) {
   if (s.sample < Duration::Nanoseconds(10)) f.Fail("sample", "must be at least 10ns");
   f.Time("origin", &s.origin);
   f.Time("jitter", &plan->jitter);
-  for (const auto& [key, time] : {std::pair("origin", s.origin), {"jitter", plan->jitter}}) {
+  f.Time("reroute_delay", &s.reroute_delay);
+  for (const auto& [key, time] : {std::pair("origin", s.origin),
+                                  {"jitter", plan->jitter},
+                                  {"reroute_delay", s.reroute_delay}}) {
     if (time < Duration::Zero() || time > Duration::Seconds(1000)) {
       f.Fail(key, "must be from 0 to 1000s");
     }

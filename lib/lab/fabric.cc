@@ -125,6 +125,9 @@ uint8_t AutoTimer(const Scenario& s) {
   for (const sim::Link& link : s.topology.links) {
     slowest = std::min({slowest, link.forward.rate, link.backward.rate});
   }
+  for (const sim::LinkEvent& event : s.link_events) {
+    if (event.kind == sim::LinkEvent::Kind::kChange) slowest = std::min(slowest, event.config.rate);
+  }
   return LongTimer(s, slowest);
 }
 

@@ -157,6 +157,11 @@ Json ResultJson(const RunLabel& label, const RunResult& run, const Metrics& m) {
                       {"p99", run.queue_p99.count()}};
   j["pfc_pauses"] = run.pfc_pauses;
   j["drops"] = run.drops;
+  if (run.lossy) {
+    const sim::LinkCounters& links = run.link_totals;
+    j["link_losses"] = {
+        {"frames", links.lost}, {"corrupt", links.corrupt}, {"blackholed", links.blackholed}};
+  }
   j["ecn_marks"] = run.ecn_marks;
   if (run.trimming) j["trimmed"] = run.trims;
   j["cnps"] = run.cnps;

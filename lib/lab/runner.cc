@@ -113,6 +113,7 @@ absl::Status Execution::Build() {
   config.host_seed = SeedOf(&RandomFactors::hosts, kHostPurpose, false);
   config.hosts = scenario_.hosts;
   config.link_events = scenario_.link_events;
+  config.reroute_delay = scenario_.reroute_delay;
   config.switches = scenario_.switches;
   config.partitions = PartitionsOf(scenario_, options_);
   config.one_thread = options_.cores == 1;
@@ -405,6 +406,14 @@ void Execution::Collect() {
   if (options_.trace) CollectTrace();
 }
 
+bool MayLose(const Scenario& s) {
+  const auto loses = [](const sim::LinkConfig& link) { return link.loss > 0 || link.faults.any(); };
+  return !s.link_events.empty() ||
+         std::any_of(s.topology.links.begin(), s.topology.links.end(), [&](const sim::Link& link) {
+           return loses(link.forward) || loses(link.backward);
+         });
+}
+
 void Execution::CollectFabric() {
   result_.queue_max = watched_->max();
   result_.queue_mean_bytes = watched_->mean_bytes();
@@ -419,6 +428,8 @@ void Execution::CollectFabric() {
   result_.watched_frames = line.frames;
   result_.pfc_pauses = simulation_->pfc_pauses();
   result_.drops = simulation_->drops();
+  result_.lossy = MayLose(scenario_);
+  result_.link_totals = simulation_->link_totals();
   result_.ecn_marks = simulation_->ecn_marks();
   result_.trimming = scenario_.switches.trim.on();
   result_.trims = simulation_->trims();

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "lab/scenario.h"
+#include "sim/link_faults.h"
 #include "verbs/assemble.h"
 
 namespace sluice::lab {
@@ -82,8 +83,10 @@ struct RunResult {
   uint64_t pfc_pauses = 0;
   uint64_t drops = 0;
   uint64_t ecn_marks = 0;
-  bool trimming = false;  // whether switches may cut packets,
-  uint64_t trims = 0;     // and how many they did
+  bool lossy = false;             // whether links may lose frames,
+  sim::LinkCounters link_totals;  // and what all of them did
+  bool trimming = false;          // whether switches may cut packets,
+  uint64_t trims = 0;             // and how many they did
   uint64_t cnps = 0;
   uint64_t retransmissions = 0;
   uint64_t timeouts = 0;

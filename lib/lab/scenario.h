@@ -95,6 +95,7 @@ struct Scenario {
   sim::SwitchConfig switches;
   std::vector<RateEcn> ecn_by_rate;
   std::vector<sim::LinkEvent> link_events;
+  Duration reroute_delay;  // from a cut or repair until routes follow
   sim::HostModel hosts;
   WireProfile profile = WireProfile::kRoce;
   bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host

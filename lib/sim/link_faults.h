@@ -32,6 +32,24 @@ struct LinkFaults {
   bool operator==(const LinkFaults&) const = default;
 };
 
+// What one direction did, or several together.
+struct LinkCounters {
+  uint64_t frames = 0;      // put on the line
+  uint64_t bytes = 0;       // of these frames, without the link's overhead
+  uint64_t lost = 0;        // of these frames, for whatever reason
+  uint64_t corrupt = 0;     // of the lost
+  uint64_t blackholed = 0;  // of the lost
+
+  LinkCounters& operator+=(const LinkCounters& o) {
+    frames += o.frames;
+    bytes += o.bytes;
+    lost += o.lost;
+    corrupt += o.corrupt;
+    blackholed += o.blackholed;
+    return *this;
+  }
+};
+
 class LinkFaultState {
  public:
   // `rng` draws for one direction of one link; `key` picks its 5-tuples.

@@ -323,9 +323,9 @@ uint64_t Simulation::ecn_marks() const {
   return sum;
 }
 
-uint64_t Simulation::lost() const {
-  uint64_t sum = 0;
-  for (const auto& transmitter : transmitters_) sum += transmitter->counters().lost;
+LinkCounters Simulation::link_totals() const {
+  LinkCounters sum;
+  for (const auto& transmitter : transmitters_) sum += transmitter->counters();
   return sum;
 }
 

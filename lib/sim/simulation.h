@@ -102,7 +102,8 @@ class Simulation {
   uint64_t drops() const;  // of switches, for want of buffer
   uint64_t trims() const;  // packets of which switches kept the headers only
   uint64_t ecn_marks() const;
-  uint64_t lost() const;  // by links: loss, faults, cuts
+  LinkCounters link_totals() const;                     // of both directions of all links
+  uint64_t lost() const { return link_totals().lost; }  // by links: loss, faults, cuts
   // Arrivals, wake-ups of hosts, changes of links.
   uint64_t events() const;
   uint64_t trace_hash() const;

@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
+#include "sim/link_faults.h"
 #include "sim/record.h"
 #include "sim/topology.h"
 #include "switch/output_queues.h"
@@ -45,14 +46,6 @@ class LinkEnd {
 
  private:
   const NodeId node_;
-};
-
-struct LinkCounters {
-  uint64_t frames = 0;      // put on the line
-  uint64_t bytes = 0;       // of these frames, without the link's overhead
-  uint64_t lost = 0;        // of these frames, for whatever reason
-  uint64_t corrupt = 0;     // of the lost
-  uint64_t blackholed = 0;  // of the lost
 };
 
 // Arrivals in another partition, until that one fetches them: those of a round are written while

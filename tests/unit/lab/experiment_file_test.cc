@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <span>
+
 #include "lab/json_fields.h"
 #include "lab/runner.h"
 
@@ -30,6 +32,26 @@ Scenario BuildOf(const Json& json, uint64_t seed = 1) {
   return chosen.ok() ? *chosen->Build(seed) : Scenario();
 }
 
+// A cut; two of another link, 5 us from one to the next; and all three links changed.
+void ExpectEvents(const std::vector<sim::LinkEvent>& events) {
+  using Kind = sim::LinkEvent::Kind;
+  ASSERT_EQ(events.size(), 1u + 4u + 3u);
+  EXPECT_EQ(events[0].link, 2u);
+  EXPECT_EQ(events[0].kind, Kind::kDown);
+  EXPECT_EQ(events[4].link, 1u);
+  EXPECT_EQ(events[4].kind, Kind::kUp);
+  EXPECT_EQ(events[4].when, Time::Zero() + Duration::Microseconds(2006));
+  for (size_t i = 5; i < 8; ++i) {
+    EXPECT_EQ(events[i].link, i - 5);
+    EXPECT_EQ(events[i].kind, Kind::kChange);
+    EXPECT_EQ(events[i].config.rate, Bandwidth::GigabitsPerSecond(25));
+    EXPECT_EQ(events[i].config.loss, 0.5);
+    const sim::LinkFaults faults{
+        .to_bad = 0.01, .to_good = 0.1, .corrupt = 0.25, .blackhole = 0.125};
+    EXPECT_EQ(events[i].config.faults, faults);
+  }
+}
+
 TEST(ExperimentFile, SaysWhatIsRun) {
   Json j = Minimal();
   j["mtu"] = 4096;
@@ -39,7 +61,11 @@ TEST(ExperimentFile, SaysWhatIsRun) {
   j["switch"] = {{"buffer", "1MiB"},
                  {"pfc", true},
                  {"ecn", {{{"rate", "100Gbps"}, {"kmin", "10KB"}, {"kmax", "20KB"}}}}};
-  j["link_events"] = {{{"at", "1ms"}, {"link", 2}, {"event", "down"}}};
+  j["link_events"] = Json::parse(R"([
+      {"at": "1ms", "link": 2, "event": "down"},
+      {"at": "2ms", "link": 1, "event": "flap", "down": "1us", "period": "5us", "times": 2},
+      {"at": "0", "link": "all", "event": "change", "rate": "25Gbps", "loss": 0.5, "corrupt": 0.25,
+       "blackhole": 0.125, "burst": {"to_bad": 0.01, "to_good": 0.1}}])");
   j["flows"].push_back({{"source", 2},
                         {"destination", 1},
                         {"bytes", "1MB"},
@@ -57,8 +83,7 @@ TEST(ExperimentFile, SaysWhatIsRun) {
   EXPECT_EQ(s.switches.sharing.lossless, 1);
   ASSERT_EQ(s.ecn_by_rate.size(), 1u);
   EXPECT_EQ(s.ecn_by_rate[0].profile.kmax, Bytes(20'000));
-  ASSERT_EQ(s.link_events.size(), 1u);
-  EXPECT_EQ(s.link_events[0].link, 2u);
+  ExpectEvents(s.link_events);
   ASSERT_EQ(s.flows.size(), 3u);
   EXPECT_EQ(s.flows[1].size, Bytes(1'000'000));
   EXPECT_FALSE(s.flows[1].measured);
@@ -121,11 +146,22 @@ TEST(ExperimentFile, EveryTopologyHasItsNodes) {
   }
 }
 
+struct Wrong {
+  const char* patch;  // RFC 7396
+  const char* says;
+};
+
+void ExpectNamed(std::span<const Wrong> table) {
+  for (const Wrong& row : table) {
+    Json j = Minimal();
+    j.merge_patch(Json::parse(row.patch));
+    EXPECT_THAT(ErrorOf(j), HasSubstr(row.says)) << row.patch;
+    EXPECT_THAT(ErrorOf(j), HasSubstr("x.json"));
+  }
+}
+
 TEST(ExperimentFile, WhatIsWrongIsNamed) {
-  const struct {
-    const char* patch;  // RFC 7396
-    const char* says;
-  } table[] = {
+  const Wrong table[] = {
       {R"({"flow": []})", "x.json: no key 'flow'; did you mean 'flows'?"},
       {R"({"topology": {"host": 3}})", "topology: no key 'host'; did you mean 'hosts'?"},
       {R"({"topology": {"kind": "stra"}})", "topology.kind: 'stra'"},
@@ -159,7 +195,6 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
        "timeout: the profile hpcc-ns3 has no such timer"},
       {R"({"cdfs": {"a": [[0, 0], [10, 90]]}})", "cdfs.a"},
       {R"({"watch": {"node": 0, "port": 0}})", "no port of a switch"},
-      {R"({"link_events": [{"at": "1us", "link": 7, "event": "down"}]})", "link_events[0].link"},
       {R"({"topology": {"kind": "leaf-spine", "hosts": null, "leaves": 100000,
            "hosts_per_leaf": 100000, "spines": 1}})",
        "more than"},
@@ -167,12 +202,32 @@ TEST(ExperimentFile, WhatIsWrongIsNamed) {
            "links": [[0, 1, "1Gbps", "1us"]]}})",
        "topology"},
   };
-  for (const auto& row : table) {
-    Json j = Minimal();
-    j.merge_patch(Json::parse(row.patch));
-    EXPECT_THAT(ErrorOf(j), HasSubstr(row.says)) << row.patch;
-    EXPECT_THAT(ErrorOf(j), HasSubstr("x.json"));
-  }
+  ExpectNamed(table);
+}
+
+TEST(ExperimentFile, WhatIsWrongWithEventsOfLinksIsNamed) {
+  const Wrong table[] = {
+      {R"({"link_events": [{"at": "1us", "link": 7, "event": "down"}]})", "link_events[0].link"},
+      {R"({"link_events": [{"at": "1us", "link": "any", "event": "down"}]})", "or \"all\""},
+      {R"({"link_events": [{"at": "1us", "link": 0, "event": "dwn"}]})", "did you mean 'down'?"},
+      {R"({"link_events": [{"at": "1us", "link": 0, "event": "down", "loss": 1}]})",
+       "link_events[0]: no key 'loss'"},
+      {R"({"link_events": [{"at": "1us", "link": 0, "event": "change", "los": 1}]})",
+       "did you mean 'loss'?"},
+      {R"({"link_events": [{"at": "1us", "link": 0, "event": "change", "loss": 2}]})",
+       "link_events[0].loss"},
+      {R"({"link_events": [{"at": "1us", "link": 0, "event": "change", "rate": "0bps"}]})",
+       "rate is not positive"},
+      {R"({"link_events": [{"at": "0", "link": 0, "event": "change", "burst": {"to_bad": 1}}]})",
+       "link_events[0].burst.to_good: is missing"},
+      {R"({"link_events": [{"at": "0", "link": 0, "event": "flap", "down": "2us",
+           "period": "1us", "times": 3}]})",
+       "link_events[0].period: must be longer"},
+      {R"({"link_events": [{"at": "0", "link": "all", "event": "flap", "down": "1us",
+           "period": "2us", "times": 1000000}]})",
+       "link_events[0].times: more than"},
+  };
+  ExpectNamed(table);
 }
 
 // However often the reader asks for a key.

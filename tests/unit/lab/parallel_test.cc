@@ -55,7 +55,10 @@ TEST(Cores, OfAFileWithCutsChangeNoByte) {
     "switch": {"buffer": "1MiB", "ecn": {"kmin": "40KB", "kmax": "160KB", "pmax": 0.2}},
     "queue_pairs": "reused",
     "link_events": [{"at": "20us", "link": 20, "event": "down"},
-                    {"at": "60us", "link": 20, "event": "up"}],
+                    {"at": "60us", "link": 20, "event": "up"},
+                    {"at": "0", "link": "all", "event": "change", "loss": 1e-3},
+                    {"at": "30us", "link": 17, "event": "change", "rate": "10Gbps",
+                     "corrupt": 0.02, "burst": {"to_bad": 0.01, "to_good": 0.3}}],
     "workloads": [{"kind": "poisson", "cdf": "hadoop", "load": 0.4,
                    "warmup": "20us", "window": "100us"}]})");
   ASSERT_TRUE(written.ok()) << written;
