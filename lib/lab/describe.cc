@@ -106,18 +106,23 @@ absl::StatusOr<Description> DescribeName(std::string_view name) {
 }
 
 std::string RunText(const RunLabel& label, const RunResult& run, const Metrics& m) {
+  const sim::LinkCounters& links = run.link_totals;
+  const std::string losses =
+      run.lossy ? absl::StrFormat("  links lost %d frames, %d of them corrupt, %d in blackholes\n",
+                                  links.lost, links.corrupt, links.blackholed)
+                : "";
   return absl::StrFormat(
       "%s, %s, seed %d: %d flows, %d unfinished\n"
       "  last finish %.1f us, FCT p50 %.1f us, p99 %.1f us, slowdown p50 %.2f p99 %.2f\n"
       "  goodput %.2f Gb/s, utilisation %.3f, Jain %.4f\n"
       "  queue max %.1f KB, mean %.1f KB, p99 %.1f KB\n"
       "  drops %d, marks %d, CNPs %d, retransmissions %d, timeouts %d\n"
-      "  %d packet hops in %.2f s of CPU: %.2f M/s\n",
+      "%s  %d packet hops in %.2f s of CPU: %.2f M/s\n",
       label.experiment->text, label.arm, label.seed, m.flows, m.unfinished, m.last_finish.us(),
       m.fct_p50.us(), m.fct_p99.us(), m.slowdown_p50, m.slowdown_p99, m.goodput_gbps, m.utilisation,
       m.jain, static_cast<double>(run.queue_max.count()) * 1e-3, run.queue_mean_bytes * 1e-3,
       static_cast<double>(run.queue_p99.count()) * 1e-3, run.drops, run.ecn_marks, run.cnps,
-      run.retransmissions, run.timeouts, run.packet_hops, run.cpu_seconds,
+      run.retransmissions, run.timeouts, losses, run.packet_hops, run.cpu_seconds,
       run.cpu_seconds > 0 ? static_cast<double>(run.packet_hops) / run.cpu_seconds * 1e-6 : 0.0);
 }
 

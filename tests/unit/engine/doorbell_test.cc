@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -36,6 +37,22 @@ TEST(DoorbellList, DrainsInTheOrderOfRingingAndEachOnce) {
   list.Ring(qps[1].get());
   list.Drain(note);
   EXPECT_EQ(seen, (std::vector<uint32_t>{1}));
+}
+
+// Stage 0 two steps before an object's own, stage 1 one step; "0:3" is stage 0 of number 3.
+TEST(DoorbellList, LooksAheadInStages) {
+  CompletionRing ring(4);
+  std::vector<std::unique_ptr<QueuePair>> qps;
+  DoorbellList list;
+  for (uint32_t i = 0; i < 5; ++i) list.Ring(qps.emplace_back(MakeQp(i, &ring)).get());
+  EXPECT_EQ(list.newest(), qps[4].get());
+  std::string seen;
+  const auto ahead = [&](size_t stage, const QueuePair* qp) {
+    seen += std::to_string(stage) + ":" + std::to_string(qp->qpn()) + " ";
+  };
+  list.Drain<2, 1>(ahead, [&](QueuePair* qp) { seen += std::to_string(qp->qpn()) + ", "; });
+  EXPECT_EQ(seen, "0:0 0:1 0:2 1:0 1:1 0, 0:3 1:2 1, 0:4 1:3 2, 1:4 3, 4, ");
+  EXPECT_EQ(list.newest(), nullptr);
 }
 
 TEST(DoorbellList, MayBeRungWhileItIsDrained) {
