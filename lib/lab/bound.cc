@@ -1,6 +1,7 @@
 #include "lab/bound.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <utility>
@@ -107,7 +108,7 @@ class Fluid {
       FlowResult& f = result_.flows[flow];
       const double fct = now + way_[flow] - static_cast<double>(f.spec.start.ps());
       // Rounded: the times of packets are whole picoseconds too.
-      f.fct = std::max(f.ideal, Duration::Picoseconds(static_cast<int64_t>(fct + 0.5)));
+      f.fct = std::max(f.ideal, Duration::Picoseconds(std::llround(fct)));
       result_.finished.push_back(flow);
       return true;
     };

@@ -43,8 +43,9 @@ TEST(DoorbellList, DrainsInTheOrderOfRingingAndEachOnce) {
 TEST(DoorbellList, LooksAheadInStages) {
   CompletionRing ring(4);
   std::vector<std::unique_ptr<QueuePair>> qps;
+  for (uint32_t i = 0; i < 5; ++i) qps.push_back(MakeQp(i, &ring));
   DoorbellList list;
-  for (uint32_t i = 0; i < 5; ++i) list.Ring(qps.emplace_back(MakeQp(i, &ring)).get());
+  for (auto& qp : qps) list.Ring(qp.get());
   EXPECT_EQ(list.newest(), qps[4].get());
   std::string seen;
   const auto ahead = [&](size_t stage, const QueuePair* qp) {
@@ -75,6 +76,7 @@ TEST(DoorbellList, TwoPostersAndOneEngineLoseNothing) {
   for (uint32_t i = 0; i < 2; ++i) qps.push_back(MakeQp(i, &ring, 16));
   DoorbellList list;
   std::vector<std::thread> posters;
+  posters.reserve(qps.size());
   for (auto& qp : qps) {
     posters.emplace_back([&list, q = qp.get()] {
       for (uint64_t n = 0; n < kPosts;) {

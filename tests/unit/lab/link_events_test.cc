@@ -51,7 +51,8 @@ RunResult RunOf(const Json& json, Json* result = nullptr) {
 // A link that is slow from the start is as slow as one that was built so.
 TEST(LinkEvents, ADegradedLinkIsASlowerOne) {
   Json slow = File("100Gbps", 1'000'000);
-  slow["link_events"] = {{{"at", "0"}, {"link", 1}, {"event", "change"}, {"rate", "25Gbps"}}};
+  slow["link_events"] =
+      Json::parse(R"([{"at": "0", "link": 1, "event": "change", "rate": "25Gbps"}])");
   const RunResult built = RunOf(File("25Gbps", 1'000'000));
   const RunResult changed = RunOf(slow);
   const RunResult whole = RunOf(File("100Gbps", 1'000'000));
@@ -63,9 +64,9 @@ TEST(LinkEvents, ADegradedLinkIsASlowerOne) {
 
 TEST(LinkEvents, AChangeWithoutAnythingMakesALinkWhole) {
   Json healed = File("100Gbps", 100'000);
-  healed["link_events"] = {
-      {{"at", "0"}, {"link", "all"}, {"event", "change"}, {"loss", 1}, {"rate", "1Gbps"}},
-      {{"at", "0"}, {"link", "all"}, {"event", "change"}}};
+  healed["link_events"] = Json::parse(R"([
+      {"at": "0", "link": "all", "event": "change", "loss": 1, "rate": "1Gbps"},
+      {"at": "0", "link": "all", "event": "change"}])");
   const RunResult run = RunOf(healed);
   EXPECT_EQ(run.link_totals.lost, 0u);
   EXPECT_EQ(run.flows[0].fct, RunOf(File("100Gbps", 100'000)).flows[0].fct);
@@ -74,28 +75,28 @@ TEST(LinkEvents, AChangeWithoutAnythingMakesALinkWhole) {
 // 10,000 packets and more: within five standard deviations of what the chance says.
 TEST(LinkEvents, LossesAreCountedByTheirKind) {
   struct Row {
-    Json change;
+    const char* change;
     double lost, corrupt;  // of the frames on that link
   };
-  const Row rows[] = {
-      {{{"loss", 0.01}}, 0.01, 0},
-      {{{"corrupt", 0.02}}, 0.02, 0.02},
-      // Bad for 0.01 / (0.01 + 0.19) of the frames, half of which it loses. Runs of about five make
-      // the spread twice as wide or so.
-      {{{"burst", {{"to_bad", 0.01}, {"to_good", 0.19}, {"loss", 0.5}}}}, 0.025, 0}};
+  const Row rows[] = {{R"({"loss": 0.01})", 0.01, 0},
+                      {R"({"corrupt": 0.02})", 0.02, 0.02},
+                      // Bad for 0.01 / (0.01 + 0.19) of the frames, half of which it loses. Runs of
+                      // about five make the spread twice as wide or so.
+                      {R"({"burst": {"to_bad": 0.01, "to_good": 0.19, "loss": 0.5}})", 0.025, 0}};
   for (const Row& row : rows) {
     Json json = File("100Gbps", 10'000'000);
-    Json event = row.change;
-    event.update({{"at", "0"}, {"link", 0}, {"event", "change"}});
-    json["link_events"] = {event};
+    Json event = Json::parse(row.change);
+    event.update(Json::parse(R"({"at": "0", "link": 0, "event": "change"})"));
+    json["link_events"] = Json::array();
+    json["link_events"].push_back(event);
     Json result;
     const RunResult run = RunOf(json, &result);
     // Both directions of both links; the second link loses nothing and carries what is left.
     const double frames = static_cast<double>(run.link_totals.frames + run.link_totals.lost) / 2;
     const double spread = 5 * 2 * std::sqrt(row.lost / frames) * frames;
-    EXPECT_TRUE(run.flows[0].finished) << event;
-    EXPECT_NEAR(static_cast<double>(run.link_totals.lost), row.lost * frames, spread) << event;
-    EXPECT_EQ(run.link_totals.corrupt, row.corrupt > 0 ? run.link_totals.lost : 0) << event;
+    EXPECT_TRUE(run.flows[0].finished) << row.change;
+    EXPECT_NEAR(static_cast<double>(run.link_totals.lost), row.lost * frames, spread) << row.change;
+    EXPECT_EQ(run.link_totals.corrupt, row.corrupt > 0 ? run.link_totals.lost : 0) << row.change;
     EXPECT_EQ(result["link_losses"]["frames"], run.link_totals.lost);
     EXPECT_EQ(result["link_losses"]["corrupt"], run.link_totals.corrupt);
     EXPECT_EQ(result["link_losses"]["blackholed"], 0u);
@@ -108,8 +109,9 @@ TEST(LinkEvents, LossesAreCountedByTheirKind) {
 // All 5-tuples: nothing arrives, until the table is mended and the timer asks again.
 TEST(LinkEvents, ABlackholeSwallowsAndIsMended) {
   Json json = File("100Gbps", 10'000);
-  json["link_events"] = {{{"at", "0"}, {"link", 1}, {"event", "change"}, {"blackhole", 1}},
-                         {{"at", "1ms"}, {"link", 1}, {"event", "change"}}};
+  json["link_events"] = Json::parse(R"([
+      {"at": "0", "link": 1, "event": "change", "blackhole": 1},
+      {"at": "1ms", "link": 1, "event": "change"}])");
   const RunResult run = RunOf(json);
   EXPECT_GT(run.link_totals.blackholed, 0u);
   EXPECT_EQ(run.link_totals.blackholed, run.link_totals.lost);
