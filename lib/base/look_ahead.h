@@ -16,24 +16,30 @@
 
 namespace sluice {
 
-// For a loop over [0, n), before its step i; called for 0, 1, 2, ... in turn. Stage s, of as many
-// as there are `kSteps`, runs for each object j at kSteps[s] steps before its own (before step 0 if
-// there are none): `stage(s, j)`, s an integral_constant; earlier stages of an object first.
-template <size_t... kSteps, typename Stage>
-[[gnu::always_inline]] inline void LookAhead(size_t i, size_t n, const Stage& stage) {
-  const auto run = [&](auto s, size_t steps) {
-    const size_t end = std::min(n, i + steps + 1);
-    for (size_t j = i == 0 ? 0 : i + steps; j < end; ++j) stage(s, j);
-  };
+// run(s, steps) for each stage s, an integral_constant, and its number of steps, in order.
+template <size_t... kSteps, typename Run>
+[[gnu::always_inline]] inline void ForEachStage(const Run& run) {
   [&]<size_t... kStage>(std::index_sequence<kStage...>) {
     (run(std::integral_constant<size_t, kStage>{}, kSteps), ...);
   }
   (std::make_index_sequence<sizeof...(kSteps)>{});
 }
 
+// For a loop over [0, n), before its step i; called for 0, 1, 2, ... in turn. Stage s, of as many
+// as there are `kSteps`, runs for each object j at kSteps[s] steps before its own (before step 0 if
+// there are none): `stage(s, j)`, s an integral_constant; earlier stages of an object first.
+template <size_t... kSteps, typename Stage>
+[[gnu::always_inline]] inline void LookAhead(size_t i, size_t n, const Stage& stage) {
+  ForEachStage<kSteps...>([&](auto s, size_t steps) {
+    const size_t end = std::min(n, i + steps + 1);
+    for (size_t j = i == 0 ? 0 : i + steps; j < end; ++j) stage(s, j);
+  });
+}
+
 // Upcoming: objects on the way to their turn, for a loop that knows more of them than it works off
 // at once, which is `kBatch` at most: the same stages at the same distances, but never all of them
-// at a beginning. Without `ahead` no stage runs and no more than a batch wait.
+// at a beginning. Holds copies; one thread; allocates nothing. Without `ahead` no stage runs and no
+// more than a batch wait.
 template <typename T, size_t kBatch, size_t... kSteps>
 class Upcoming {
  public:
@@ -47,7 +53,7 @@ class Upcoming {
     const size_t position = count_++;
     ring_[(head_ + position) % kRing] = item;
     if (!ahead_) return;
-    Each([&](auto s, size_t steps) {
+    ForEachStage<kSteps...>([&](auto s, size_t steps) {
       if (position <= steps) stage(s, item);
     });
   }
@@ -58,7 +64,7 @@ class Upcoming {
     ++head_;
     --count_;
     if (!ahead_) return item;
-    Each([&](auto s, size_t steps) {
+    ForEachStage<kSteps...>([&](auto s, size_t steps) {
       if (steps < count_) stage(s, ring_[(head_ + steps) % kRing]);
     });
     return item;
@@ -67,14 +73,6 @@ class Upcoming {
  private:
   static constexpr size_t kMost = std::max({kSteps...}) + kBatch;
   static constexpr size_t kRing = std::bit_ceil(kMost);
-
-  template <typename Run>
-  static void Each(const Run& run) {
-    [&]<size_t... kStage>(std::index_sequence<kStage...>) {
-      (run(std::integral_constant<size_t, kStage>{}, kSteps), ...);
-    }
-    (std::make_index_sequence<sizeof...(kSteps)>{});
-  }
 
   const bool ahead_;
   size_t head_ = 0;

@@ -7,9 +7,8 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <type_traits>
-#include <utility>
 
+#include "base/look_ahead.h"
 #include "transport/queue_pair.h"
 
 namespace sluice::engine {
@@ -38,15 +37,11 @@ class DoorbellList {
     transport::QueuePair* next = InOrder(head_.exchange(nullptr, std::memory_order_acquire));
     std::array<transport::QueuePair*, sizeof...(kSteps)> lead;
     const auto look = [&](bool first) {
-      const auto run = [&](auto stage, size_t steps) {
+      ForEachStage<kSteps...>([&](auto stage, size_t steps) {
         transport::QueuePair*& at = lead[stage];
         const size_t n = first ? steps + 1 : 1;
         for (size_t k = 0; k < n && at != nullptr; ++k, at = at->next_doorbell) ahead(stage, at);
-      };
-      [&]<size_t... kStage>(std::index_sequence<kStage...>) {
-        (run(std::integral_constant<size_t, kStage>{}, kSteps), ...);
-      }
-      (std::make_index_sequence<sizeof...(kSteps)>{});
+      });
     };
     lead.fill(next);
     for (bool first = true; next != nullptr; first = false) {

@@ -70,7 +70,6 @@ size_t Device::queue_pairs() const { return impl_->engine.queue_pairs(); }
 std::unique_ptr<ProtectionDomain> Device::AllocateProtectionDomain() {
   return std::unique_ptr<ProtectionDomain>(new ProtectionDomain(impl_->next_pd++));
 }
-ProtectionDomain::~ProtectionDomain() = default;
 
 absl::StatusOr<std::unique_ptr<MemoryRegion>> Device::Register(ProtectionDomain* pd, void* base,
                                                                size_t length, int access) {

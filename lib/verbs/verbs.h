@@ -420,14 +420,16 @@ class SLUICE_PUBLIC QueuePair {
   PostResult PostSend(const SendRequest& request, bool more = false);
   void Doorbell();
   PostResult PostReceive(const ReceiveRequest& request);
-  // Hints that it will be posted to, in steps of which each reads what the one before fetched, best
-  // half a microsecond apart: so the memory of thousands comes while others are posted to.
+  // Hints that it will be posted to; change nothing; the thread that posts. Steps 0, 1, ..., each
+  // of which reads what the one before fetched, best half a microsecond apart: so the memory of
+  // thousands comes while others are posted to.
   static constexpr int kPrefetchSteps = 3;
   void PrefetchSend(int step) const;
   void PrefetchReceive(int step) const;
 
   void Fail();  // to the error state: everything posted completes flushed
 
+  // Ends it: what is posted completes flushed, as far as the completion queues have room.
   static void operator delete(QueuePair* qp, std::destroying_delete_t);
 
   struct Impl;
@@ -440,10 +442,6 @@ class SLUICE_PUBLIC QueuePair {
 };
 
 class SLUICE_PUBLIC ProtectionDomain {
- public:
-  ~ProtectionDomain();
-
- private:
   friend class Device;
   explicit ProtectionDomain(uint32_t id) : id_(id) {}
   const uint32_t id_;
@@ -464,7 +462,7 @@ class SLUICE_PUBLIC Device {
   std::string mac() const;
   std::string address() const;
   uint64_t line_rate_bps() const;
-  uint32_t active_mtu() const;  // largest of the sizes 256 to 4096 that the port carries
+  uint32_t active_mtu() const;  // payload bytes: largest size of 256 to 4096 that the port takes
 
   std::unique_ptr<ProtectionDomain> AllocateProtectionDomain();
   absl::StatusOr<std::unique_ptr<MemoryRegion>> Register(ProtectionDomain* pd, void* base,
