@@ -94,8 +94,9 @@ absl::Status AddFlaps(JsonFields& f, Time at, const std::vector<size_t>& links, 
   f.Integer("times", 1, kMostEvents, &times);
   if (f.ok() && down <= Duration::Zero()) f.Fail("down", "must be positive");
   if (f.ok() && period <= down) f.Fail("period", "must be longer than it is down");
-  if (f.ok() && times > kMostEvents / static_cast<int64_t>(2 * links.size())) {
-    f.Fail("times", absl::StrFormat("more than %d events", kMostEvents));
+  const int64_t room = kMostEvents - static_cast<int64_t>(s->link_events.size());
+  if (f.ok() && times > room / static_cast<int64_t>(2 * links.size())) {
+    f.Fail("times", absl::StrFormat("more than %d events in all", kMostEvents));
   }
   if (absl::Status status = f.Finish(); !status.ok()) return status;
   for (const size_t link : links) {
@@ -133,8 +134,11 @@ absl::Status ReadLinkEvent(const Json& json, const std::string& where, Scenario*
 absl::Status ReadLinkEvents(const Json& json, const std::string& where, Scenario* s) {
   if (!json.is_array()) return Invalid(where + ": a list is needed");
   for (size_t i = 0; i < json.size(); ++i) {
-    absl::Status status = ReadLinkEvent(json[i], absl::StrFormat("%s[%d]", where, i), s);
-    if (!status.ok()) return status;
+    const std::string place = absl::StrFormat("%s[%d]", where, i);
+    if (absl::Status status = ReadLinkEvent(json[i], place, s); !status.ok()) return status;
+    if (s->link_events.size() > static_cast<size_t>(kMostEvents)) {
+      return Invalid(absl::StrFormat("%s: more than %d events in all", place, kMostEvents));
+    }
   }
   return absl::OkStatus();
 }

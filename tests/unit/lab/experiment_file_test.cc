@@ -226,6 +226,15 @@ TEST(ExperimentFile, WhatIsWrongWithEventsOfLinksIsNamed) {
       {R"({"link_events": [{"at": "0", "link": "all", "event": "flap", "down": "1us",
            "period": "2us", "times": 1000000}]})",
        "link_events[0].times: more than"},
+      {R"({"link_events": [{"at": "0", "link": 0, "event": "flap", "down": "1us",
+                            "period": "2us", "times": 300000},
+                           {"at": "0", "link": 1, "event": "flap", "down": "1us",
+                            "period": "2us", "times": 200001}]})",
+       "link_events[1].times: more than 1000000 events in all"},
+      {R"({"link_events": [{"at": "0", "link": 0, "event": "flap", "down": "1us",
+                            "period": "2us", "times": 500000},
+                           {"at": "9s", "link": 1, "event": "up"}]})",
+       "link_events[1]: more than 1000000 events in all"},
   };
   ExpectNamed(table);
 }
