@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 
 namespace sluice {
@@ -31,7 +31,7 @@ class Pollable {
 
   // The exact earliest time at which Poll has something to do without new input; nullopt if
   // nothing is armed. May change after Poll, and after any input. Never later than the truth.
-  virtual std::optional<Time> NextDeadline() const = 0;
+  virtual OptionalTime NextDeadline() const = 0;
 
   // A hint: Poll will be called soon, and this frame will be waiting for it. Fetches into the cache
   // what that looks at, step by step from 0: each step reads where the next one's lines are.

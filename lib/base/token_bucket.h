@@ -4,8 +4,8 @@
 #define SLUICE_BASE_TOKEN_BUCKET_H_
 
 #include <cstdint>
-#include <optional>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 
 namespace sluice {
@@ -35,7 +35,7 @@ class TokenBucket {
   const Duration interval_;
   const uint32_t burst_;
   uint32_t tokens_;
-  std::optional<Time> filled_;
+  OptionalTime filled_;
 };
 
 }  // namespace sluice

@@ -195,8 +195,8 @@ size_t Bridge::Poll(Time now) {
   return handled;
 }
 
-std::optional<Time> Bridge::NextDeadline() const {
-  std::optional<Time> next;
+OptionalTime Bridge::NextDeadline() const {
+  OptionalTime next;
   const auto consider = [&next](Time at) { next = next ? Earlier(*next, at) : at; };
   for (size_t i = 0; i < links_.size(); ++i) {
     const Link& link = links_[i];

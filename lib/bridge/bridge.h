@@ -19,12 +19,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "bridge/frames.h"
 #include "port/port.h"
 #include "sim/topology.h"
@@ -70,7 +70,7 @@ class Bridge final : public Pollable {
 
   // Everything that happens up to now.
   size_t Poll(Time now) override;
-  std::optional<Time> NextDeadline() const override;
+  OptionalTime NextDeadline() const override;
 
   switching::OutputQueues& queues() { return queues_; }
   const switching::OutputQueues& queues() const { return queues_; }

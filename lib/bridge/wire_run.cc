@@ -58,7 +58,7 @@ class GapMeter final : public Pollable {
     ++polls_;
     return 0;
   }
-  std::optional<Time> NextDeadline() const override { return std::nullopt; }
+  OptionalTime NextDeadline() const override { return std::nullopt; }
   Duration largest() const { return largest_; }
   Time last() const { return last_; }
   uint64_t polls() const { return polls_; }

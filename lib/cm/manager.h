@@ -32,6 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
 #include "cm/connection_table.h"
@@ -78,7 +79,7 @@ class Manager {
   // A datagram from `from` to our address and queue pair 1: Q_Key and iCRC are checked already.
   void OnMad(Time now, const Peer& from, std::span<const uint8_t> mad);
   void OnTimers(Time now);
-  std::optional<Time> NextDeadline() const { return wheel_.NextDeadline(); }
+  OptionalTime NextDeadline() const { return wheel_.NextDeadline(); }
 
   // The oldest datagram to send; false when there is none.
   bool TakeMad(MadOut* out);

@@ -204,7 +204,7 @@ void ControlPlane::RunTimers(Time now) {
 
 void ControlPlane::Update() {
   deadline_ = stack_.NextDeadline();
-  for (const std::optional<Time>& other : {manager_.NextDeadline(), prober_.NextDeadline()}) {
+  for (const OptionalTime& other : {manager_.NextDeadline(), prober_.NextDeadline()}) {
     if (other) deadline_ = deadline_ ? Earlier(*deadline_, *other) : *other;
   }
 }

@@ -12,9 +12,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
 #include "cm/manager.h"
@@ -72,7 +72,7 @@ class ControlPlane {
     if (deadline_ && *deadline_ <= now) RunTimers(now);
   }
   // The exact time of the next thing to do; not of frames that wait.
-  std::optional<Time> NextDeadline() const { return deadline_; }
+  OptionalTime NextDeadline() const { return deadline_; }
 
   bool HasFrame() const {
     return !stack_.out().empty() || manager_.HasMad() || prober_.HasDatagram();
@@ -124,7 +124,7 @@ class ControlPlane {
   net::Stack stack_;
   cm::Manager manager_;
   PathProber prober_;
-  std::optional<Time> deadline_;
+  OptionalTime deadline_;
   uint32_t psn_ = 0;
   std::array<Narrow, 16> narrow_;  // the oldest gives way
   size_t next_narrow_ = 0;

@@ -207,7 +207,7 @@ void Engine::DrainDoorbells(Context&) {
 }
 
 void Engine::ArmTimers(QueuePair* qp) {
-  const std::optional<Time> deadline = qp->TimerDeadline();
+  const OptionalTime deadline = qp->TimerDeadline();
   if (deadline) wheel_.ArmEarlier(&qp->flow().timer, *deadline);
 }
 

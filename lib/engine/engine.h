@@ -18,11 +18,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "cc/registry.h"
 #include "engine/control_plane.h"
 #include "engine/doorbell.h"
@@ -69,7 +69,7 @@ class Engine final : public Pollable {
   Engine& operator=(const Engine&) = delete;
 
   size_t Poll(Time now) override;
-  std::optional<Time> NextDeadline() const override;
+  OptionalTime NextDeadline() const override;
   void Prefetch(std::span<const uint8_t> frame, int step) const override;
 
   // ResourceExhausted when the table is full, AlreadyExists for a second one for management. The
@@ -221,7 +221,7 @@ class Engine final : public Pollable {
     --spare_count_;
   }
   bool ControlWaits() const { return control_ != nullptr && control_->HasFrame(); }
-  std::optional<Time> NextTimer() const;
+  OptionalTime NextTimer() const;
   bool OutOfPackets() const { return starved_ || written_ == out_.size(); }
   size_t SendPending();
   void AccountPacing(Time now, bool sent);

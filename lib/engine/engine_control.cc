@@ -98,9 +98,9 @@ void Engine::OnTooBig(Time now, const net::TooBig& report) {
   drops_.Add(transport::RxDrop::kUnknownQp);
 }
 
-std::optional<Time> Engine::NextTimer() const {
-  const std::optional<Time> timer = wheel_.NextDeadline();
-  const std::optional<Time> control = control_ != nullptr ? control_->NextDeadline() : std::nullopt;
+OptionalTime Engine::NextTimer() const {
+  const OptionalTime timer = wheel_.NextDeadline();
+  const OptionalTime control = control_ != nullptr ? control_->NextDeadline() : std::nullopt;
   if (!control) return timer;
   return timer ? Earlier(*timer, *control) : *control;
 }

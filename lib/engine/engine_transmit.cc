@@ -17,8 +17,8 @@ constexpr Duration kStarvedRetry = Duration::Microseconds(1);
 
 }  // namespace
 
-std::optional<Time> Engine::NextDeadline() const {
-  const std::optional<Time> timer = NextTimer();
+OptionalTime Engine::NextDeadline() const {
+  const OptionalTime timer = NextTimer();
   const bool waiting = ready_.head != nullptr || answers_.head != nullptr || ControlWaits();
   // With written frames the port is full: room in it is input, not time.
   if (!waiting || written_ > 0) return timer;

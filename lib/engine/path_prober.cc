@@ -101,8 +101,8 @@ void PathProber::OnTimers(Time now) {
   }
 }
 
-std::optional<Time> PathProber::NextDeadline() const {
-  std::optional<Time> next;
+OptionalTime PathProber::NextDeadline() const {
+  OptionalTime next;
   for (const Probe& p : probes_) {
     if (!p.done) next = next ? Earlier(*next, p.deadline) : p.deadline;
   }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
 #include "cm/types.h"
@@ -50,7 +51,7 @@ class PathProber {
   void OnTooBig(const wire::IpAddress& peer, uint8_t mtu);
 
   void OnTimers(Time now);
-  std::optional<Time> NextDeadline() const;
+  OptionalTime NextDeadline() const;
 
   bool HasDatagram() const { return !out_.empty(); }
   // The oldest; only if there is one.

@@ -1,6 +1,7 @@
 #include "lab/cores.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_format.h"
 #include "lab/runner.h"
@@ -9,29 +10,42 @@ namespace sluice::lab {
 
 namespace {
 
-// As measured (docs/performance.md): fewer hosts stay near anyhow; more partitions exchange frames
-// for longer than they gain.
-constexpr size_t kFewHosts = 64;
-constexpr size_t kHostsEach = 8;
-constexpr size_t kMostPartitions = 16;
+// Whether each message that waits for others waits for what its own host sends or receives.
+bool WaitAtHome(const Scenario& scenario) {
+  // Who receives on a reused queue pair is told what comes by the sender, there and then.
+  if (!scenario.triggers.empty() && scenario.queue_pairs.reused) return false;
+  constexpr sim::NodeId kNowhere = std::numeric_limits<sim::NodeId>::max();
+  std::vector<sim::NodeId> places(scenario.triggers.size(), kNowhere);
+  const auto fits = [&places](uint32_t trigger, sim::NodeId host) {
+    sim::NodeId& place = places[trigger];
+    if (place == kNowhere) place = host;
+    return place == host;
+  };
+  for (const FlowSpec& f : scenario.flows) {
+    if (f.trigger != kNoTrigger && !fits(f.trigger, f.source)) return false;
+  }
+  for (uint32_t t = 0; t < places.size(); ++t) {
+    for (const FlowEvent& e : scenario.triggers[t].events) {
+      const FlowSpec& f = scenario.flows[e.flow];
+      if (!fits(t, e.received ? f.destination : f.source)) return false;
+    }
+  }
+  return true;
+}
 
-// Why the run must be one partition; null: it need not.
-const char* WhyOne(const Scenario& scenario, const RunOptions& options) {
+// Why hosts cannot go alone for a while; null: they can.
+const char* WhyTogether(const Scenario& scenario, const RunOptions& options) {
   if (options.trace) return "a trace is wanted";
-  if (ShortestDelay(scenario.topology) == Duration::Zero()) return "a link has no delay";
-  if (!scenario.triggers.empty()) return "messages of this experiment wait for others";
+  for (const sim::Link& link : scenario.topology.links) {
+    if (std::min(link.forward.delay, link.backward.delay) == Duration::Zero()) {
+      return "a link has no delay";
+    }
+  }
+  if (!WaitAtHome(scenario)) return "messages of this experiment wait for others of other hosts";
   return nullptr;
 }
 
 }  // namespace
-
-Duration ShortestDelay(const sim::Topology& topology) {
-  Duration shortest = Duration::Seconds(1);
-  for (const sim::Link& link : topology.links) {
-    shortest = std::min({shortest, link.forward.delay, link.backward.delay});
-  }
-  return shortest;
-}
 
 EndForecast::EndForecast(const Scenario& scenario) : payload_(scenario.topology.nodes.size()) {
   for (const FlowSpec& f : scenario.flows) {
@@ -60,20 +74,13 @@ std::vector<size_t> CompletionLog::Flows() const {
   return flows;
 }
 
-size_t PartitionsOf(const Scenario& scenario, const RunOptions& options) {
-  const auto cores = static_cast<size_t>(options.cores);
-  if (options.one_partition) return 1;
-  if (WhyOne(scenario, options) != nullptr) return cores;
-  const auto& nodes = scenario.topology.nodes;
-  const auto hosts =
-      static_cast<size_t>(std::count(nodes.begin(), nodes.end(), sim::NodeKind::kHost));
-  if (hosts < kFewHosts) return cores;
-  return std::max(cores, std::min(kMostPartitions, hosts / kHostsEach));
+bool GoesInRounds(const Scenario& scenario, const RunOptions& options) {
+  return !options.in_order && WhyTogether(scenario, options) == nullptr;
 }
 
 absl::Status CheckCores(const Scenario& scenario, const RunOptions& options) {
   if (options.cores == 1) return absl::OkStatus();
-  const char* const why = WhyOne(scenario, options);
+  const char* const why = WhyTogether(scenario, options);
   if (why == nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrFormat("--cores %d: %s; one core is the most", options.cores, why));

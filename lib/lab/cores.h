@@ -15,12 +15,9 @@ namespace sluice::lab {
 
 struct RunOptions;
 
-// Of all links and directions. No packet is answered in less than twice this.
-Duration ShortestDelay(const sim::Topology& topology);
-
-// Into how many partitions a run is cut: one for each core at least. More of them than cores, in a
-// large fabric, because a thread that stays with a few hosts for a round finds them in its cache.
-size_t PartitionsOf(const Scenario& scenario, const RunOptions& options);
+// Whether each host may go alone for a while, shorter than the delay of any link: hosts share
+// nothing but packets, which must have a delay.
+bool GoesInRounds(const Scenario& scenario, const RunOptions& options);
 
 // Whether the last measured flow may be done within a round, which is shorter than any round trip.
 // One thread, between rounds.

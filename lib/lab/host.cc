@@ -280,8 +280,8 @@ void Host::Prefetch(std::span<const uint8_t> frame, int step) const {
   for (size_t at = 0; at < sizeof *this; at += 64) __builtin_prefetch(begin + at);
 }
 
-std::optional<Time> Host::NextDeadline() const {
-  std::optional<Time> next = engine_->NextDeadline();
+OptionalTime Host::NextDeadline() const {
+  OptionalTime next = engine_->NextDeadline();
   if (!due_.empty()) {
     const Time start = due_.top().start;
     next = next ? Earlier(*next, start) : start;

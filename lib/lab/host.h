@@ -10,7 +10,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <queue>
 #include <string>
 #include <unordered_map>
@@ -18,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "lab/scenario.h"
 #include "port/port.h"
 #include "sim/topology.h"
@@ -77,7 +77,7 @@ class Host final : public Pollable {
   uint16_t SourcePortOf(size_t flow) const;
 
   size_t Poll(Time now) override;
-  std::optional<Time> NextDeadline() const override;
+  OptionalTime NextDeadline() const override;
   void Prefetch(std::span<const uint8_t> frame, int step) const override;
 
   // With RegisterMemory: whether the place of a flow that ends here holds what its source sent.

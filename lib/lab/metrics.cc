@@ -92,7 +92,7 @@ Metrics Measure(const RunResult& run) {
   if (m.flows == 0) return m;
   MeasureTimes(run, &m);
 
-  std::optional<Time> first;
+  OptionalTime first;
   Time last;
   int64_t payload = 0;
   for (const FlowResult& f : run.flows) {

@@ -115,9 +115,9 @@ absl::Status Execution::Build() {
   config.link_events = scenario_.link_events;
   config.reroute_delay = scenario_.reroute_delay;
   config.switches = scenario_.switches;
-  config.partitions = PartitionsOf(scenario_, options_);
+  config.partitions = options_.in_order ? 1 : static_cast<size_t>(options_.cores);
+  config.rounds = GoesInRounds(scenario_, options_);
   config.one_thread = options_.cores == 1;
-  config.longest_round = std::max(ShortestDelay(scenario_.topology) * 2, Duration::Nanoseconds(1));
   auto algorithm = cc::MakeAlgorithm(AlgorithmOf(scenario_.arms, options_.algorithm));
   if (!algorithm.ok()) return algorithm.status();
   algorithm_ = std::move(*algorithm);
@@ -472,7 +472,7 @@ absl::StatusOr<RunResult> RunJittered(const Scenario& scenario, const RunOptions
   if (!execution.overran()) return result;
   RunOptions alone = options;
   alone.cores = 1;
-  alone.one_partition = true;
+  alone.in_order = true;
   return Execution(scenario, alone).Go();
 }
 

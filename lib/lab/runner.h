@@ -120,7 +120,7 @@ struct RunOptions {
   // Added to every flow's start: uniform in [0, jitter], from a stream of its own. 0 adds nothing.
   Duration jitter;
   bool series = false;
-  bool one_partition = false;  // event by event, however large the fabric is
+  bool in_order = false;  // event by event, though hosts could go alone for a while
   // Collects the trace, with a sample of every queue each 100 ns.
   bool trace = false;
   // Watches the controllers of every flow; empty: nobody does.
@@ -144,8 +144,8 @@ struct Crossing {
 absl::StatusOr<std::vector<std::vector<Crossing>>> CrossingsOf(const Scenario& scenario,
                                                                const RunOptions& options);
 
-// Whether several cores can run it. InvalidArgument says why not: messages that wait for others,
-// wherever those are; links without delay; a trace is wanted.
+// Whether several cores can run it. InvalidArgument says why not: messages that wait for others
+// of other hosts; links without delay; a trace is wanted.
 absl::Status CheckCores(const Scenario& scenario, const RunOptions& options);
 
 // InvalidArgument: the algorithm is unknown or does not fit, or CheckCores; Internal: an engine got

@@ -20,6 +20,7 @@
 #include <span>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "wire/address.h"
 
@@ -78,7 +79,7 @@ class NeighbourTable {
   // `out`.
   size_t OnTimers(Time now, std::span<Question> out);
   // The exact time of the next change; nullopt when the table is empty.
-  std::optional<Time> NextDeadline() const { return deadline_; }
+  OptionalTime NextDeadline() const { return deadline_; }
 
   size_t size() const { return entries_.size(); }
 
@@ -91,7 +92,7 @@ class NeighbourTable {
 
   const NeighbourConfig config_;
   std::vector<Neighbour> entries_;
-  std::optional<Time> deadline_;
+  OptionalTime deadline_;
 };
 
 }  // namespace sluice::net

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "base/fixed_vector.h"
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
 #include "net/frame_queue.h"
@@ -80,7 +81,7 @@ class Stack {
   Neighbour Resolve(Time now, const wire::IpAddress& ip);
 
   void OnTimers(Time now);
-  std::optional<Time> NextDeadline() const { return neighbours_.NextDeadline(); }
+  OptionalTime NextDeadline() const { return neighbours_.NextDeadline(); }
 
   // Frames to send; the owner takes them.
   FrameQueue& out() { return out_; }

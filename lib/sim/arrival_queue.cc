@@ -17,8 +17,6 @@ constexpr int kMaxShift = 40;
 // Beyond it insertion takes too long.
 constexpr size_t kInsertionSort = 64;
 
-constexpr auto kLater = [](const Arrival& a, const Arrival& b) { return b.Before(a); };
-
 // They come nearly in order.
 void Sort(std::vector<Arrival>& arrivals) {
   if (arrivals.size() > kInsertionSort) {
@@ -39,6 +37,7 @@ void Sort(std::vector<Arrival>& arrivals) {
 ArrivalQueue::ArrivalQueue(Time origin) : origin_(origin) {
   sorted_.reserve(kRoom);
   far_.reserve(kRoom);
+  own_.reserve(64);
 }
 
 ArrivalQueue::Chunk* ArrivalQueue::AddChunk(size_t slot) {
@@ -57,14 +56,8 @@ ArrivalQueue::Chunk* ArrivalQueue::AddChunk(size_t slot) {
   return chunk;
 }
 
-// Into the bucket that is sorted, before it, or beyond the last one.
+// Before the bucket that is sorted, into it, or beyond the last one.
 void ArrivalQueue::PushElsewhere(uint64_t bucket, const Arrival& arrival) {
-  if (bucket - base_ >= kBuckets && bucket != current_) {
-    ++went_far_;
-    far_.push_back(arrival);
-    std::push_heap(far_.begin(), far_.end(), kLater);
-    return;
-  }
   if (bucket < current_) {
     // The first one is another one than it seemed: what was sorted goes back.
     const uint64_t sorted = std::exchange(current_, bucket);
@@ -72,17 +65,24 @@ void ArrivalQueue::PushElsewhere(uint64_t bucket, const Arrival& arrival) {
       if (sorted - base_ < kBuckets) {
         Append(sorted, sorted_[i]);
       } else {
-        far_.push_back(sorted_[i]);
-        std::push_heap(far_.begin(), far_.end(), kLater);
+        PushFar(sorted_[i]);
       }
     }
     sorted_.clear();
     head_ = 0;
+  } else if (bucket != current_) {
+    return PushFar(arrival);
   }
   sorted_.push_back(arrival);
   size_t to = sorted_.size() - 1;
   for (; to > head_ && arrival.Before(sorted_[to - 1]); --to) sorted_[to] = sorted_[to - 1];
   sorted_[to] = arrival;
+}
+
+void ArrivalQueue::PushFar(const Arrival& arrival) {
+  ++went_far_;
+  far_.push_back(arrival);
+  std::push_heap(far_.begin(), far_.end(), ComesLater);
 }
 
 // Onto the end of sorted_, in the order in which they came.
@@ -130,7 +130,7 @@ void ArrivalQueue::Activate() {
     current_ = far_.front().offset >> shift_;
     while (!far_.empty() && far_.front().offset >> shift_ == current_) {
       sorted_.push_back(far_.front());
-      std::pop_heap(far_.begin(), far_.end(), kLater);
+      std::pop_heap(far_.begin(), far_.end(), ComesLater);
       far_.pop_back();
     }
   }
@@ -138,12 +138,32 @@ void ArrivalQueue::Activate() {
   sorted_in_all_ += sorted_.size();
 }
 
+// Whether the next bucket ends until `last` and is small: then it is in sorted_, as its arrivals
+// came, and counts as popped. Nothing is sorted.
+bool ArrivalQueue::OpenBucket(uint64_t last) {
+  if (sorted_in_all_ >= kLook || size_ == far_.size()) return false;
+  const uint64_t bucket = NextBucket();
+  if (((bucket + 1) << shift_) - 1 > last) return false;
+  size_t count = 0;
+  for (const Chunk* c = buckets_[bucket % kBuckets]; c != nullptr; c = c->next) count += c->count;
+  if (count > kRough) return false;
+  sorted_.clear();
+  head_ = 0;
+  current_ = bucket;
+  last_ = bucket << shift_;
+  Empty(bucket % kBuckets);
+  ++activated_;
+  sorted_in_all_ += count;
+  MoveBase();
+  return true;
+}
+
 // The first of current_ has been popped: nothing will come before it any more.
 void ArrivalQueue::MoveBase() {
   base_ = current_;
   while (!far_.empty() && (far_.front().offset >> shift_) - base_ < kBuckets) {
     Append(far_.front().offset >> shift_, far_.front());
-    std::pop_heap(far_.begin(), far_.end(), kLater);
+    std::pop_heap(far_.begin(), far_.end(), ComesLater);
     far_.pop_back();
   }
 }
@@ -168,7 +188,7 @@ void ArrivalQueue::Rebuild(int shift) {
       Append(bucket, arrival);
     } else {
       far_.push_back(arrival);
-      std::push_heap(far_.begin(), far_.end(), kLater);
+      std::push_heap(far_.begin(), far_.end(), ComesLater);
     }
   }
   sorted_.clear();

@@ -58,6 +58,41 @@ class ArrivalQueue {
     }
   }
 
+  // Takes out all that come until `offset`, included: each(arrival), in an order of time that is
+  // rough (within kRough neighbours), and exact for those of one source. Until `Release`, what a
+  // node does itself in that time is kept apart (PushOwn).
+  template <typename Each>
+  void TakeUntil(uint64_t offset, const Each& each) {
+    taken_ = offset + 1;
+    while (size_ != 0) {
+      if (head_ == sorted_.size() && OpenBucket(offset)) {
+        for (const Arrival& arrival : sorted_) each(arrival);
+        size_ -= sorted_.size();
+        head_ = sorted_.size();
+        continue;
+      }
+      const Arrival first = Front();
+      if (first.offset > offset) return;
+      Pop();
+      each(first);
+    }
+  }
+  void Release() { taken_ = 0; }
+  // Of whoever is taken care of now, who takes it out again with TakeOwn if it belongs to the time
+  // that was taken out.
+  void PushOwn(const Arrival& arrival) {
+    if (arrival.offset >= taken_) return Push(arrival);
+    own_.push_back(arrival);
+    std::push_heap(own_.begin(), own_.end(), ComesLater);
+  }
+  const Arrival* FirstOwn() const { return own_.empty() ? nullptr : &own_.front(); }
+  Arrival TakeOwn() {
+    std::pop_heap(own_.begin(), own_.end(), ComesLater);
+    const Arrival first = own_.back();
+    own_.pop_back();
+    return first;
+  }
+
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   // The first one; only when not empty. Valid until the next call that is not const.
@@ -70,10 +105,6 @@ class ArrivalQueue {
     --size_;
     last_ = sorted_[head_++].offset;
     if (base_ != current_) MoveBase();
-  }
-  // The n-th after the first, nullptr where none is known yet. A guess: others may come before it.
-  const Arrival* Ahead(size_t n) const {
-    return head_ + n < sorted_.size() ? &sorted_[head_ + n] : nullptr;
   }
   Time TimeOf(const Arrival& arrival) const {
     return origin_ + Duration::Picoseconds(static_cast<int64_t>(arrival.offset));
@@ -92,6 +123,10 @@ class ArrivalQueue {
   }
 
  private:
+  static constexpr size_t kRough = 64;
+
+  static bool ComesLater(const Arrival& a, const Arrival& b) { return b.Before(a); }
+
   static constexpr size_t kBuckets = 4096;
   static constexpr size_t kWords = kBuckets / 64;
   // A piece of a bucket; 256 bytes.
@@ -108,8 +143,10 @@ class ArrivalQueue {
     chunk->arrivals[chunk->count++] = arrival;
   }
   Chunk* AddChunk(size_t slot);
+  void PushFar(const Arrival& arrival);
   void PushElsewhere(uint64_t bucket, const Arrival& arrival);
   void Activate();
+  bool OpenBucket(uint64_t last);
   void MoveBase();
   void Empty(size_t slot);
   uint64_t NextBucket() const;
@@ -129,6 +166,8 @@ class ArrivalQueue {
   std::array<uint64_t, kWords> used_ = {};  // a bit for each bucket of the array that is not empty
   std::array<Chunk*, kBuckets> buckets_ = {};
   std::vector<Arrival> far_;  // a heap, the first one on top
+  uint64_t taken_ = 0;        // what comes before is out (TakeUntil)
+  std::vector<Arrival> own_;  // a heap
   Chunk* free_ = nullptr;
   std::vector<std::unique_ptr<Chunk[]>> blocks_;
   uint64_t activated_ = 0;  // buckets and arrivals since the width was looked at

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
@@ -65,8 +66,9 @@ struct Context {
   FabricCounters counters;
   const PriorityMap priorities;
   const Ns3Wire ns3;
-  std::optional<Time> first_pause;  // when a switch paused somebody, since it was last cleared
-  std::optional<NodeId> stuck;      // the host that does not let time go on; the run ends
+  bool alone = false;  // a node goes alone for a round, and schedules its wake-up at the end of it
+  OptionalTime first_pause;     // when a switch paused somebody, since it was last cleared
+  std::optional<NodeId> stuck;  // the host that does not let time go on; the run ends
 };
 
 }  // namespace sluice::sim

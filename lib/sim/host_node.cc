@@ -7,12 +7,6 @@ namespace {
 // burst that it has received and a few more.
 constexpr int kMaxRounds = 100'000;
 
-std::optional<Time> EarlierOf(std::optional<Time> a, std::optional<Time> b) {
-  if (!a) return b;
-  if (!b) return a;
-  return Earlier(*a, *b);
-}
-
 }  // namespace
 
 HostNode::HostNode(Context& context, const HostModel& model, Source rank, NodeId node, Rng stalls,
@@ -49,11 +43,15 @@ Time HostNode::Align(Time t) const {
   return rest == 0 ? t : t + Duration::Picoseconds(static_cast<int64_t>(step - rest));
 }
 
-void HostNode::Arm(std::optional<Time> t) {
+void HostNode::Arm(OptionalTime t) {
   if (t == wake_) return;
   wake_ = t;
-  if (t) {
-    context_.events.Schedule(source_, *t);
+  if (!context_.alone) ScheduleWake();
+}
+
+void HostNode::ScheduleWake() {
+  if (wake_) {
+    context_.events.Schedule(source_, *wake_);
   } else {
     context_.events.Cancel(source_);
   }
@@ -86,7 +84,7 @@ void HostNode::OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) {
 }
 
 // Returns whether there is more to do at `now`; else `next` says when.
-bool HostNode::PollOnce(Time now, std::optional<Time>& next, size_t& handled) {
+bool HostNode::PollOnce(Time now, OptionalTime& next, size_t& handled) {
   for (auto& port : ports_) port->ClearRefused();
   for (Pollable* pollable : pollables_) handled += pollable->Poll(now);
 
@@ -96,16 +94,16 @@ bool HostNode::PollOnce(Time now, std::optional<Time>& next, size_t& handled) {
     received |= port->has_received();
     if (!port->refused()) continue;
     refused = true;
-    next = EarlierOf(next, port->RoomAt());
+    next = Earlier(next, port->RoomAt());
   }
   bool due = false;
   for (Pollable* pollable : pollables_) {
-    const std::optional<Time> deadline = pollable->NextDeadline();
+    const OptionalTime deadline = pollable->NextDeadline();
     if (!deadline) continue;
     if (*deadline <= now) {
       due = true;
     } else {
-      next = EarlierOf(next, deadline);
+      next = Earlier(next, deadline);
     }
   }
   return received || (due && !refused);
@@ -116,7 +114,7 @@ void HostNode::Poll(Time now) {
   if (model_.stall > Duration::Zero()) TakeStalls(now);
   if (now < busy_until_) return Arm(Align(busy_until_));
   const bool costs = model_.packet_cost > Duration::Zero();
-  std::optional<Time> next;
+  OptionalTime next;
   size_t handled = 0;
   for (int round = 1; PollOnce(now, next, handled); ++round) {
     if (costs && handled > 0) {

@@ -11,10 +11,10 @@
 #define SLUICE_SIM_HOST_NODE_H_
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "sim/context.h"
 #include "sim/sim_port.h"
 
@@ -31,28 +31,34 @@ class HostNode final : public LinkEnd {
   size_t ports() const { return ports_.size(); }
   void Attach(Pollable* pollable) { pollables_.push_back(pollable); }
 
-  void Prefetch(const Record& record, int step) const override;
+  // The record will arrive soon: fetches what that looks at, step by step from 0, each of which
+  // reads where the next one's lines are.
+  void Prefetch(const Record& record, int step) const;
   void OnArrival(Time now, Record& record, PortIndex port) override;
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override;
   // The event of the wake-up source.
   void OnWake(Time now) { Poll(now); }
+  // When it is polled next, as far as it is known.
+  OptionalTime wake() const { return wake_; }
+  // After a round (Context::alone): schedules that wake-up.
+  void ScheduleWake();
   // The host is polled next at `now`, or as soon after it as it polls at all.
   void WakeSoon(Time now) { Arm(Align(now)); }
 
  private:
   void Poll(Time now);
-  bool PollOnce(Time now, std::optional<Time>& next, size_t& handled);
+  bool PollOnce(Time now, OptionalTime& next, size_t& handled);
   void TakeStalls(Time now);
   Duration UntilStall();
-  void Arm(std::optional<Time> t);
+  void Arm(OptionalTime t);
   Time Align(Time t) const;
 
   Context& context_;
   HostModel model_;
   Source source_;
-  std::optional<Time> wake_;  // the pending event
-  Time busy_until_;           // the loop does not come by before
-  Time next_stall_;           // if the model has stalls
+  OptionalTime wake_;  // the pending event
+  Time busy_until_;    // the loop does not come by before
+  Time next_stall_;    // if the model has stalls
   Rng stalls_;
   std::vector<std::unique_ptr<SimPort>> ports_;
   std::vector<Pollable*> pollables_;

@@ -5,14 +5,6 @@
 namespace sluice::sim {
 namespace {
 
-// How many arrivals ahead of its turn what one looks at is fetched.
-constexpr size_t kFetchLink = 12;
-constexpr size_t kFetchEnd = 8;
-constexpr size_t kFetchHead = 2;
-// Steps of LinkEnd::Prefetch, one arrival after the other.
-constexpr int kEndSteps = 6;
-// With fewer frames on links the fabric is so small that all of it stays near.
-constexpr size_t kFewOnLinks = 4096;
 constexpr uint32_t kNowhere = UINT32_MAX;
 
 }  // namespace
@@ -27,10 +19,27 @@ Partition::Partition(const SimulationConfig& config, Fabric& fabric, size_t host
   wakes_.reserve(hosts);
 }
 
+uint32_t Partition::AddSwitch(SwitchNode* node) {
+  const auto place = static_cast<uint32_t>(nodes_.size());
+  nodes_.push_back(std::make_unique<Node>());
+  nodes_.back()->fabric_switch = node;
+  nodes_.back()->backlog.all = &backlog_;
+  nodes_.back()->backlog.node = place;
+  return place;
+}
+
+uint32_t Partition::AddHost(HostNode* host, Source source) {
+  const uint32_t place = AddSwitch(nullptr);
+  nodes_[place]->host = host;
+  nodes_[place]->wake = source;
+  wakes_.push_back(place);
+  return place;
+}
+
 Partition::Key Partition::First() {
   Key first;
   if (!context.events.empty()) {
-    first = {context.events.next_offset(), wakes_[context.events.next_source()].source};
+    first = {context.events.next_offset(), nodes_[wakes_[context.events.next_source()]]->wake};
   }
   if (context.arrivals.empty()) return first;
   const Arrival& arrival = context.arrivals.Front();
@@ -44,20 +53,20 @@ void Partition::HandleFirst() {
     if (first.offset == arrival.offset && first.source == arrival.source()) return Handle(arrival);
   }
   const Time now = context.events.next_time();
-  const WakeSource& wake = wakes_[context.events.next_source()];
-  Begin(now, wake.source);
-  wake.host->OnWake(now);
+  const Node& node = *nodes_[wakes_[context.events.next_source()]];
+  Begin(now, node.wake);
+  node.host->OnWake(now);
 }
 
-void Partition::RunTo(Time last, uint64_t limit, bool heedless) {
+void Partition::RunTo(Time last, uint64_t limit) {
   while (events < limit && !context.stuck) {
-    if (!heedless && fabric_.stop.load(std::memory_order_relaxed)) return;
+    if (fabric_.stop.load(std::memory_order_relaxed)) return;
     const uint64_t wake_at = context.events.next_offset();
     if (!context.arrivals.empty()) {
       const Arrival arrival = context.arrivals.Front();
       if (arrival.offset < wake_at ||
           (arrival.offset == wake_at &&
-           arrival.source() < wakes_[context.events.next_source()].source)) {
+           arrival.source() < nodes_[wakes_[context.events.next_source()]]->wake)) {
         if (context.arrivals.TimeOf(arrival) > last) return;
         Handle(arrival);
         continue;
@@ -65,9 +74,9 @@ void Partition::RunTo(Time last, uint64_t limit, bool heedless) {
     }
     if (wake_at == kNever || context.events.next_time() > last) return;
     const Time now = context.events.next_time();
-    const WakeSource& wake = wakes_[context.events.next_source()];
-    Begin(now, wake.source);
-    wake.host->OnWake(now);
+    const Node& node = *nodes_[wakes_[context.events.next_source()]];
+    Begin(now, node.wake);
+    node.host->OnWake(now);
   }
 }
 
@@ -75,66 +84,55 @@ void Partition::RunTo(Time last, uint64_t limit, bool heedless) {
 void Partition::Handle(const Arrival& arrival) {
   const Time now = context.arrivals.TimeOf(arrival);
   context.arrivals.Pop();
-  FetchAhead();
-  Transmitter& link = *fabric_.links[arrival.source()];
+  const Way& way = fabric_.ways[arrival.source()];
+  Transmitter& link = *way.link;
   if (arrival.record == nullptr) {
     context.clock.Set(now);
     return link.OnStart(now);
   }
   Begin(now, arrival.source());
-  OnArrival(link, arrival.record, now);
+  if (!link.abroad()) link.Advance(now);
+  Receive(way, link.end(), arrival.record, now);
 }
 
-void Partition::OnArrival(Transmitter& link, Record* record, Time now) {
-  if (!link.abroad()) link.Advance(now);
-  if (record->lost) {
-    context.pool.Put(record);
-    return;
-  }
-  ++context.counters.hops[static_cast<size_t>(record->traffic)];
-  if (record->traffic != Traffic::kPfc) {
-    link.end().OnArrival(now, *record, link.end_port());
-    return;
-  }
+void Partition::HandlePfc(const Way& way, Record* record, Time now) {
+  LinkEnd& end = way.link->end();
   const uint8_t priority = record->priority;
   const bool pause = record->pause;
   context.pool.Put(record);
-  if (fabric_.pfc_observer) {
-    fabric_.pfc_observer(now, link.end().node(), link.end_port(), priority, pause);
-  }
-  link.end().OnPfc(now, link.end_port(), priority, pause);
+  if (fabric_.pfc_observer) fabric_.pfc_observer(now, end.node(), way.port, priority, pause);
+  end.OnPfc(now, way.port, priority, pause);
 }
 
-// What the next arrivals will look at, step by step: each step reads where the next one's lines
-// are. While there are more hosts than fit into a cache, nothing of it is near when its turn comes.
-void Partition::FetchAhead() const {
-  if (context.arrivals.size() < kFewOnLinks) return;
-  if (const Arrival* a = context.arrivals.Ahead(kFetchLink); a != nullptr) {
-    fabric_.links[a->source()]->Prefetch();
-    __builtin_prefetch(a->record);
-  }
-  for (int step = 0; step < kEndSteps; ++step) {
-    const Arrival* a = context.arrivals.Ahead(kFetchEnd - static_cast<size_t>(step));
-    if (a == nullptr) continue;
-    const Transmitter& link = *fabric_.links[a->source()];
-    if (step == 0 && !link.abroad()) link.PrefetchQueue();
-    if (a->record != nullptr) link.end().Prefetch(*a->record, step);
-  }
-  if (const Arrival* a = context.arrivals.Ahead(kFetchHead); a != nullptr) {
-    const Transmitter& link = *fabric_.links[a->source()];
-    if (!link.abroad()) link.PrefetchHead();
-  }
-}
-
+// What is in the queues until `last` starts.
 void Partition::CloseRound(Time last) {
-  earliest_ = First().offset;
-  const auto note = [this](Time t) {
-    earliest_ = std::min(earliest_, context.arrivals.Make(t, 0, 0, nullptr).offset);
-  };
-  for (Transmitter* transmitter : borders_) {
-    transmitter->Advance(last);
-    if (const std::optional<Time> next = transmitter->NextDeparture()) note(*next);
+  departure_ = kNever;
+  closing_.swap(backlog_.nodes);
+  for (const uint32_t place : closing_) CloseNode(place, last);
+  closing_.clear();
+  FindEarliest();
+}
+
+// Off the list of those that lag behind, and onto it again if something still waits.
+void Partition::CloseNode(uint32_t place, Time last) {
+  Backlog::OfNode& backlog = nodes_[place]->backlog;
+  backlog.listed = false;
+  size_t left = 0;
+  for (Transmitter* line : backlog.lines) {
+    if (!line->CloseRound(last)) continue;
+    backlog.lines[left++] = line;
+    if (const OptionalTime next = line->NextDeparture()) {
+      departure_ = std::min(departure_, context.arrivals.Make(*next, 0, 0, nullptr).offset);
+    }
   }
+  backlog.lines.resize(left);
+  if (left == 0) return;
+  backlog.listed = true;
+  backlog_.nodes.push_back(place);
+}
+
+void Partition::FindEarliest() {
+  earliest_ = std::min(First().offset, departure_);
   // An earlier arrival may stand in any outbox that the others have not fetched.
   for (Outbox& outbox : outboxes_) {
     for (const Arrival& arrival : outbox.current()) earliest_ = std::min(earliest_, arrival.offset);

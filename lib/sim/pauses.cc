@@ -5,9 +5,9 @@ namespace sluice::sim {
 
 // While it watches, further pauses change nothing.
 void Simulation::NotePauses() {
-  std::optional<Time> first = watch_at_;
+  OptionalTime first = watch_at_;
   for (auto& partition : partitions_) {
-    std::optional<Time>& pause = partition->context.first_pause;
+    OptionalTime& pause = partition->context.first_pause;
     if (pause && !watch_at_) {
       first = first ? Earlier(*first, *pause + kDeadlockTime) : *pause + kDeadlockTime;
     }

@@ -33,13 +33,6 @@ class Routes {
     return port == kLocal ? LocalPort(node, host, flow_key) : port;
   }
 
-  // The same as far as it is known without a search; else kNoPort.
-  PortIndex Peek(NodeId node, switching::Endpoint host, uint32_t flow_key) const {
-    if (host >= group_of_.size() || group_of_[host] == kNoGroup) return switching::kNoPort;
-    const PortIndex port = tables_[node].Find(group_of_[host], flow_key);
-    return port == kLocal ? only_port_[host] : port;
-  }
-
   // The same by the remainder of a hash that the caller made (switching::ForwardingTable).
   PortIndex FindModulo(NodeId node, switching::Endpoint host, uint32_t hash) {
     const PortIndex first = Find(node, host, hash);

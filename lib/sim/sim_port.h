@@ -20,6 +20,7 @@
 
 #include <cstdint>
 
+#include "base/optional_time.h"
 #include "port/port.h"
 #include "sim/context.h"
 #include "sim/record.h"
@@ -56,7 +57,7 @@ class SimPort final : public port::Port {
   void SetPaused(Time now, uint8_t priority, bool paused) {
     transmitter_->SetPaused(now, priority, paused);
   }
-  std::optional<Time> RoomAt() const {
+  OptionalTime RoomAt() const {
     if (context_.ns3.on && queue_.packets(0) == 0) return transmitter_->free_at();
     return transmitter_->NextStart();
   }

@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
   }
   std::unique_ptr<Simulation> sim(new Simulation(topology, config, PortsOf(topology)));
   if (absl::Status status = sim->CheckPools(); !status.ok()) return status;
-  if (absl::Status status = sim->CheckBorders(); !status.ok()) return status;
+  if (absl::Status status = sim->CheckDelays(); !status.ok()) return status;
   if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
   return sim;
 }
@@ -66,11 +66,13 @@ void Simulation::BuildPartitions(const Topology& topology, const SimulationConfi
         std::make_unique<Partition>(config, fabric_, hosts_in[i], room, topology, ports_, count));
   }
   // A source for each direction of a link, at its far end, and one for each host's wake-up.
-  fabric_.links.resize(2 * topology.links.size() + hosts);
+  fabric_.ways.resize(2 * topology.links.size() + hosts);
 }
 
 void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& config) {
   one_thread_ = config.one_thread;
+  rounds_ = config.rounds || partitions_.size() > 1;
+  few_events_ = config.few_events;
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
   Source source = 0;
@@ -92,7 +94,7 @@ void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source s
   hosts_[node] = std::make_unique<HostNode>(
       partition.context, config.hosts, partition.hosts(), node,
       Rng(config.host_seed, EntityOf(node, 0), kStallPurpose), config.start);
-  partition.AddHost(hosts_[node].get(), source);
+  in_place_.push_back(partition.AddHost(hosts_[node].get(), source));
   PortIndex index = 0;
   for (const PortEnd& end : ports_[node]) {
     hosts_[node]->AddPort(
@@ -109,6 +111,7 @@ void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
   switches_[node] = std::make_unique<SwitchNode>(partition.context, ports_[node].size(), sharing,
                                                  config.switches.scheduler, config.marking_seed,
                                                  EntityOf(node, 0), routes, node);
+  in_place_.push_back(partition.AddSwitch(switches_[node].get()));
   switches_[node]->queues().SetTrim(config.switches.trim);
   if (config.switches.telemetry.on) {
     switches_[node]->EnableTelemetry(config.switches.telemetry, ports_[node]);
@@ -125,7 +128,6 @@ void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
 void Simulation::BuildLinks(const SimulationConfig& config) {
   // So that a pause is known before it has lasted for too long.
   look_ahead_ = kDeadlockTime / 2;
-  if (partitions_.size() > 1) look_ahead_ = std::min(look_ahead_, config.longest_round);
   std::vector<Source> first_source;
   Source source = 0;
   size_t transmitter = 0;
@@ -166,18 +168,18 @@ void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& 
   } else {
     made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
   }
-  fabric_.links[arrival] = made;
+  fabric_.ways[arrival] = {made, in_place_[node], in_place_[end.peer], end.peer_port};
+  if (!rounds_) return;
+  made->ListIn(partition.backlog(in_place_[node]));
+  look_ahead_ = std::min(look_ahead_, end.out.delay);
   Partition& there = partition_of(end.peer);
   if (&there == &partition) return;
   made->ConnectAbroad(partition.outbox(places_[end.peer]), there.context.arrivals);
-  partition.AddBorder(made);
-  look_ahead_ = std::min(look_ahead_, end.out.delay);
 }
 
-absl::Status Simulation::CheckBorders() const {
+absl::Status Simulation::CheckDelays() const {
   if (look_ahead_ > Duration::Zero()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "a link without delay would lead from one partition to another");
+  return absl::InvalidArgumentError("a link has no delay: nodes cannot go alone for a round");
 }
 
 absl::Status Simulation::CheckPools() const {

@@ -23,6 +23,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/optional_time.h"
 #include "port/port.h"
 #include "sim/crew.h"
 #include "sim/deadlock.h"
@@ -68,9 +69,9 @@ class Simulation {
   // Ends Run after the event that is being handled. Any thread.
   void Stop() { fabric_.stop.store(true, std::memory_order_relaxed); }
   // Whether somebody may call Stop() at a moment from `first` to `last`, as far as can be known at
-  // `first`. Asked between two rounds of several partitions; while the answer is yes they go on in
-  // the order of their events, so that the end of a run is the same however many there are. Without
-  // a guard the answer is always yes.
+  // `first`. Asked between two rounds, if there are any; while the answer is yes the run goes on in
+  // the order of its events, so that its end is the same with and without. Without a guard the
+  // answer is always yes.
   using StopGuard = std::function<bool(Time first, Time last)>;
   void SetStopGuard(StopGuard guard) { stop_guard_ = std::move(guard); }
   // Called for each PFC frame where it is received, before it is obeyed; on several threads if
@@ -131,7 +132,7 @@ class Simulation {
   void BuildLink(NodeId node, PortIndex port, const SimulationConfig& config, Source arrival);
   absl::Status AddAddresses();
   absl::Status CheckPools() const;
-  absl::Status CheckBorders() const;
+  absl::Status CheckDelays() const;
   bool HasQueue(NodeId node, uint8_t priority) const;
   Partition& partition_of(NodeId node) { return *partitions_[places_[node]]; }
   Transmitter& transmitter_of(NodeId node, PortIndex port) {
@@ -142,6 +143,7 @@ class Simulation {
   struct Round;
   bool NextRound(Time until, Round& round);
   void RunAlone(const Round& round);
+  void ChooseOrder(const Round& round, uint64_t handled);
   void RunInOrder(const Round& round);
   void RunTogether(const Round& round, Crew& crew);
   void OpenRound(size_t partition);
@@ -152,7 +154,7 @@ class Simulation {
   void SetClocks(Time now);
   End Finish(End end);
   void Settle();
-  std::optional<Time> NextGlobal() const;
+  OptionalTime NextGlobal() const;
   void ActGlobally(Time now);
   void CountGlobal(Time now, Source source);
 
@@ -164,16 +166,20 @@ class Simulation {
 
   std::vector<std::vector<PortEnd>> ports_;
   Partition::Fabric fabric_;
-  std::vector<uint32_t> places_;  // by node: its partition
+  std::vector<uint32_t> places_;    // by node: its partition
+  std::vector<uint32_t> in_place_;  // by node: its place in there
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::vector<Partition::Key> firsts_;  // of each partition, while they take turns
   bool one_thread_ = false;
+  bool rounds_ = false;
+  bool in_order_ = true;  // for now
+  uint64_t few_events_ = 0;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches
   std::vector<std::unique_ptr<SwitchNode>> switches_;  // by node; null for hosts
   std::vector<std::unique_ptr<Transmitter>> transmitters_;
   std::vector<size_t> first_transmitter_;  // by node: of its port 0
   std::vector<std::unique_ptr<QueueProbe>> probes_;
-  Duration look_ahead_;  // no frame crosses from one partition to another in less
+  Duration look_ahead_;  // of rounds: no frame crosses a link in less
   StopGuard stop_guard_;
   Progress progress_;
   uint64_t progress_events_ = 0;
@@ -181,7 +187,7 @@ class Simulation {
   uint64_t global_events_ = 0;
   uint64_t global_hash_ = 0;
   NodeId stuck_host_ = 0;
-  std::optional<Time> watch_at_;  // when to look for deadlocks
+  OptionalTime watch_at_;  // when to look for deadlocks
   // An event of a link, or its routes' turn.
   struct LinkAction {
     LinkEvent event;

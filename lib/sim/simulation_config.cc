@@ -34,9 +34,6 @@ absl::Status SimulationConfig::Validate() const {
       return absl::InvalidArgumentError("a DSCP asks for a queue that does not exist");
     }
   }
-  if (longest_round <= Duration::Zero()) {
-    return absl::InvalidArgumentError("longest_round is not positive");
-  }
   if (partitions == 0) return absl::InvalidArgumentError("partitions is 0");
   if (ports.transmit_queue == 0) return absl::InvalidArgumentError("transmit_queue is 0");
   if (ports.receive_queue == 0) return absl::InvalidArgumentError("receive_queue is 0");

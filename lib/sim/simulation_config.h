@@ -77,12 +77,16 @@ struct SimulationConfig {
   std::vector<LinkEvent> link_events;  // in any order; at one moment in this order
   Duration reroute_delay;
   Ns3Wire ns3 = {};
-  // Parts of the fabric that different threads may handle; the results do not depend on it. Links
-  // between them need a delay.
+  // Parts of the fabric that different threads may handle; the results do not depend on it.
   size_t partitions = 1;
+  // Each node goes alone for a while, also where there is one partition: faster, with the same
+  // results, but hosts may share nothing but packets, and links need a delay. Several partitions
+  // always do.
+  bool rounds = false;
+  // One partition goes on in the order of its events while fewer of them are in a round: nodes that
+  // go alone cost more then than they gain.
+  uint64_t few_events = 64;
   bool one_thread = false;  // handles all of them, so that they share what is known of routes
-  Duration longest_round =
-      Duration::Max();                   // of several partitions: the stretches that they go alone
   size_t max_packets = size_t{1} << 24;  // in each partition; Allocate gives fewer beyond
 
   absl::Status Validate() const;

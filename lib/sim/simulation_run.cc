@@ -1,5 +1,6 @@
-// How the events of a simulation are handled: in rounds, each up to a moment until which the
-// partitions do not reach each other.
+// How the events of a simulation are handled: in rounds, each up to a moment until which the nodes
+// do not reach each other; or in their order, where a host may end the run, where rounds are not
+// wanted, and where so little happens in one that it would cost more than it gains.
 #include <algorithm>
 #include <limits>
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr Duration kStep = Duration::Picoseconds(1);
 constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+// How many rounds' time goes by in the order of events until somebody looks how many there were.
+constexpr int64_t kStretch = 64;
 
 }  // namespace
 
@@ -21,8 +24,8 @@ struct Simulation::Round {
   bool global = false;  // with `last` something happens to the whole fabric
 };
 
-std::optional<Time> Simulation::NextGlobal() const {
-  std::optional<Time> next = watch_at_;
+OptionalTime Simulation::NextGlobal() const {
+  OptionalTime next = watch_at_;
   if (next_action_ < link_actions_.size()) {
     const Time action = link_actions_[next_action_].event.when;
     next = next ? Earlier(*next, action) : action;
@@ -35,7 +38,7 @@ bool Simulation::NextRound(Time until, Round& round) {
   NotePauses();
   uint64_t offset = Partition::kNever;
   for (const auto& partition : partitions_) offset = std::min(offset, partition->earliest());
-  const std::optional<Time> global = NextGlobal();
+  const OptionalTime global = NextGlobal();
   round = {};
   round.any = offset != Partition::kNever || global;
   if (!round.any) return false;
@@ -46,21 +49,34 @@ bool Simulation::NextRound(Time until, Round& round) {
     round.first = *global;
   }
   if (round.first > until) return false;
-  round.last = Earlier(until, round.first + look_ahead_ - kStep);
+  const Duration longest =
+      in_order_ ? std::min(look_ahead_ * kStretch, kDeadlockTime / 2) : look_ahead_;
+  round.last = Earlier(until, round.first + longest - kStep);
   round.global = global && *global <= round.last;
   if (round.global) round.last = *global;
   return true;
 }
 
-// Of one partition: up to the next report of progress at most.
+// Of one partition, in the order of events: up to the next report of progress at most.
 void Simulation::RunAlone(const Round& round) {
   Partition& partition = *partitions_[0];
   uint64_t limit = kNoLimit;
   if (progress_events_ != 0) {
     limit = partition.events + progress_events_ - events() % progress_events_;
   }
-  partition.RunTo(round.last, limit, false);
-  partition.CloseRound(partition.context.clock.now());
+  const uint64_t before = partition.events;
+  partition.RunTo(round.last, limit);
+  if (partition.context.stuck || fabric_.stop.load(std::memory_order_relaxed)) return;
+  if (!partition.Done(round.last)) return partition.CloseRound(partition.context.clock.now());
+  partition.CloseRound(round.last);
+  ChooseOrder(round, partition.events - before);
+}
+
+// Of one partition: whether it goes on in rounds.
+void Simulation::ChooseOrder(const Round& round, uint64_t handled) {
+  if (!rounds_ || partitions_.size() > 1) return;
+  const int64_t rounds = (round.last - round.first) / look_ahead_ + 1;
+  in_order_ = handled < few_events_ * static_cast<uint64_t>(rounds);
 }
 
 void Simulation::OpenRound(size_t partition) {
@@ -90,15 +106,16 @@ void Simulation::RunInOrder(const Round& round) {
 }
 
 void Simulation::RunTogether(const Round& round, Crew& crew) {
+  const uint64_t before = partitions_[0]->events;
   for (auto& partition : partitions_) partition->TurnOutboxes();
   crew.Do([this, &round, &crew](size_t place) {
     for (size_t i = place; i < partitions_.size(); i += crew.size()) {
       OpenRound(i);
-      partitions_[i]->RunTo(round.last, kNoLimit, true);
-      partitions_[i]->CloseRound(round.last);
+      partitions_[i]->RunRound(round.last);
     }
   });
   BalancePools();
+  ChooseOrder(round, partitions_[0]->events - before);
 }
 
 // Packets that cross leave their pool for another one: it gives some back.
@@ -122,7 +139,7 @@ void Simulation::SetClocks(Time now) {
 
 void Simulation::CountGlobal(Time now, Source source) {
   ++global_events_;
-  global_hash_ += EventHash(now, static_cast<Source>(fabric_.links.size()) + source);
+  global_hash_ += EventHash(now, static_cast<Source>(fabric_.ways.size()) + source);
 }
 
 void Simulation::ActGlobally(Time now) {
@@ -141,7 +158,7 @@ void Simulation::ActGlobally(Time now) {
 
 // Why the run ends now, if it does.
 std::optional<Simulation::End> Simulation::Stopped() {
-  std::optional<Time> stuck_at;
+  OptionalTime stuck_at;
   for (const auto& partition : partitions_) {
     const Context& context = partition->context;
     if (!context.stuck) continue;
@@ -167,6 +184,7 @@ void Simulation::Report() {
 Simulation::End Simulation::Run(Time until, Executor* executor, size_t threads) {
   fabric_.stop.store(false);
   const bool alone = partitions_.size() == 1;
+  in_order_ = !rounds_;
   for (int parity = 0; parity < 2 && !alone; ++parity) {
     for (auto& partition : partitions_) partition->TurnOutboxes();
     for (size_t i = 0; i < partitions_.size(); ++i) OpenRound(i);
@@ -181,14 +199,13 @@ Simulation::End Simulation::Run(Time until, Executor* executor, size_t threads) 
   Crew crew(executor, threads - 1);
   Round round;
   while (NextRound(until, round)) {
-    bool together = false;
-    if (alone) {
-      RunAlone(round);
-    } else if (!stop_guard_ || stop_guard_(round.first, round.last)) {
-      RunInOrder(round);
-    } else {
-      together = true;
+    const bool together = !in_order_ && stop_guard_ && !stop_guard_(round.first, round.last);
+    if (together) {
       RunTogether(round, crew);
+    } else if (alone) {
+      RunAlone(round);
+    } else {
+      RunInOrder(round);
     }
     if (const std::optional<End> end = Stopped()) {
       return Finish(together && *end == End::kStopped ? End::kOverrun : *end);

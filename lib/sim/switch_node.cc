@@ -11,14 +11,6 @@ void SwitchNode::EnableTelemetry(const switching::TelemetryConfig& config,
   queues_.SetTelemetry(telemetry_.get());
 }
 
-void SwitchNode::Prefetch(const Record& record, int step) const {
-  if (step > 0) return;
-  const PortIndex egress = routes_.Peek(node(), record.endpoint, record.flow_key);
-  if (egress >= transmitters_.size()) return;
-  transmitters_[egress]->Prefetch();
-  queues_.Prefetch(egress);
-}
-
 void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
   record.ingress = port;
   const PortIndex egress =
@@ -58,7 +50,7 @@ void SwitchNode::OnLinkUp(Time now, PortIndex port) {
 void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pause) {
   if (pause) {
     ++context_.counters.pfc_pauses;
-    if (!context_.first_pause) context_.first_pause = now;
+    context_.first_pause = context_.first_pause ? Earlier(*context_.first_pause, now) : now;
   }
   Record* record = context_.pool.TakeReserved();
   record->wire_length = kPfcFrameBytes;

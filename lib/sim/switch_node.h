@@ -42,7 +42,6 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
   // At set-up, in the order of the ports.
   void AddTransmitter(Transmitter* transmitter) { transmitters_.push_back(transmitter); }
 
-  void Prefetch(const Record& record, int step) const override;
   void OnArrival(Time now, Record& record, PortIndex port) override;
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override {
     transmitters_[port]->SetPaused(now, priority, pause);

@@ -134,9 +134,20 @@ void Transmitter::SendControl(Time now, Record& record) {
   switching::SwitchPacket** end = &control_;
   while (*end != nullptr) end = &(*end)->next;
   *end = &record;
+  if (!listed_) List();
   if (serving) return;
   Advance(now);
   if (prompt_) ArmStart();
+}
+
+// Until a round ends without anything that waits.
+void Transmitter::List() {
+  if (backlog_ == nullptr) return;
+  listed_ = true;
+  backlog_->lines.push_back(this);
+  if (backlog_->listed) return;
+  backlog_->listed = true;
+  backlog_->all->nodes.push_back(backlog_->node);
 }
 
 void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
@@ -166,11 +177,12 @@ bool Transmitter::Enqueue(Time now, Record& record, bool easy) {
   last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
   Advance(now);
+  if (waiting_ != 0 && !listed_) List();
   if (prompt_) ArmStart();
   return true;
 }
 
-std::optional<Time> Transmitter::NextStart() const {
+OptionalTime Transmitter::NextStart() const {
   const switching::SwitchPacket* head = queues_.front(port_);
   if (head == nullptr) return std::nullopt;
   return Later(free_at_, head->when);
@@ -178,11 +190,12 @@ std::optional<Time> Transmitter::NextStart() const {
 
 // After Advance(now) whatever may be sent has a packet before it on the line.
 void Transmitter::ArmStart() {
-  const std::optional<Time> next = NextStart();
+  const OptionalTime next = NextStart();
   if (!next || (start_armed_ && armed_start_ == *next)) return;
   start_armed_ = true;
   armed_start_ = *next;
-  arrivals_.Push(*next, source_, static_cast<uint32_t>(counters_.frames), nullptr);
+  arrivals_.PushOwn(
+      arrivals_.Make(*next, source_, static_cast<uint32_t>(counters_.frames), nullptr));
 }
 
 }  // namespace sluice::sim

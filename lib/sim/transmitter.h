@@ -16,9 +16,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "sim/arrival_queue.h"
@@ -36,9 +36,6 @@ class LinkEnd {
   explicit LinkEnd(NodeId node) : node_(node) {}
   virtual ~LinkEnd() = default;
   NodeId node() const { return node_; }
-  // The record will arrive soon: fetches what that looks at, step by step from 0, each of which
-  // reads where the next one's lines are.
-  virtual void Prefetch(const Record& record, int step) const = 0;
   // The last bit of the record has arrived on `port`; the record is the callee's.
   virtual void OnArrival(Time now, Record& record, PortIndex port) = 0;
   // A PFC frame has arrived on `port`: stop sending `priority` there, or go on.
@@ -57,6 +54,20 @@ struct Outbox {
   std::vector<Arrival>& current() { return arrivals[writing]; }
 };
 
+class Transmitter;
+
+// Which transmitters of a partition hold something that has not started, node by node: they are
+// looked at when a round ends (Partition::CloseRound).
+struct Backlog {
+  struct OfNode {
+    std::vector<Transmitter*> lines;
+    bool listed = false;  // in `nodes`
+    Backlog* all = nullptr;
+    uint32_t node = 0;  // its place in the partition
+  };
+  std::vector<uint32_t> nodes;
+};
+
 class alignas(64) Transmitter {
  public:
   // Serves queue `port` of `queues`. Nothing is sent before `start`. Its arrivals, and its starts
@@ -73,11 +84,21 @@ class alignas(64) Transmitter {
     there_ = &there;
   }
   bool abroad() const { return outbox_ != nullptr; }
+  // At set-up: where it says that it holds something, for CloseRound; nowhere by default.
+  void ListIn(Backlog::OfNode& backlog) { backlog_ = &backlog; }
 
   // Starts every transmission that begins at or before now. Must be called before the queue is
   // looked at or added to at `now`.
   void Advance(Time now) {
     if (free_at_ <= now && waiting_ != 0) Serve(now);
+  }
+
+  // The round has ended with `last`, as Advance; false: nothing waits any more, and it is no longer
+  // listed.
+  bool CloseRound(Time last) {
+    Advance(last);
+    listed_ = waiting_ != 0;
+    return listed_;
   }
 
   // Offers the record to the queue; false if it was dropped and stays the caller's. Advance(now)
@@ -105,15 +126,6 @@ class alignas(64) Transmitter {
     Advance(now);
     if (prompt_) ArmStart();
   }
-  // Fetches what an arrival at the far end looks at: first this, then the queue, then its head.
-  void Prefetch() const {
-    __builtin_prefetch(this);
-    __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
-    __builtin_prefetch(reinterpret_cast<const char*>(this) + 128);
-  }
-  void PrefetchQueue() const { queues_.Prefetch(port_); }
-  void PrefetchHead() const { __builtin_prefetch(queues_.front(port_)); }
-
   LinkEnd& end() const { return *end_; }
   PortIndex end_port() const { return end_port_; }
 
@@ -123,9 +135,9 @@ class alignas(64) Transmitter {
   Time last_start() const { return last_start_; }
   // When a record starts that is enqueued at `now`, if nothing pauses the line.
   Time StartOfNext(Time now) const { return Later(planned_free_, now); }
-  std::optional<Time> NextStart() const;
+  OptionalTime NextStart() const;
   // The same with PFC frames that wait.
-  std::optional<Time> NextDeparture() const {
+  OptionalTime NextDeparture() const {
     if (control_ == nullptr) return NextStart();
     return Later(free_at_, control_->when);
   }
@@ -140,6 +152,7 @@ class alignas(64) Transmitter {
   void Impair(Record& record);
   void Plan();
   void ArmStart();
+  void List();
 
   // What each packet needs comes first, in two cache lines.
   switching::OutputQueues& queues_;
@@ -155,13 +168,15 @@ class alignas(64) Transmitter {
   bool serving_ = false;
   bool impaired_ = false;
   bool down_ = false;
-  Time planned_free_;  // free_at_ once the whole queue has been sent
+  bool listed_ = false;  // in backlog_
+  Time planned_free_;    // free_at_ once the whole queue has been sent
   Time last_start_;
   FrameTime frame_time_;
   Duration delay_;
   LinkCounters counters_;
   ArrivalQueue& arrivals_;
   Outbox* outbox_ = nullptr;  // null: the far end is in this partition
+  Backlog::OfNode* backlog_ = nullptr;
 
   const ArrivalQueue* there_ = nullptr;
   double loss_;

@@ -105,14 +105,6 @@ class OutputQueues {
     return EarliestHead(p);
   }
 
-  // Fetches what Enqueue and Dequeue look at.
-  void Prefetch(PortIndex port) const {
-    __builtin_prefetch(&ports_[port]);
-    const char* const first = reinterpret_cast<const char*>(&queues_[port * queues_per_port()]);
-    __builtin_prefetch(first);
-    __builtin_prefetch(first + 64);
-  }
-
   // The far end of the port's link has paused the priority, or lets it go on.
   void SetPaused(Time now, PortIndex port, uint8_t priority, bool paused);
   uint8_t paused(PortIndex port) const { return ports_[port].paused; }

@@ -185,10 +185,10 @@ void QueuePair::OnTimers(Context& ctx) {
   if (!(sr_ == nullptr ? requester_.OnTimers(ctx) : sr_->OnTimers(ctx))) Fail(ctx);
 }
 
-std::optional<Time> QueuePair::TimerDeadline() const {
+OptionalTime QueuePair::TimerDeadline() const {
   if (!Sends(state())) return std::nullopt;
   if (sr_ == nullptr) return PlainDeadline();
-  std::optional<Time> d = sr_->Deadline();
+  OptionalTime d = sr_->Deadline();
   if (flow_.has_deadline()) d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
   return d;
 }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/optional_time.h"
 #include "base/psn.h"
 #include "base/time.h"
 #include "cc/receiver.h"
@@ -145,7 +146,7 @@ class QueuePair {
   // Whatever timer is due: retransmission, RNR, the controller's. Spurious calls are harmless.
   void OnTimers(Context& ctx);
   // The earliest time at which OnTimers has something to do.
-  std::optional<Time> TimerDeadline() const;
+  OptionalTime TimerDeadline() const;
 
   // Whether a data packet may go now.
   SendGate Gate() const {
@@ -163,7 +164,7 @@ class QueuePair {
     bool answers;    // HasAnswer()
     bool unsettled;  // Unsettled()
     SendGate gate;   // Gate()
-    std::optional<Time> deadline;
+    OptionalTime deadline;
   };
   Outlook PlainOutlook() const {
     const QpState s = state();
@@ -268,8 +269,8 @@ class QueuePair {
   bool in_unsettled_list = false;
 
  private:
-  std::optional<Time> PlainDeadline() const {
-    std::optional<Time> d = requester_.Deadline();
+  OptionalTime PlainDeadline() const {
+    OptionalTime d = requester_.Deadline();
     if (flow_.has_deadline()) [[unlikely]]
       d = d ? Earlier(*d, flow_.deadline()) : flow_.deadline();
     return d;

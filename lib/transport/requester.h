@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/optional_time.h"
 #include "base/psn.h"
 #include "base/time.h"
 #include "base/units.h"
@@ -112,7 +113,7 @@ class Requester {
   bool OnAtomicResponse(Context& ctx, const wire::FrameView& view);
   bool OnTimers(Context& ctx);
   // The earliest of retransmission and RNR timer.
-  std::optional<Time> Deadline() const {
+  OptionalTime Deadline() const {
     if (rnr_waiting_) [[unlikely]]
       return rnr_until_;
     if (!outstanding() || config_.ack_timeout.ps() == 0) return std::nullopt;

@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "base/checks.h"
+#include "base/optional_time.h"
 #include "transport/sr_fetches.h"
 #include "transport/sr_receiver.h"
 #include "transport/sr_responder.h"
@@ -39,9 +39,9 @@ struct SrHalves {
     responder.OnTimers(ctx);
     return sender.OnTimers(ctx);
   }
-  std::optional<Time> Deadline() const {
-    const std::optional<Time> a = sender.Deadline();
-    const std::optional<Time> b = responder.Deadline();
+  OptionalTime Deadline() const {
+    const OptionalTime a = sender.Deadline();
+    const OptionalTime b = responder.Deadline();
     return a && b ? Earlier(*a, *b) : a ? a : b;
   }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/optional_time.h"
 #include "base/psn.h"
 #include "transport/context.h"
 #include "transport/outgoing_packet.h"
@@ -97,9 +98,7 @@ class SrResponder {
     sender_.OnTimers(ctx);
     KeepAccount();
   }
-  std::optional<Time> Deadline() const {
-    return sender_.started() ? sender_.Deadline() : std::nullopt;
-  }
+  OptionalTime Deadline() const { return sender_.started() ? sender_.Deadline() : std::nullopt; }
   // Owes nothing any more.
   void Flush(Context& ctx) {
     sender_.Flush(ctx);

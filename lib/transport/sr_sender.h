@@ -14,9 +14,9 @@
 #define SLUICE_TRANSPORT_SR_SENDER_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
+#include "base/optional_time.h"
 #include "base/psn.h"
 #include "base/time.h"
 #include "base/units.h"
@@ -113,7 +113,7 @@ class SrSender {
   // Something arrived for the fetches.
   void OnFetched(Context& ctx);
   bool OnTimers(Context& ctx);
-  std::optional<Time> Deadline() const;
+  OptionalTime Deadline() const;
 
   // ---- Completions. As in Requester.
   bool HoldsCompletions() const { return queue_->head() != acked_; }
@@ -212,7 +212,7 @@ class SrSender {
   bool waits_for_data_ = false;
 
   LossClock clock_;
-  std::optional<Time> reorder_deadline_;
+  OptionalTime reorder_deadline_;
   Bytes newly_lost_;
   uint32_t newly_lost_packets_ = 0;
   Time progress_;

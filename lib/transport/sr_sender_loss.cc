@@ -132,7 +132,7 @@ Duration SrSender::ProbeAfter() const {
   return std::max(kLeastProbe, rtt * 2) * (int64_t{1} << std::min(probes_, kMostBackoff));
 }
 
-std::optional<Time> SrSender::Deadline() const {
+OptionalTime SrSender::Deadline() const {
   if (rnr_waiting_) return rnr_until_;
   if (silent_) return std::nullopt;
   if (!outstanding()) {
@@ -142,7 +142,7 @@ std::optional<Time> SrSender::Deadline() const {
     }
     return std::nullopt;
   }
-  std::optional<Time> d = reorder_deadline_;
+  OptionalTime d = reorder_deadline_;
   const auto at = [&d](Time t) { d = d ? Earlier(*d, t) : t; };
   const Duration probe = ProbeAfter();
   if (NothingHeard() && probe > Duration::Zero()) at(last_event_ + probe);

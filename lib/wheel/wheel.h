@@ -26,6 +26,7 @@
 #include <optional>
 #include <span>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 
 namespace sluice::wheel {
@@ -94,7 +95,7 @@ class Wheel {
 
   // The exact deadline of the earliest entry, never its slot's edge; nullopt if none is armed.
   // O(1). May change with every other call.
-  std::optional<Time> NextDeadline() const {
+  OptionalTime NextDeadline() const {
     if (size_ == 0) return std::nullopt;
     return first_->deadline_;
   }

@@ -48,6 +48,8 @@ RULES = [
     ("environment", OURS, ("lib/cli/", "apps/"),
      FREE + r"(?:secure_)?getenv\s*\(|\bDEFINE_(?:bool|string|u?int32|u?int64|double)\b|<gflags/",
      "lib/cli is the only reader of flags and environment: take it as an argument"),
+    ("optional-time", OURS, (), r"\bstd::optional<\s*(?:const\s+)?(?:sluice::)?Time\s*>",
+     "a core waits for each copy of it: use OptionalTime (base/optional_time.h)"),
     ("throw", OURS, (), r"\bthrow\b(?!\s*\(\s*\))",
      "set-up returns absl::Status, the hot path drops and counts"),
 ]

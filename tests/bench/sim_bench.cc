@@ -73,7 +73,7 @@ class Host : public Pollable {
     }
     return received + sent;
   }
-  std::optional<Time> NextDeadline() const override { return std::nullopt; }
+  OptionalTime NextDeadline() const override { return std::nullopt; }
 
  private:
   port::Port& port_;

@@ -240,7 +240,7 @@ void EngineWorld::Advance(Duration d) {
 }
 
 void EngineWorld::AdvanceToDeadline() {
-  const std::optional<Time> next = device_->impl().engine.NextDeadline();
+  const OptionalTime next = device_->impl().engine.NextDeadline();
   if (next && *next > clock_.Now()) Advance(*next - clock_.Now());
 }
 

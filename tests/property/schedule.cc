@@ -364,7 +364,7 @@ bool Schedule::SendsOver(int side) const {
 bool Schedule::StepOnce() {
   const Time now = clock_.Now();
   size_t handled = 0;
-  std::optional<Time> next;
+  OptionalTime next;
   for (int i = 0; i < 2; ++i) {
     Side& s = sides_[static_cast<size_t>(i)];
     Act(i);
@@ -372,8 +372,7 @@ bool Schedule::StepOnce() {
     handled += s.device->Poll();
   }
   for (Side& s : sides_) {
-    for (const std::optional<Time> t :
-         {s.fake->NextArrival(), s.device->impl().engine.NextDeadline()}) {
+    for (const OptionalTime t : {s.fake->NextArrival(), s.device->impl().engine.NextDeadline()}) {
       if (t && (!next || *t < *next)) next = t;
     }
   }

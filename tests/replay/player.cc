@@ -255,7 +255,7 @@ void Player::Poll() {
 
 void Player::AdvanceTo(Time t) {
   for (;;) {
-    const std::optional<Time> next = device_->impl().engine.NextDeadline();
+    const OptionalTime next = device_->impl().engine.NextDeadline();
     if (!next || !(*next <= t)) break;
     if (clock_.Now() < *next) {
       clock_.Set(*next);

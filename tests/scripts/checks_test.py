@@ -58,6 +58,8 @@ CASES = {
         ("lib/verbs/a.cc", 'getenv("X");', True),
         ("lib/cli/a.cc", 'getenv("X");', False),
         ("lib/verbs/a.cc", "throw 1;", True),
+        ("lib/wheel/a.h", "std::optional<Time> next;", True),
+        ("lib/wheel/a.h", "std::optional<Duration> wait;", False),
     ],
     "words": [
         ("docs/a.md", TO_DO + ": more", True),

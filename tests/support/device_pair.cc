@@ -81,8 +81,8 @@ bool DevicePair::Step() {
     e.fake->SetNow(now);
     handled += e.device->Poll();
   }
-  std::optional<Time> next;
-  auto consider = [&](std::optional<Time> t) {
+  OptionalTime next;
+  auto consider = [&](OptionalTime t) {
     if (t && (!next || *t < *next)) next = t;
   };
   for (End& e : ends_) {

@@ -240,7 +240,7 @@ absl::Status FakePort::Unmap(const port::Region& region) {
   return absl::NotFoundError("the region was not mapped");
 }
 
-std::optional<Time> FakePort::NextArrival() const {
+OptionalTime FakePort::NextArrival() const {
   if (queue_.empty()) return std::nullopt;
   return queue_.front().at;
 }

@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "port/packet.h"
 #include "port/port.h"
@@ -80,7 +81,7 @@ class FakePort : public port::Port {
   // The time of the test: the stamp of sent frames; arrivals up to it can be received.
   void SetNow(Time now) { now_ = now; }
   // When the next frame under way to this port can be received; nullopt when there is none.
-  std::optional<Time> NextArrival() const;
+  OptionalTime NextArrival() const;
 
   // Puts a frame at the end of this port's receive queue, receivable at once. frame_length 0 means
   // bytes.size() + elided_length.

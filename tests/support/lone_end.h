@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "support/device_pair.h"
 #include "support/fake_port.h"
 #include "verbs/assemble.h"
@@ -69,7 +69,7 @@ class LoneEnd {
   // One poll; and polls without end of time until nothing happens any more.
   size_t PollOnce() { return device->Poll(); }
   void Poll();
-  std::optional<Time> Deadline() { return device->impl().engine.NextDeadline(); }
+  OptionalTime Deadline() { return device->impl().engine.NextDeadline(); }
 
   // What was sent since the last call, decoded.
   std::vector<wire::DecodedFrame> Sent();

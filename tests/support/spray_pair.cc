@@ -114,7 +114,7 @@ void SprayPort::Release(std::span<port::Packet> burst) {
   for (port::Packet& p : burst) idle_.push_back(static_cast<Record*>(p.handle));
 }
 
-std::optional<Time> SprayPort::NextArrival() const {
+OptionalTime SprayPort::NextArrival() const {
   if (arrivals_.empty()) return std::nullopt;
   return arrivals_.front()->arrival;
 }
@@ -176,8 +176,8 @@ void SprayPair::PostWrite(uint32_t length) {
 
 bool SprayPair::Step() {
   const Time now = clock_.Now();
-  std::optional<Time> next;
-  const auto consider = [&](std::optional<Time> t) {
+  OptionalTime next;
+  const auto consider = [&](OptionalTime t) {
     if (t && (!next || *t < *next)) next = t;
   };
   for (Side& s : sides_) {

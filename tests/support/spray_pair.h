@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "base/time.h"
 #include "port/port.h"
 #include "support/device_pair.h"
@@ -32,7 +32,7 @@ class SprayPort : public port::Port {
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
   void SetNow(Time now) { now_ = now; }
-  std::optional<Time> NextArrival() const;
+  OptionalTime NextArrival() const;
 
   // Says of each frame sent, after it was put on the line, whether it is lost.
   using Loses = std::function<bool(const wire::FrameView& view, Time now)>;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/be.h"
+#include "base/optional_time.h"
 #include "base/rng.h"
 #include "support/device_pair.h"
 #include "support/fake_port.h"
@@ -120,7 +121,7 @@ class TwoHosts {
         handled += h.device->Poll();
       }
       if (done()) return true;
-      std::optional<Time> next;
+      OptionalTime next;
       for (Host& h : hosts_) {
         for (const auto& t : {h.port->NextArrival(), h.device->impl().engine.NextDeadline()}) {
           if (t) next = next ? Earlier(*next, *t) : *t;

@@ -50,7 +50,7 @@ class Pipe {
         for (MadOut out; (*this)[i].TakeMad(&out);) Send(i, out), busy = true;
       }
       if (busy) continue;
-      std::optional<Time> next;
+      OptionalTime next;
       for (auto& [key, mad] : flying_) next = next ? Earlier(*next, mad.at) : mad.at;
       for (int i = 0; i < 2; ++i) {
         const auto d = (*this)[i].NextDeadline();

@@ -74,8 +74,8 @@ class Node final : public Pollable {
     }
     return device->Poll();
   }
-  std::optional<Time> NextDeadline() const override {
-    const std::optional<Time> engine = device->impl().engine.NextDeadline();
+  OptionalTime NextDeadline() const override {
+    const OptionalTime engine = device->impl().engine.NextDeadline();
     if (left_ == 0) return engine;
     return engine ? Earlier(*engine, next_) : next_;
   }

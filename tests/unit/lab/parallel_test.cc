@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/strings/str_format.h"
 #include "lab/cores.h"
 #include "lab/experiment.h"
 #include "lab/metrics.h"
@@ -13,7 +14,7 @@
 namespace sluice::lab {
 namespace {
 
-// 0 cores: one, and one partition, whatever the size.
+// 0 cores: one, and event by event.
 absl::StatusOr<RunResult> Execute(const Chosen& chosen, const std::string& algorithm, int cores) {
   const auto scenario = chosen.Build(1);
   if (!scenario.ok()) return scenario.status();
@@ -21,7 +22,7 @@ absl::StatusOr<RunResult> Execute(const Chosen& chosen, const std::string& algor
   options.algorithm = algorithm;
   options.series = true;
   options.cores = std::max(cores, 1);
-  options.one_partition = cores == 0;
+  options.in_order = cores == 0;
   return Run(*scenario, options);
 }
 
@@ -62,17 +63,18 @@ TEST(Cores, OfAFileWithCutsChangeNoByte) {
     "workloads": [{"kind": "poisson", "cdf": "hadoop", "load": 0.4,
                    "warmup": "20us", "window": "100us"}]})");
   ASSERT_TRUE(written.ok()) << written;
-  const std::string one = FilesOf(path, "dcqcn", 1);
+  const std::string one = FilesOf(path, "dcqcn", 0);
   EXPECT_GT(one.size(), 1000u);
-  for (const int cores : {2, 3}) EXPECT_TRUE(FilesOf(path, "dcqcn", cores) == one) << cores;
+  for (const int cores : {1, 2, 3}) EXPECT_TRUE(FilesOf(path, "dcqcn", cores) == one) << cores;
 }
 
 class Parallel : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(Parallel, ChangesNoByte) {
   const auto& [experiment, algorithm] = GetParam();
-  const std::string one = FilesOf(experiment, algorithm, 1);
-  for (const int cores : {2, 3, 4}) {
+  const std::string one = FilesOf(experiment, algorithm, 0);
+  EXPECT_GT(one.size(), 1000u);
+  for (const int cores : {1, 2, 3, 4}) {
     // Not EXPECT_EQ, which would print both.
     EXPECT_TRUE(FilesOf(experiment, algorithm, cores) == one) << cores << " cores";
   }
@@ -87,10 +89,15 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"permutation:hosts=16,topology=fat-tree,size=60KB", "hpcc"},
                     std::pair{"permutation:hosts=16,size=200KB,buffer=420KB,pfc=on,spread=0",
                               "dcqcn"},
-                    std::pair{"permutation:hosts=16,size=60KB,buffer=100KB,spread=0", "timely"}));
+                    std::pair{"permutation:hosts=16,size=60KB,buffer=100KB,spread=0", "timely"},
+                    // Messages that wait for others of their own hosts.
+                    std::pair{"allreduce:hosts=8,size=100KB", "tita"},
+                    std::pair{"allreduce:hosts=8,size=100KB,algorithm=tree", "dcqcn"},
+                    std::pair{"allreduce:hosts=8,size=100KB,algorithm=halving-doubling", "hpcc"},
+                    std::pair{"training:hosts=8,size=100KB,steps=2", "tita"},
+                    std::pair{"moe:hosts=8,tokens=20", "dctcp"}));
 
-// A fabric that is cut on one core already, and its partitions shared out among two and three.
-TEST(Cores, OfALargeFabricHaveSeveralPartitionsEach) {
+TEST(Cores, OfALargeFabricChangeNoByte) {
   for (const auto& [experiment, algorithm] :
        {std::pair{"permutation:hosts=128,topology=fat-tree,size=30KB", "tita"},
         std::pair{"permutation:hosts=64,size=200KB,buffer=1100KB,pfc=on,spread=0", "fixed"}}) {
@@ -102,32 +109,36 @@ TEST(Cores, OfALargeFabricHaveSeveralPartitionsEach) {
   }
 }
 
-TEST(Partitions, AsManyAsKeepAFewHostsNear) {
-  const auto of = [](const char* experiment, int cores, auto change) {
-    RunOptions options;
-    options.cores = cores;
-    change(options);
-    return PartitionsOf(*Choose(experiment)->Build(1), options);
-  };
-  const auto nothing = [](RunOptions&) {};
-  EXPECT_EQ(of("incast", 1, nothing), 1u);
-  EXPECT_EQ(of("incast", 2, nothing), 2u);
-  EXPECT_EQ(of("permutation:hosts=64", 1, nothing), 8u);
-  EXPECT_EQ(of("permutation:hosts=1024", 1, nothing), 16u);
-  EXPECT_EQ(of("permutation:hosts=1024", 24, nothing), 24u);
-  EXPECT_EQ(of("permutation:hosts=64", 1, [](RunOptions& o) { o.one_partition = true; }), 1u);
-  EXPECT_EQ(of("permutation:hosts=64", 1, [](RunOptions& o) { o.trace = true; }), 1u);
-  EXPECT_EQ(of("allreduce:hosts=64", 1, nothing), 1u);
+// Host 0 sends to 1, whose flow waits for that, and so on; `waits` says who waits.
+std::string Chain(const char* queue_pairs, int waiting_source) {
+  return absl::StrFormat(R"({
+    "format": "sluice-experiment/1", "name": "chain", "topology": {"kind": "star", "hosts": 3},
+    "queue_pairs": "%s",
+    "flows": [{"source": 0, "destination": 1, "bytes": 30000},
+              {"source": %d, "destination": 2, "bytes": 30000, "trigger": 0}],
+    "triggers": [{"events": [{"flow": 0, "event": "received"}], "delay": "1us"}]})",
+                         queue_pairs, waiting_source);
 }
 
-TEST(Cores, OfWhatWaitsForOthersAreOne) {
-  const auto chosen = Choose("allreduce:hosts=4,size=10KB");
-  ASSERT_TRUE(chosen.ok()) << chosen.status();
-  EXPECT_TRUE(Execute(*chosen, "tita", 1).ok());
-  const auto run = Execute(*chosen, "tita", 2);
-  EXPECT_EQ(run.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(run.status().message(),
-            "--cores 2: messages of this experiment wait for others; one core is the most");
+// Who waits for a message of its own host learns of it there; of another host's it would have to
+// learn at once.
+TEST(Cores, OfWhatWaitsForOtherHostsAreOne) {
+  const std::string path = testing::TempDir() + "/chain.json";
+  const auto status = [&path](const std::string& text, int cores) {
+    EXPECT_TRUE(WriteText(path, text).ok());
+    const auto chosen = Choose(path);
+    EXPECT_TRUE(chosen.ok()) << chosen.status();
+    return Execute(*chosen, "tita", cores).status();
+  };
+  EXPECT_TRUE(status(Chain("new", 1), 2).ok());
+  EXPECT_TRUE(status(Chain("new", 0), 1).ok());
+  for (const std::string& text : {Chain("new", 0), Chain("reused", 1)}) {
+    const absl::Status refused = status(text, 2);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(refused.message(),
+              "--cores 2: messages of this experiment wait for others of other hosts; one core is "
+              "the most");
+  }
 }
 
 TEST(Cores, OfLinksWithoutDelayAreOne) {

@@ -35,7 +35,7 @@ struct Recorder : Pollable {
     polls.push_back(now);
     return handles;
   }
-  std::optional<Time> NextDeadline() const override { return std::nullopt; }
+  OptionalTime NextDeadline() const override { return std::nullopt; }
 };
 
 TEST(Worker, ReadsTheClockOncePerIteration) {
@@ -129,7 +129,7 @@ struct SharedWorker {
       for (int i = 0; i < 2; ++i) ports[i].SetNow(now);
       return 0;
     }
-    std::optional<Time> NextDeadline() const override { return std::nullopt; }
+    OptionalTime NextDeadline() const override { return std::nullopt; }
   };
 
   SharedWorker() {

@@ -72,7 +72,7 @@ class Mirror : public Pollable {
     count_ -= sent;
     return received + sent;
   }
-  std::optional<Time> NextDeadline() const override { return std::nullopt; }
+  OptionalTime NextDeadline() const override { return std::nullopt; }
 
  private:
   static constexpr size_t kRoom = 128;

@@ -50,8 +50,10 @@ Outcome OutcomeOf(Lab& lab, Simulation::End end, const QueueProbe& probe) {
 }
 
 // Two leaves' worth of incast and a few others' traffic, with acknowledgements.
+// 0 partitions: one, event by event.
 Outcome RunFabric(SimulationConfig config, const Topology& topology, size_t partitions, Way way) {
-  config.partitions = partitions;
+  config.partitions = std::max<size_t>(partitions, 1);
+  config.rounds = partitions > 0;
   Lab lab(topology, config);
   const auto hosts = static_cast<NodeId>(lab.hosts.size());
   const QueueProbe& probe = lab.sim->AddProbe(hosts, 0, Duration::Nanoseconds(100));
@@ -73,12 +75,17 @@ Outcome RunFabric(SimulationConfig config, const Topology& topology, size_t part
 }
 
 void ExpectOneRun(const SimulationConfig& config, const Topology& topology) {
-  const Outcome one = RunFabric(config, topology, 1, Way::kInOrder);
+  const Outcome one = RunFabric(config, topology, 0, Way::kInOrder);
   EXPECT_GT(one.hops, 1000u);
-  for (const size_t partitions : {size_t{2}, size_t{3}, size_t{4}}) {
+  SimulationConfig changed = config;
+  for (const size_t partitions : {size_t{1}, size_t{2}, size_t{3}, size_t{4}}) {
     for (const Way way : {Way::kInOrder, Way::kTogether, Way::kOnThreads}) {
-      EXPECT_EQ(one, RunFabric(config, topology, partitions, way))
-          << partitions << " partitions, way " << static_cast<int>(way);
+      // In rounds always, sometimes (of one partition), and hardly ever.
+      for (const uint64_t few : {0, 20, 10'000}) {
+        changed.few_events = few;
+        EXPECT_EQ(one, RunFabric(changed, topology, partitions, way))
+            << partitions << " partitions, way " << static_cast<int>(way) << ", few " << few;
+      }
     }
   }
 }
@@ -101,7 +108,7 @@ TEST(Partition, ChangesNothingUnderPauses) {
   config.switches.sharing.lossless = 1;
   config.switches.sharing.headroom = Bytes(40'000);
   const Topology topology = LeafSpine(4, 4, 2, {}, {});
-  EXPECT_GT(RunFabric(config, topology, 1, Way::kInOrder).pauses, 0u);
+  EXPECT_GT(RunFabric(config, topology, 0, Way::kInOrder).pauses, 0u);
   ExpectOneRun(config, topology);
 }
 
@@ -116,7 +123,7 @@ TEST(Partition, ChangesNothingWithLossFaultsAndCuts) {
   config.link_events = Flap(topology.links.size() - 1, Time::Zero() + Duration::Nanoseconds(5'432),
                             Duration::Microseconds(4), Duration::Microseconds(10), 2);
   config.reroute_delay = Duration::Microseconds(1);
-  const Outcome one = RunFabric(config, topology, 1, Way::kInOrder);
+  const Outcome one = RunFabric(config, topology, 0, Way::kInOrder);
   EXPECT_GT(one.lost, 0u);
   EXPECT_GT(one.drops, 0u);
   ExpectOneRun(config, topology);
@@ -140,8 +147,8 @@ TEST(Partition, AStopThatNobodyForesawIsTold) {
       if (now >= when) sim.Stop();
       return 0;
     }
-    std::optional<Time> NextDeadline() const override {
-      return sim.clock(0).Now() < when ? std::optional<Time>(when) : std::nullopt;
+    OptionalTime NextDeadline() const override {
+      return sim.clock(0).Now() < when ? OptionalTime(when) : std::nullopt;
     }
     Simulation& sim;
     Time when = Time::Zero() + Duration::Nanoseconds(4500);
@@ -151,12 +158,66 @@ TEST(Partition, AStopThatNobodyForesawIsTold) {
   EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kOverrun);
 }
 
+// Links of another delay each: a round ends before the shortest is over.
+TEST(Partition, ChangesNothingWithUnequalDelays) {
+  LinkConfig core;
+  core.delay = Duration::Nanoseconds(77);
+  Topology topology = LeafSpine(4, 4, 2, {}, core);
+  for (size_t i = 0; i < topology.links.size(); i += 3) {
+    topology.links[i].forward.delay += Duration::Microseconds(20);
+    topology.links[i].backward.delay = Duration::Nanoseconds(300);
+  }
+  ExpectOneRun(Marking(), topology);
+}
+
+// Hosts that come by every few hundred nanoseconds, and stand still now and then.
+TEST(Partition, ChangesNothingWithSlowHosts) {
+  SimulationConfig config = Marking();
+  config.hosts.poll_period = Duration::Nanoseconds(300);
+  config.hosts.packet_cost = Duration::Nanoseconds(90);
+  config.hosts.stall = Duration::Microseconds(3);
+  config.hosts.stall_every = Duration::Microseconds(20);
+  config.hosts.stamp_noise = Duration::Nanoseconds(20);
+  ExpectOneRun(config, FatTree(4, {}, {}));
+}
+
+// The first of two hosts that let time stand still ends the run, whoever's turn was first.
+TEST(Partition, FindsTheFirstStuckHost) {
+  struct Stuck : Pollable {
+    explicit Stuck(Time when) : at(when) {}
+    size_t Poll(Time now) override {
+      last = now;
+      return 0;
+    }
+    OptionalTime NextDeadline() const override { return Later(at, last); }
+    Time at;
+    Time last;
+  };
+  for (const bool rounds : {false, true}) {
+    SimulationConfig config;
+    config.rounds = rounds;
+    config.few_events = 0;
+    Lab lab(Star(4, {}), config);
+    Stuck late(Time::Zero() + Duration::Nanoseconds(1900));
+    Stuck early(Time::Zero() + Duration::Nanoseconds(1800));
+    lab.sim->Attach(0, &late);
+    lab.sim->Attach(2, &early);
+    lab.sim->SetStopGuard([](Time, Time) { return false; });
+    EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kStuck);
+    EXPECT_EQ(lab.sim->stuck_host(), 2u);
+    EXPECT_EQ(lab.sim->now(), early.at);
+  }
+}
+
 TEST(Partition, NeedsDelayBetweenThem) {
   SimulationConfig config;
   LinkConfig link;
   link.delay = Duration::Zero();
   EXPECT_TRUE(Simulation::Create(Star(4, link), config).ok());
   config.partitions = 2;
+  EXPECT_FALSE(Simulation::Create(Star(4, link), config).ok());
+  config.partitions = 1;
+  config.rounds = true;
   EXPECT_FALSE(Simulation::Create(Star(4, link), config).ok());
   config.partitions = 0;
   EXPECT_FALSE(Simulation::Create(Star(4, {}), config).ok());

@@ -46,7 +46,7 @@ TEST(SimPort, TakesWhatItHasRoomForAndAsksAgain) {
 struct Reader : Pollable {
   explicit Reader(port::Port& p) : port(p) {}
   size_t Poll(Time) override { return count == 0 ? count = port.Receive({&packet, 1}) : 0; }
-  std::optional<Time> NextDeadline() const override { return std::nullopt; }
+  OptionalTime NextDeadline() const override { return std::nullopt; }
   port::Port& port;
   port::Packet packet;
   size_t count = 0;

@@ -121,8 +121,8 @@ TEST(Simulation, EndsForItsReason) {
       if (now >= when) sim.Stop();
       return 0;
     }
-    std::optional<Time> NextDeadline() const override {
-      return sim.now() < when ? std::optional<Time>(when) : std::nullopt;
+    OptionalTime NextDeadline() const override {
+      return sim.now() < when ? OptionalTime(when) : std::nullopt;
     }
     Simulation& sim;
     Time when = Time::Zero() + Duration::Nanoseconds(4500);
@@ -139,7 +139,7 @@ TEST(Simulation, NamesAHostThatHoldsTimeUp) {
   Lab lab(Star(3, {}), {});
   struct Eager : Pollable {
     size_t Poll(Time) override { return 0; }
-    std::optional<Time> NextDeadline() const override { return Time::Zero(); }
+    OptionalTime NextDeadline() const override { return Time::Zero(); }
   } eager;
   lab.sim->Attach(2, &eager);
   EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kStuck);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/optional_time.h"
 #include "port/port.h"
 #include "sim/simulation.h"
 #include "support/roce_frame.h"
@@ -67,7 +68,7 @@ class TestHost : public Pollable {
     }
     return handled;
   }
-  std::optional<Time> NextDeadline() const override {
+  OptionalTime NextDeadline() const override {
     if (script_.empty()) return std::nullopt;
     return script_.front().when;
   }

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <set>
 #include <vector>
 
@@ -93,7 +92,7 @@ struct Burst {
   uint64_t count = 0;
   uint64_t seen = 0;
   std::set<uint32_t> missing;
-  std::optional<Time> lost;
+  OptionalTime lost;
   Time placed;
 
   void Attach(SprayPair* pair) {
