@@ -15,10 +15,11 @@ namespace sluice {
 class OptionalTime {
  public:
   constexpr OptionalTime() = default;
-  // Implicit, as where a Time or std::nullopt stands for a std::optional.
-  constexpr OptionalTime(std::nullopt_t) {}  // NOLINT(google-explicit-constructor)
-  constexpr OptionalTime(Time time)
-      : time_(time), has_(true) {}  // NOLINT(google-explicit-constructor)
+  // Implicit, as std::optional's are.
+  // NOLINTNEXTLINE(google-explicit-constructor): std::nullopt stands for none.
+  constexpr OptionalTime(std::nullopt_t) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): a Time stands for itself.
+  constexpr OptionalTime(Time time) : time_(time), has_(true) {}
 
   constexpr bool has_value() const { return has_; }
   constexpr explicit operator bool() const { return has_; }

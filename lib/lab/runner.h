@@ -123,7 +123,8 @@ struct RunOptions {
   bool in_order = false;  // event by event, though hosts could go alone for a while
   // Collects the trace, with a sample of every queue each 100 ns.
   bool trace = false;
-  // Watches the controllers of every flow; empty: nobody does.
+  // Watches the controllers of every flow; empty: nobody does. With several cores on as many
+  // threads.
   verbs::AlgorithmDecorator decorate;
   // Parts of the fabric that go on in parallel, each on a thread; the result does not depend on it.
   int cores = 1;

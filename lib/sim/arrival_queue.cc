@@ -60,26 +60,21 @@ ArrivalQueue::Chunk* ArrivalQueue::AddChunk(size_t slot) {
 void ArrivalQueue::PushElsewhere(uint64_t bucket, const Arrival& arrival) {
   if (bucket < current_) {
     // The first one is another one than it seemed: what was sorted goes back.
-    const uint64_t sorted = std::exchange(current_, bucket);
-    for (size_t i = head_; i < sorted_.size(); ++i) {
-      if (sorted - base_ < kBuckets) {
-        Append(sorted, sorted_[i]);
-      } else {
-        PushFar(sorted_[i]);
-      }
-    }
+    for (size_t i = head_; i < sorted_.size(); ++i) PutIn(current_, sorted_[i]);
     sorted_.clear();
     head_ = 0;
-  } else if (bucket != current_) {
-    return PushFar(arrival);
+    current_ = base_;
   }
+  if (bucket != current_) return PutIn(bucket, arrival);
   sorted_.push_back(arrival);
   size_t to = sorted_.size() - 1;
   for (; to > head_ && arrival.Before(sorted_[to - 1]); --to) sorted_[to] = sorted_[to - 1];
   sorted_[to] = arrival;
 }
 
-void ArrivalQueue::PushFar(const Arrival& arrival) {
+// A bucket after base_.
+void ArrivalQueue::PutIn(uint64_t bucket, const Arrival& arrival) {
+  if (bucket - base_ < kBuckets) return Append(bucket, arrival);
   ++went_far_;
   far_.push_back(arrival);
   std::push_heap(far_.begin(), far_.end(), ComesLater);

@@ -143,7 +143,7 @@ class ArrivalQueue {
     chunk->arrivals[chunk->count++] = arrival;
   }
   Chunk* AddChunk(size_t slot);
-  void PushFar(const Arrival& arrival);
+  void PutIn(uint64_t bucket, const Arrival& arrival);
   void PushElsewhere(uint64_t bucket, const Arrival& arrival);
   void Activate();
   bool OpenBucket(uint64_t last);

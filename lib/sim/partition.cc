@@ -118,7 +118,9 @@ void Partition::CloseNode(uint32_t place, Time last) {
   Backlog::OfNode& backlog = nodes_[place]->backlog;
   backlog.listed = false;
   size_t left = 0;
-  for (Transmitter* line : backlog.lines) {
+  // Starting a transmission may make others of the node send: those come onto the end.
+  for (size_t i = 0; i < backlog.lines.size(); ++i) {  // NOLINT(modernize-loop-convert): it grows
+    Transmitter* const line = backlog.lines[i];
     if (!line->CloseRound(last)) continue;
     backlog.lines[left++] = line;
     if (const OptionalTime next = line->NextDeparture()) {

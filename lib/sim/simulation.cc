@@ -12,6 +12,9 @@ constexpr uint64_t kLossPurpose = 0x6c6f7373;
 constexpr uint64_t kStallPurpose = 0x7374616c6c;
 constexpr uint64_t kStampPurpose = 0x7374616d70;
 
+// The records of one are looked at twice: when it begins, and in their nodes' turns.
+constexpr Duration kLongestRound = Duration::Microseconds(16);
+
 // Names a port of the whole fabric in random streams, whatever else the topology holds.
 uint64_t EntityOf(NodeId node, PortIndex port) { return uint64_t{node} << 16 | port; }
 
@@ -127,7 +130,7 @@ void Simulation::BuildSwitch(NodeId node, const SimulationConfig& config) {
 
 void Simulation::BuildLinks(const SimulationConfig& config) {
   // So that a pause is known before it has lasted for too long.
-  look_ahead_ = kDeadlockTime / 2;
+  look_ahead_ = rounds_ ? kLongestRound : kDeadlockTime / 2;
   std::vector<Source> first_source;
   Source source = 0;
   size_t transmitter = 0;

@@ -43,7 +43,7 @@ class Simulation {
     kUntil,     // virtual time has reached `until`
     kStopped,   // somebody called Stop()
     kIdle,      // nothing will ever happen again
-    kStuck,     // a host does not let time go on: stuck_host()
+    kStuck,     // a host does not let time go on: stuck_host(); it cannot be gone on with
     kDeadlock,  // PFC pauses wait for each other: deadlock()
     kOverrun,   // somebody called Stop() where StopGuard had said that nobody would
   };

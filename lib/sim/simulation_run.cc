@@ -11,8 +11,10 @@ namespace {
 
 constexpr Duration kStep = Duration::Picoseconds(1);
 constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
-// How many rounds' time goes by in the order of events until somebody looks how many there were.
+// How many rounds' time goes by in the order of events until somebody looks how many there were,
+// and how much at least: each time costs a look at all lines that hold something.
 constexpr int64_t kStretch = 64;
+constexpr Duration kShortestStretch = Duration::Microseconds(16);
 
 }  // namespace
 
@@ -50,24 +52,29 @@ bool Simulation::NextRound(Time until, Round& round) {
   }
   if (round.first > until) return false;
   const Duration longest =
-      in_order_ ? std::min(look_ahead_ * kStretch, kDeadlockTime / 2) : look_ahead_;
+      in_order_ ? std::clamp(look_ahead_ * kStretch, kShortestStretch, kDeadlockTime / 2)
+                : look_ahead_;
   round.last = Earlier(until, round.first + longest - kStep);
   round.global = global && *global <= round.last;
   if (round.global) round.last = *global;
   return true;
 }
 
-// Of one partition, in the order of events: up to the next report of progress at most.
+// Of one partition, in the order of events, with reports of progress on the way: a round is closed
+// at the end of a moment only.
 void Simulation::RunAlone(const Round& round) {
   Partition& partition = *partitions_[0];
-  uint64_t limit = kNoLimit;
-  if (progress_events_ != 0) {
-    limit = partition.events + progress_events_ - events() % progress_events_;
-  }
   const uint64_t before = partition.events;
-  partition.RunTo(round.last, limit);
-  if (partition.context.stuck || fabric_.stop.load(std::memory_order_relaxed)) return;
-  if (!partition.Done(round.last)) return partition.CloseRound(partition.context.clock.now());
+  do {
+    uint64_t limit = kNoLimit;
+    if (progress_events_ != 0) {
+      limit = partition.events + progress_events_ - events() % progress_events_;
+    }
+    partition.RunTo(round.last, limit);
+    if (partition.context.stuck) return;
+    Report();
+    if (fabric_.stop.load(std::memory_order_relaxed)) return;
+  } while (!partition.Done(round.last));
   partition.CloseRound(round.last);
   ChooseOrder(round, partition.events - before);
 }
@@ -98,7 +105,7 @@ void Simulation::RunInOrder(const Round& round) {
     if (first->offset == Partition::kNever || first->offset > last) break;
     Partition& next = *partitions_[static_cast<size_t>(first - firsts_.begin())];
     next.HandleFirst();
-    if (next.context.stuck) break;
+    if (next.context.stuck) return;
     *first = next.First();
   }
   if (fabric_.stop.load(std::memory_order_relaxed)) return;
@@ -146,6 +153,7 @@ void Simulation::ActGlobally(Time now) {
   SetClocks(now);
   if (watch_at_ && *watch_at_ == now) {
     CountGlobal(now, 0);
+    NotePauses();  // until now: of this look, not of the next
     LookForDeadlock(now);
     if (!deadlock_.empty()) return;
   }
@@ -207,11 +215,10 @@ Simulation::End Simulation::Run(Time until, Executor* executor, size_t threads) 
     } else {
       RunInOrder(round);
     }
-    if (const std::optional<End> end = Stopped()) {
-      return Finish(together && *end == End::kStopped ? End::kOverrun : *end);
-    }
-    const bool done = !alone || partitions_[0]->Done(round.last);
-    if (round.global && done) ActGlobally(round.last);
+    // Also where somebody is stuck, who may have come after that.
+    if (together && fabric_.stop.load(std::memory_order_relaxed)) return Finish(End::kOverrun);
+    if (const std::optional<End> end = Stopped()) return Finish(*end);
+    if (round.global) ActGlobally(round.last);
     if (!deadlock_.empty()) return Finish(End::kDeadlock);
     Report();
     if (fabric_.stop.load(std::memory_order_relaxed)) return Finish(End::kStopped);

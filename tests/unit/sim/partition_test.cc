@@ -50,32 +50,46 @@ Outcome OutcomeOf(Lab& lab, Simulation::End end, const QueueProbe& probe) {
 }
 
 // Two leaves' worth of incast and a few others' traffic, with acknowledgements.
+struct Load {
+  int bursts = 1;
+  Duration every;
+  uint64_t progress = 0;  // events between two reports
+};
+
 // 0 partitions: one, event by event.
-Outcome RunFabric(SimulationConfig config, const Topology& topology, size_t partitions, Way way) {
+Outcome RunFabric(SimulationConfig config, const Topology& topology, size_t partitions, Way way,
+                  const Load& load = {}) {
   config.partitions = std::max<size_t>(partitions, 1);
   config.rounds = partitions > 0;
   Lab lab(topology, config);
   const auto hosts = static_cast<NodeId>(lab.hosts.size());
   const QueueProbe& probe = lab.sim->AddProbe(hosts, 0, Duration::Nanoseconds(100));
-  for (NodeId i = 0; i < hosts; ++i) {
-    lab.host(i).set_acknowledge();
-    lab.host(i).SendAt(Time::Zero() + Duration::Nanoseconds(i),
-                       i % 3 == 0 ? (i + 1) % hosts : hosts / 2 + (i == hosts / 2), 60);
+  for (int burst = 0; burst < load.bursts; ++burst) {
+    for (NodeId i = 0; i < hosts; ++i) {
+      lab.host(i).set_acknowledge();
+      lab.host(i).SendAt(Time::Zero() + Duration::Nanoseconds(i) + load.every * burst,
+                         i % 3 == 0 ? (i + 1) % hosts : hosts / 2 + (i == hosts / 2), 60);
+    }
+  }
+  uint64_t reports = 0;
+  if (load.progress > 0) {
+    lab.sim->SetProgress([&reports](Time, uint64_t) { ++reports; }, load.progress);
   }
   if (way != Way::kInOrder) lab.sim->SetStopGuard([](Time, Time) { return false; });
   ThreadExecutor executor;
   Executor* const threads = way == Way::kOnThreads ? &executor : nullptr;
   // In two stretches, of which the first ends in the middle of it all.
   lab.sim->Run(Time::Zero() + Duration::Nanoseconds(12'345), threads);
-  const Simulation::End end = lab.sim->Run(Time::Zero() + Duration::Milliseconds(3), threads);
+  const Simulation::End end = lab.sim->Run(Time::Zero() + Duration::Milliseconds(9), threads);
+  EXPECT_EQ(reports > 0, load.progress > 0);
   if (end == Simulation::End::kIdle) {
     EXPECT_EQ(lab.sim->packets_in_use(), 0u);
   }
   return OutcomeOf(lab, end, probe);
 }
 
-void ExpectOneRun(const SimulationConfig& config, const Topology& topology) {
-  const Outcome one = RunFabric(config, topology, 0, Way::kInOrder);
+void ExpectOneRun(const SimulationConfig& config, const Topology& topology, const Load& load = {}) {
+  const Outcome one = RunFabric(config, topology, 0, Way::kInOrder, load);
   EXPECT_GT(one.hops, 1000u);
   SimulationConfig changed = config;
   for (const size_t partitions : {size_t{1}, size_t{2}, size_t{3}, size_t{4}}) {
@@ -83,7 +97,7 @@ void ExpectOneRun(const SimulationConfig& config, const Topology& topology) {
       // In rounds always, sometimes (of one partition), and hardly ever.
       for (const uint64_t few : {0, 20, 10'000}) {
         changed.few_events = few;
-        EXPECT_EQ(one, RunFabric(changed, topology, partitions, way))
+        EXPECT_EQ(one, RunFabric(changed, topology, partitions, way, load))
             << partitions << " partitions, way " << static_cast<int>(way) << ", few " << few;
       }
     }
@@ -102,14 +116,38 @@ TEST(Partition, ChangesNothingOnAFatTree) { ExpectOneRun(Marking(), FatTree(4, {
 
 TEST(Partition, ChangesNothingAroundOneSwitch) { ExpectOneRun(Marking(), Star(12, {})); }
 
-TEST(Partition, ChangesNothingUnderPauses) {
+SimulationConfig Pausing() {
   SimulationConfig config = Marking();
   config.switches.buffer = Bytes(400'000);
   config.switches.sharing.lossless = 1;
   config.switches.sharing.headroom = Bytes(40'000);
+  return config;
+}
+
+TEST(Partition, ChangesNothingUnderPauses) {
   const Topology topology = LeafSpine(4, 4, 2, {}, {});
-  EXPECT_GT(RunFabric(config, topology, 0, Way::kInOrder).pauses, 0u);
-  ExpectOneRun(config, topology);
+  EXPECT_GT(RunFabric(Pausing(), topology, 0, Way::kInOrder).pauses, 0u);
+  ExpectOneRun(Pausing(), topology);
+}
+
+// Pauses again and again, while looks for deadlocks go on every millisecond: the last ones shortly
+// before such a look.
+TEST(Partition, ChangesNothingUnderPausesForMilliseconds) {
+  const Topology topology = LeafSpine(4, 4, 2, {}, {});
+  for (const int64_t us : {97, 331, 499}) {
+    ExpectOneRun(Pausing(), topology, {.bursts = 6, .every = Duration::Microseconds(us)});
+  }
+}
+
+TEST(Partition, ReportsOfProgressChangeNothing) {
+  const Topology topology = LeafSpine(4, 4, 2, {}, {});
+  const Outcome one = RunFabric(Pausing(), topology, 0, Way::kInOrder);
+  EXPECT_GT(one.pauses, 0u);
+  for (const uint64_t events : {1, 2, 7, 1000}) {
+    const Load load{.progress = events};
+    EXPECT_EQ(one, RunFabric(Pausing(), topology, 0, Way::kInOrder, load)) << events;
+    ExpectOneRun(Pausing(), topology, load);
+  }
 }
 
 TEST(Partition, ChangesNothingWithLossFaultsAndCuts) {
@@ -137,22 +175,37 @@ TEST(Partition, FindsTheSameDeadlockOrNone) {
   ExpectOneRun(config, LeafSpine(3, 4, 2, {}, {}));
 }
 
+// Ends the run at a moment.
+struct Stopper : Pollable {
+  Stopper(Simulation& s, Time t) : sim(s), when(t) {}
+  size_t Poll(Time now) override {
+    if (now >= when) sim.Stop();
+    return 0;
+  }
+  OptionalTime NextDeadline() const override {
+    return sim.clock(0).Now() < when ? OptionalTime(when) : std::nullopt;
+  }
+  Simulation& sim;
+  Time when;
+};
+
+// From a moment on it does not let time go on.
+struct Stuck : Pollable {
+  explicit Stuck(Time when) : at(when) {}
+  size_t Poll(Time now) override {
+    last = now;
+    return 0;
+  }
+  OptionalTime NextDeadline() const override { return Later(at, last); }
+  Time at;
+  Time last;
+};
+
 TEST(Partition, AStopThatNobodyForesawIsTold) {
   SimulationConfig config;
   config.partitions = 2;
   Lab lab(Star(4, {}), config);
-  struct Stopper : Pollable {
-    explicit Stopper(Simulation& s) : sim(s) {}
-    size_t Poll(Time now) override {
-      if (now >= when) sim.Stop();
-      return 0;
-    }
-    OptionalTime NextDeadline() const override {
-      return sim.clock(0).Now() < when ? OptionalTime(when) : std::nullopt;
-    }
-    Simulation& sim;
-    Time when = Time::Zero() + Duration::Nanoseconds(4500);
-  } stopper(*lab.sim);
+  Stopper stopper(*lab.sim, Time::Zero() + Duration::Nanoseconds(4500));
   lab.sim->Attach(0, &stopper);
   lab.sim->SetStopGuard([](Time, Time) { return false; });
   EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kOverrun);
@@ -183,16 +236,6 @@ TEST(Partition, ChangesNothingWithSlowHosts) {
 
 // The first of two hosts that let time stand still ends the run, whoever's turn was first.
 TEST(Partition, FindsTheFirstStuckHost) {
-  struct Stuck : Pollable {
-    explicit Stuck(Time when) : at(when) {}
-    size_t Poll(Time now) override {
-      last = now;
-      return 0;
-    }
-    OptionalTime NextDeadline() const override { return Later(at, last); }
-    Time at;
-    Time last;
-  };
   for (const bool rounds : {false, true}) {
     SimulationConfig config;
     config.rounds = rounds;
@@ -207,6 +250,20 @@ TEST(Partition, FindsTheFirstStuckHost) {
     EXPECT_EQ(lab.sim->stuck_host(), 2u);
     EXPECT_EQ(lab.sim->now(), early.at);
   }
+}
+
+// Somebody stops the run, and later in the same round a host does not let time go on.
+TEST(Partition, AStopComesBeforeAStuckHost) {
+  SimulationConfig config;
+  config.rounds = true;
+  config.few_events = 0;
+  Lab lab(Star(4, {}), config);
+  Stuck stuck(Time::Zero() + Duration::Nanoseconds(1900));
+  Stopper stopper(*lab.sim, Time::Zero() + Duration::Nanoseconds(1800));
+  lab.sim->Attach(0, &stuck);
+  lab.sim->Attach(2, &stopper);
+  lab.sim->SetStopGuard([](Time, Time) { return false; });
+  EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kOverrun);
 }
 
 TEST(Partition, NeedsDelayBetweenThem) {
