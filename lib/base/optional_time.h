@@ -1,4 +1,5 @@
-// OptionalTime: a Time or none, as OptionalTime, but of two plain members.
+// OptionalTime: a Time or none, as a std::optional of Time, but of two plain members. A value:
+// owned by whoever holds it, as safe between threads as a Time.
 //
 // Compilers keep it in two registers. std::optional, whose value lies in a union, is written to
 // memory in two pieces and copied from there in one of 16 bytes, which a core cannot forward from

@@ -39,7 +39,7 @@ class CompletionLog {
   // Of so many partitions, each of which has a thread of its own.
   explicit CompletionLog(size_t partitions) : ends_(partitions) {}
 
-  // On the thread of the partition, in the order of its events.
+  // On the thread of the partition; those of one source in the order of its events.
   void Add(size_t partition, Time when, sim::NodeId source, size_t flow) {
     ends_[partition].push_back({when, source, flow});
   }

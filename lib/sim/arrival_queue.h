@@ -4,8 +4,9 @@
 // (Brown, CACM 31(10), 1988): buckets of equal width in time, of which the first is sorted when its
 // time has come; what lies beyond the last bucket waits in a heap. The width follows the traffic,
 // so that a bucket holds a few dozen frames: adding one writes into a bucket, taking the first one
-// reads the next of a sorted array, and those behind it are known, so that their memory can be
-// fetched ahead. Memory grows to what was ever needed at once. One thread.
+// reads the next of a sorted array. A whole stretch of time is taken out without sorting: whoever
+// deals it out to many nodes has less to sort. Memory grows to what was ever needed at once. One
+// thread.
 #ifndef SLUICE_SIM_ARRIVAL_QUEUE_H_
 #define SLUICE_SIM_ARRIVAL_QUEUE_H_
 

@@ -16,7 +16,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "base/optional_time.h"
@@ -149,10 +148,11 @@ class Partition {
   void FindEarliest();
 
   Fabric& fabric_;
-  std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<uint32_t> wakes_;   // the places of hosts by rank, as in Context::events
-  std::vector<Outbox> outboxes_;  // by partition
+  std::vector<std::unique_ptr<Node>> nodes_;  // by place; transmitters point into them
+  std::vector<uint32_t> wakes_;               // the places of hosts by rank, as in Context::events
+  std::vector<Outbox> outboxes_;              // by partition
   Backlog backlog_;
+  std::vector<uint32_t> closing_;  // of CloseRound, kept for its memory
   uint64_t earliest_ = kNever;
 
   // Of a round.
@@ -160,7 +160,6 @@ class Partition {
   std::vector<Arrival> batch_;  // those of one node after those of another
   std::vector<uint32_t> due_switches_;
   std::vector<uint32_t> due_hosts_;
-  std::vector<uint32_t> closing_;
   uint64_t departure_ = kNever;  // the first one of what waits
   OptionalTime stuck_at_;
   NodeId stuck_ = 0;

@@ -58,7 +58,7 @@ void Partition::Collect(uint64_t last) {
     }
   }
   batch_.resize(end);
-  batch_.resize(end + kFetchRecord + 1);  // none, to look ahead at
+  batch_.resize(end + kFetchRecord + 1);  // behind the last one: no records, for FetchAhead
   // Into the node's own order: most are in their place already.
   for (const Due& due : due_) {
     Node& node = *nodes_[due.place];

@@ -167,9 +167,9 @@ void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& 
     switches_[node]->AddTransmitter(made);
   }
   if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
-    made->ConnectTo(*to, end.peer_port, extra + config.hosts.receive_delay);
+    made->ConnectTo(*to, extra + config.hosts.receive_delay);
   } else {
-    made->ConnectTo(*switches_[end.peer], end.peer_port, extra);
+    made->ConnectTo(*switches_[end.peer], extra);
   }
   fabric_.ways[arrival] = {made, in_place_[node], in_place_[end.peer], end.peer_port};
   if (!rounds_) return;

@@ -74,10 +74,10 @@ class Simulation {
   // answer is always yes.
   using StopGuard = std::function<bool(Time first, Time last)>;
   void SetStopGuard(StopGuard guard) { stop_guard_ = std::move(guard); }
-  // Called for each PFC frame where it is received, before it is obeyed; on several threads if
-  // there are several partitions.
+  // Called for each PFC frame where it is received, before it is obeyed; in rounds those of one
+  // node in order, node after node, and on several threads if there are several partitions.
   void SetPfcObserver(PfcObserver observer) { fabric_.pfc_observer = std::move(observer); }
-  // Called each `events` events; with several partitions, between rounds when there were so many.
+  // Called each `events` events; in rounds, between them when there were so many.
   void SetProgress(Progress progress, uint64_t events);
 
   // That of a node; all agree while Run is not running.

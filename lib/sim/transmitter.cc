@@ -19,9 +19,8 @@ Transmitter::Transmitter(switching::OutputQueues& queues, PortIndex port, const 
   Change(start, link);
 }
 
-void Transmitter::ConnectTo(LinkEnd& end, PortIndex port, Duration extra) {
+void Transmitter::ConnectTo(LinkEnd& end, Duration extra) {
   end_ = &end;
-  end_port_ = port;
   delay_ += extra;
 }
 

@@ -3,9 +3,10 @@
 //
 // A packet costs one event, its arrival at the far end, which is scheduled when it departs. The
 // start of its transmission is no event: it is computed as max(line free, joined the queue) when
-// somebody next looks (Advance), at the latest when the packet before it arrives; which is exact
-// because everything that could change the choice looks first. So the ECN test of a departing
-// packet, and a scheduler that picks among several queues, sees them as they were at that moment.
+// somebody next looks (Advance), at the latest when the packet before it arrives, or in rounds
+// (lib/sim/partition.h) when the round ends; which is exact because everything that could change
+// the choice looks first. So the ECN test of a departing packet, and a scheduler that picks among
+// several queues, sees them as they were at that moment.
 // Only while somebody must know of a start when it happens (SetPrompt) is the start an event too.
 //
 // PFC frames pass all queues: one goes out as soon as the line is free.
@@ -60,12 +61,12 @@ class Transmitter;
 // looked at when a round ends (Partition::CloseRound).
 struct Backlog {
   struct OfNode {
-    std::vector<Transmitter*> lines;
-    bool listed = false;  // in `nodes`
+    std::vector<Transmitter*> lines;  // the simulation's
+    bool listed = false;              // in `nodes`
     Backlog* all = nullptr;
     uint32_t node = 0;  // its place in the partition
   };
-  std::vector<uint32_t> nodes;
+  std::vector<uint32_t> nodes;  // by their places; maybe twice, or with nothing left
 };
 
 class alignas(64) Transmitter {
@@ -76,7 +77,7 @@ class alignas(64) Transmitter {
               ArrivalQueue& arrivals, Source source, Time start);
 
   // At set-up. `extra` is added to the propagation delay.
-  void ConnectTo(LinkEnd& end, PortIndex port, Duration extra);
+  void ConnectTo(LinkEnd& end, Duration extra);
   // Its far end is in another partition, whose arrivals these are: they go there by the outbox, and
   // nobody but this partition looks (Advance).
   void ConnectAbroad(Outbox& outbox, const ArrivalQueue& there) {
@@ -127,7 +128,6 @@ class alignas(64) Transmitter {
     if (prompt_) ArmStart();
   }
   LinkEnd& end() const { return *end_; }
-  PortIndex end_port() const { return end_port_; }
 
   // Until when the line is busy with what has started.
   Time free_at() const { return free_at_; }
@@ -161,7 +161,6 @@ class alignas(64) Transmitter {
   LinkEnd* end_ = nullptr;
   Source source_;
   PortIndex port_;
-  PortIndex end_port_ = 0;
   uint32_t waiting_ = 0;  // in the queue, and PFC frames
   bool prompt_ = false;
   bool start_armed_ = false;
