@@ -42,7 +42,9 @@ Engine::Engine(const EngineConfig& config, port::Port* port, memory::RegionTable
       hold_timers_until_(config.start),
       last_sweep_(config.start),
       ctx_{config.start, counters_, drops_,       feedback_, records_,
-           *regions_,    framer_,   config_.icrc, false,     &responses_} {}
+           *regions_,    framer_,   config_.icrc, false,     &responses_} {
+  if (config_.model.on()) modelled_ = std::make_unique<ModelledNic>(config_.model.repace);
+}
 
 Engine::~Engine() {
   table_.ForEach([this](QueuePair* qp) {
@@ -63,6 +65,8 @@ size_t Engine::Poll(Time now) {
   waits_for_pace_ = false;
   ctx.arrived = ctx.departs = now;
   const size_t received = ReceiveBurst(ctx);
+  if (modelled_ != nullptr) [[unlikely]]
+    NoteModelled(now, received > 0);
   DrainDoorbells(ctx);
   RunTimers(ctx);
   const size_t sent = TransmitBurst(ctx);
@@ -96,8 +100,11 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   counters_.Add(Count::kRxPackets, n);
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
-  feedback_.Flush(ctx.now, ctx.now - last_poll_,
-                  [this](SendFlow* flow) { AfterInput(flow->owner); });
+  feedback_.Flush(ctx.now, ctx.now - last_poll_, [this](SendFlow* flow) {
+    if (modelled_ != nullptr) [[unlikely]]
+      modelled_->OnFeedback(*flow, ctx_.now);
+    AfterInput(flow->owner);
+  });
   return n;
 }
 
@@ -146,6 +153,8 @@ void Engine::AfterRequests(QueuePair* qp) {
 
 // The flow may send, now or when its pace allows.
 void Engine::MaySend(SendFlow* flow) {
+  if (modelled_ != nullptr && !flow->responds) [[unlikely]]
+    return modelled_->Add(flow);
   if (flow->PaceAllows(ctx_.now)) return ready_.Append(flow);
   waits_for_pace_ = true;
   wheel_.ArmEarlier(&flow->timer, flow->next_send());
@@ -302,6 +311,7 @@ void Engine::Destroy(QueuePair* qp) {
 void Engine::Unlist(QueuePair* qp) {
   doorbells_.Drain([this](QueuePair* rung) { AfterInput(rung); });
   wheel_.Cancel(&qp->flow().timer);
+  if (modelled_ != nullptr) modelled_->Remove(&qp->flow());
   ready_.Remove(&qp->flow());
   answers_.Remove(qp);
   unsettled_.Remove(qp);

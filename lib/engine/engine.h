@@ -26,6 +26,7 @@
 #include "cc/registry.h"
 #include "engine/control_plane.h"
 #include "engine/doorbell.h"
+#include "engine/modelled_nic.h"
 #include "engine/peer_table.h"
 #include "engine/qp_table.h"
 #include "memory/region_table.h"
@@ -206,6 +207,10 @@ class Engine final : public Pollable {
   bool stamps() const { return ctx_.stamps != cc::StampSource::kPoll; }
   void WriteControl();
   void WriteData(transport::Context& ctx);
+  void NoteModelled(Time now, bool received);
+  size_t TransmitModelled(transport::Context& ctx);
+  void QueueModelledAnswers(transport::Context& ctx);
+  void WriteModelled(transport::Context& ctx, port::Packet* packet);
   void ServeFlow(transport::Context& ctx, transport::SendFlow* flow);
   void ServeRequests(transport::Context& ctx, transport::SendFlow* flow);
   [[gnu::noinline]] void ServeResponses(transport::Context& ctx, transport::SendFlow* flow);
@@ -244,6 +249,10 @@ class Engine final : public Pollable {
   wheel::Wheel wheel_;
   DoorbellList doorbells_;
   std::unique_ptr<ControlPlane> control_;
+  // Null unless EngineConfig::model is on, and how the engine asks it (engine_modelled.cc).
+  std::unique_ptr<ModelledNic> modelled_;
+  bool look_ = false;        // in this poll, at whose turn it is
+  bool line_asked_ = false;  // the port refused, and has the engine polled when its line is free
 
   List<transport::SendFlow, &transport::SendFlow::next_ready, &transport::SendFlow::in_ready_list>
       ready_;

@@ -56,6 +56,8 @@ size_t Engine::TransmitBurst(Context& ctx) {
   starved_ = false;
   size_t sent = SendPending();
   if (written_ > 0) return sent;
+  if (modelled_ != nullptr) [[unlikely]]
+    return sent + TransmitModelled(ctx);
   if (stamps() && (answers_.head != nullptr || ready_.head != nullptr)) [[unlikely]]
     ctx.departs = Later(ctx.now, port_->TransmitStamp(ctx.now));
   WriteAnswers(ctx);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/values.h"
+#include "base/whole_nanoseconds.h"
 #include "cc/registry.h"
 #include "lab/profile.h"
 
@@ -40,6 +41,14 @@ absl::StatusOr<std::string> TopologyText(const sim::Topology& t) {
   return text;
 }
 
+// Seconds that the simulator, which keeps a double and cuts it to whole nanoseconds, reads as those.
+std::string StartText(int64_t ns) {
+  const std::string text =
+      absl::StrFormat("%d.%09d", ns / 1'000'000'000, ns % 1'000'000'000);
+  const bool below = WholeNanoseconds(static_cast<double>(ns) / 1e9) < ns;
+  return below ? text + "1" : text;
+}
+
 absl::StatusOr<std::string> FlowText(const Scenario& s, std::vector<std::string>* notes) {
   std::vector<const FlowSpec*> flows;
   bool rounded = false;
@@ -57,9 +66,8 @@ absl::StatusOr<std::string> FlowText(const Scenario& s, std::vector<std::string>
   std::string text = absl::StrFormat("%d\n", flows.size());
   for (const FlowSpec* f : flows) {
     const int64_t ns = (HpccOrigin(s) + (f->start - Time::Zero())).ps() / 1000;
-    text +=
-        absl::StrFormat("%d %d 3 %d %d %d.%09d\n", f->source, f->destination, f->destination_port,
-                        f->size.count(), ns / 1'000'000'000, ns % 1'000'000'000);
+    text += absl::StrFormat("%d %d 3 %d %d %s\n", f->source, f->destination, f->destination_port,
+                            f->size.count(), StartText(ns));
   }
   return text;
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/values.h"
+#include "base/whole_nanoseconds.h"
 #include "lab/experiment_file.h"
 #include "lab/hpcc_config.h"
 #include "lab/limits.h"
@@ -20,6 +21,7 @@ using cli::Json;
 
 // When the simulator's generators begin, and what LINK_DOWN counts from.
 constexpr int64_t kOriginNs = 2'000'000'000;
+constexpr int64_t kMostStartPs = int64_t{1000} * 1'000'000'000'000;
 
 struct Link {
   int64_t a = 0;
@@ -106,8 +108,14 @@ struct FlowLine {
   int64_t priority = 0;
   int64_t port = 0;
   int64_t bytes = 0;
-  int64_t start_ns = 0;
+  int64_t start_ps = 0;  // as it is written
 };
+
+// When a flow starts that is written with that start. The simulator reads a double of seconds and
+// cuts it to whole nanoseconds, so half of all starts come a nanosecond before what is written.
+int64_t StartNs(const FlowLine& f) {
+  return WholeNanoseconds(static_cast<double>(f.start_ps) / 1e12);
+}
 
 absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
   const auto last = static_cast<int64_t>(t.is_switch.size()) - 1;
@@ -129,10 +137,10 @@ absl::StatusOr<FlowLine> ReadFlow(Tokens& tokens, const Topology& t) {
   }
   const absl::StatusOr<std::string_view> word = tokens.Word("a start in seconds");
   if (!word.ok()) return word.status();
-  const absl::StatusOr<int64_t> start = ParseDecimal(*word, 9);
+  const absl::StatusOr<int64_t> start = ParseDecimal(*word, 12);
   if (!start.ok()) return tokens.Wrong(start.status());
-  if (*start > int64_t{1000} * 1'000'000'000) return tokens.Wrong("a start after 1000 s");
-  f.start_ns = *start;
+  if (*start > kMostStartPs) return tokens.Wrong("a start after 1000 s");
+  f.start_ps = *start;
   for (const int64_t host : {f.source, f.destination}) {
     if (t.is_switch[static_cast<size_t>(host)]) {
       return tokens.Wrong(
@@ -154,8 +162,8 @@ absl::StatusOr<Flows> ReadFlows(const NamedText& file, const Topology& t) {
     const absl::StatusOr<FlowLine> f = ReadFlow(tokens, t);
     if (!f.ok()) return f.status();
     if (!before) {
-      flows.origin_ns = f->start_ns >= kOriginNs ? kOriginNs : 0;
-    } else if (f->start_ns < before->start_ns) {
+      flows.origin_ns = StartNs(*f) >= kOriginNs ? kOriginNs : 0;
+    } else if (f->start_ps < before->start_ps) {
       return tokens.Wrong("starts before the flow above it; flows are sorted by start");
     } else if (f->priority != before->priority) {
       return tokens.Wrong(
@@ -166,7 +174,7 @@ absl::StatusOr<Flows> ReadFlows(const NamedText& file, const Topology& t) {
     flows.json.push_back({{"source", f->source},
                           {"destination", f->destination},
                           {"bytes", f->bytes},
-                          {"start", TimeText(Duration::Nanoseconds(f->start_ns - flows.origin_ns))},
+                          {"start", TimeText(Duration::Nanoseconds(StartNs(*f) - flows.origin_ns))},
                           {"port", f->port}});
   }
   if (!tokens.AtEnd()) {

@@ -91,7 +91,7 @@ void Partition::Handle(const Arrival& arrival) {
     return link.OnStart(now);
   }
   Begin(now, arrival.source());
-  if (!link.abroad()) link.Advance(now);
+  if (!link.abroad()) link.AdvanceBefore(now);
   Receive(way, link.end(), arrival.record, now);
 }
 

@@ -165,6 +165,7 @@ void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& 
     extra += config.hosts.transmit_delay;
   } else {
     switches_[node]->AddTransmitter(made);
+    if (config.ns3.on) made->SetArrivalsFirst();
   }
   if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
     made->ConnectTo(*to, extra + config.hosts.receive_delay);

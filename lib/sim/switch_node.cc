@@ -21,12 +21,12 @@ void SwitchNode::OnArrival(Time now, Record& record, PortIndex port) {
     return;
   }
   Transmitter& transmitter = *transmitters_[egress];
-  transmitter.Advance(now);
+  transmitter.AdvanceBefore(now);
   // What left the other queues since somebody last looked is still counted as used: look before
   // refusing or pausing.
   const bool easy = queues_.Easy(record, egress);
   if (!easy) {
-    for (Transmitter* other : transmitters_) other->Advance(now);
+    for (Transmitter* other : transmitters_) other->AdvanceBefore(now);
   }
   if (!transmitter.Enqueue(now, record, easy)) {
     context_.pool.Put(&record);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/time.h"
 #include "base/units.h"
+#include "base/whole_nanoseconds.h"
 #include "sim/link_faults.h"
 #include "switch/switch_packet.h"
 
@@ -46,9 +47,9 @@ class FrameTime {
  private:
   Duration Other(Bytes n) const {
     if (!whole_nanoseconds_) return TransmissionTime(n, rate_);
-    const int64_t ps =
-        whole_ps_per_byte_ > 0 ? n.count() * whole_ps_per_byte_ : TransmissionTime(n, rate_).ps();
-    return Duration::Nanoseconds(ps / 1000);
+    const int64_t ps = n.count() * whole_ps_per_byte_;
+    if (ps % 1000 != 0) return Duration::Nanoseconds(ps / 1000);  // no double comes near it
+    return WholeNanoseconds(n, rate_);
   }
 
   int64_t ps_per_byte_ = 0;  // 0: not a whole number at this rate, or not the answer

@@ -175,7 +175,8 @@ bool Transmitter::Enqueue(Time now, Record& record, bool easy) {
   ++waiting_;
   last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
-  Advance(now);
+  // On an idle line it starts; on one that becomes free just now others may arrive first.
+  if (!arrivals_first_ || free_at_ != now) Advance(now);
   if (waiting_ != 0 && !listed_) List();
   if (prompt_) ArmStart();
   return true;

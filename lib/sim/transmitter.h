@@ -89,10 +89,17 @@ class alignas(64) Transmitter {
   void ListIn(Backlog::OfNode& backlog) { backlog_ = &backlog; }
 
   // Starts every transmission that begins at or before now. Must be called before the queue is
-  // looked at or added to at `now`.
+  // looked at at `now`.
   void Advance(Time now) {
     if (free_at_ <= now && waiting_ != 0) Serve(now);
   }
+
+  // The same for whoever adds to the queue at `now`, or comes to look from elsewhere: with arrivals
+  // first, a transmission that could begin at `now` waits for what arrives until then.
+  void AdvanceBefore(Time now) { Advance(arrivals_first_ ? now - kInstant : now); }
+  // At set-up, by a switch of the ns-3 wire: frames that arrive while the line becomes free are in
+  // the queue when the next one leaves it.
+  void SetArrivalsFirst() { arrivals_first_ = true; }
 
   // The round has ended with `last`, as Advance; false: nothing waits any more, and it is no longer
   // listed.
@@ -102,8 +109,8 @@ class alignas(64) Transmitter {
     return listed_;
   }
 
-  // Offers the record to the queue; false if it was dropped and stays the caller's. Advance(now)
-  // was called, and then nothing added anywhere if the queues say that it is easy.
+  // Offers the record to the queue; false if it was dropped and stays the caller's.
+  // AdvanceBefore(now) was called, and then nothing added anywhere if the queues say that it is easy.
   bool Enqueue(Time now, Record& record, bool easy);
 
   // Sends a PFC frame, which is the transmitter's from now on, before everything that waits.
@@ -147,6 +154,8 @@ class alignas(64) Transmitter {
   PortIndex port() const { return port_; }
 
  private:
+  static constexpr Duration kInstant = Duration::Picoseconds(1);
+
   void Serve(Time now);
   void Depart(Time start, Record& record);
   void Impair(Record& record);
@@ -168,6 +177,7 @@ class alignas(64) Transmitter {
   bool impaired_ = false;
   bool down_ = false;
   bool listed_ = false;  // in backlog_
+  bool arrivals_first_ = false;
   Time planned_free_;    // free_at_ once the whole queue has been sent
   Time last_start_;
   FrameTime frame_time_;

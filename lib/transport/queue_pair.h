@@ -139,6 +139,11 @@ class QueuePair {
     return sr_ == nullptr ? requester_.drained() : sr_->sender.drained();
   }
 
+  // Whether a request of it is under way and not acknowledged.
+  bool outstanding() const {
+    return sr_ == nullptr ? requester_.outstanding() : sr_->sender.outstanding();
+  }
+
   // A frame for this queue pair that the wire parser accepted. Drops are counted in ctx.
   void OnPacket(Context& ctx, const wire::FrameView& view, const port::Packet& packet);
   // A packet for it whose payload a switch cut (wire/trimmed.h): counted as dropped, whatever else.

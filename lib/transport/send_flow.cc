@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "base/whole_nanoseconds.h"
+
 namespace sluice::transport {
 namespace {
 
@@ -11,10 +13,6 @@ namespace {
 constexpr Bandwidth kLeastRate = Bandwidth::MegabitsPerSecond(1);
 // Many packets in flight need no exact count of the window.
 constexpr int64_t kMostPackets = 1 << 20;
-
-Duration WholeNanoseconds(Bytes n, Bandwidth rate) {
-  return Duration::Nanoseconds(TransmissionTime(n, rate).ps() / 1000);
-}
 
 }  // namespace
 

@@ -4,12 +4,14 @@
     lab_files_test.py PROGRAM SOURCE_ROOT
 """
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
+from fractions import Fraction
 
 import jsonschema
 
@@ -246,7 +248,9 @@ class Exported(Folder):
         theirs = parse_fct(read(exported, 'fct.txt'))
         self.assertEqual([(r['src'], r['fct']) for r in theirs], [(r['src'], r['fct']) for r in rows])
         flows = [line.split() for line in read(exported, 'flow.txt').splitlines()[1:]]
-        starts = {int(f[0]): int(f[5].replace('.', '')) - 2_000_000_000 for f in flows}
+        # As that simulator reads them: a double, cut to whole nanoseconds.
+        starts = {int(f[0]): math.floor(Fraction(float(f[5])) * 10**9) - 2_000_000_000
+                  for f in flows}
         self.assertEqual(starts, {r['src']: r['start'] for r in rows})
 
     def test_queues_and_pauses_are_those_of_the_run(self):

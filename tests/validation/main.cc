@@ -1,6 +1,6 @@
-// hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS: runs one case of the ns-3
-// reference under the wire profile hpcc-ns3 and prints a line per flow in the format of its fct
-// files, then one line of figures beginning with '#'.
+// hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]: runs one case of
+// the ns-3 reference under the wire profile hpcc-ns3, the first UNTIL_NS of it if given, and prints
+// a line per flow in the format of its fct files, then one line of figures beginning with '#'.
 #include <cstdio>
 #include <cstdlib>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kJitterPurpose = 0x6a6974746572;
 
-int Main(char** argv) {
+int Main(int argc, char** argv) {
   absl::StatusOr<Reference> reference = ReadReference(argv[1], argv[2], argv[3]);
   if (!reference.ok()) {
     std::fprintf(stderr, "%s\n", reference.status().ToString().c_str());
@@ -23,6 +23,7 @@ int Main(char** argv) {
   lab::Scenario& s = reference->scenario;
   s.watched_node = static_cast<sim::NodeId>(std::strtoul(argv[5], nullptr, 10));
   s.watched_port = static_cast<sim::PortIndex>(std::strtoul(argv[6], nullptr, 10));
+  if (argc == 9) s.limit = Duration::Nanoseconds(std::strtoll(argv[8], nullptr, 10));
   lab::RunOptions options;
   options.algorithm = reference->algorithm;
   options.seed = std::strtoull(argv[4], nullptr, 10);
@@ -53,9 +54,10 @@ int Main(char** argv) {
 }  // namespace sluice::test
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fprintf(stderr, "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS\n");
+  if (argc != 8 && argc != 9) {
+    std::fprintf(stderr,
+                 "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]\n");
     return 2;
   }
-  return sluice::test::Main(argv);
+  return sluice::test::Main(argc, argv);
 }

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/whole_nanoseconds.h"
 #include "lab/profile.h"
 
 namespace sluice::test {
 namespace {
 
 constexpr double kFirstSecond = 2;  // flow files start there
+constexpr int64_t kOrigin = 2'000'000'000;
 
 using Words = std::vector<std::string>;
 
@@ -62,13 +64,14 @@ sim::Topology TopologyOf(const Words& w) {
   return topology;
 }
 
+// Half of the starts have a double a little below them, and come a nanosecond earlier than they say.
 std::vector<lab::FlowSpec> FlowsOf(const Words& w) {
   std::vector<lab::FlowSpec> flows;
   for (size_t at = 1; at + 6 <= w.size(); at += 6) {
-    const double start = (std::strtod(w[at + 5].c_str(), nullptr) - kFirstSecond) * 1e9;
+    const int64_t start = WholeNanoseconds(std::strtod(w[at + 5].c_str(), nullptr));
     flows.push_back({static_cast<sim::NodeId>(std::stoul(w[at])),
                      static_cast<sim::NodeId>(std::stoul(w[at + 1])), Bytes(std::stol(w[at + 4])),
-                     Time::Zero() + Duration::Nanoseconds(std::lround(start))});
+                     Time::Zero() + Duration::Nanoseconds(start - kOrigin)});
   }
   return flows;
 }

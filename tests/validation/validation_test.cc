@@ -61,6 +61,69 @@ TEST(HpccNs3ProfileTest, HeadersFollowFromTheSignals) {
             Duration::Nanoseconds(8000 + 4 * (87 + 7)));
 }
 
+// A star: data one way take 2 us + 2 x 83 ns, their answers back 2 us + 2 x 4 ns.
+constexpr int64_t kStarRtt = 4174;
+
+// Host 0 sends over 1 us to host 1 and over 100 us to host 2; host 3 is near, too.
+lab::Scenario Star() {
+  lab::Scenario s;
+  s.topology.nodes = {sim::NodeKind::kHost, sim::NodeKind::kHost, sim::NodeKind::kHost,
+                      sim::NodeKind::kHost, sim::NodeKind::kSwitch};
+  for (const int64_t us : {1, 1, 100, 1}) {
+    sim::LinkConfig link;
+    link.rate = Bandwidth::GigabitsPerSecond(100);
+    link.delay = Duration::Microseconds(us);
+    s.topology.AddLink(static_cast<sim::NodeId>(s.topology.links.size()), 4, link);
+  }
+  s.watched_node = 4;
+  s.watched_port = 1;
+  s.limit = Duration::Milliseconds(1);
+  lab::UseHpccNs3(s, false);
+  return s;
+}
+
+Time Ns(int64_t ns) { return Time::Zero() + Duration::Nanoseconds(ns); }
+
+// 10 Gb/s: 838.4 ns between packets, rounded down. The flow has two of them.
+constexpr char kPaced[] = "fixed:rate=10Gbps,window=1500B";
+
+TEST(HpccNs3ProfileTest, AFlowGoesByItsPace) {
+  lab::Scenario s = Star();
+  s.flows = {{0, 1, Bytes(2000), Ns(20'000)}};
+  EXPECT_EQ(MustRun(s, kPaced).flows[0].fct, Duration::Nanoseconds(838 + kStarRtt));
+}
+
+// The same while another flow of the host has filled its window, which opens after 200 us: that
+// flow's next packet could have gone long ago but for the window, and the host's one timer is not
+// set. So the second packet goes when the first one's answer has the host look again.
+TEST(HpccNs3ProfileTest, AFullWindowHoldsTheTimerOfTheHost) {
+  lab::Scenario s = Star();
+  s.flows = {{0, 2, Bytes(3000), Ns(0)}, {0, 1, Bytes(2000), Ns(20'000)}};
+  EXPECT_EQ(MustRun(s, kPaced).flows[1].fct, Duration::Nanoseconds(2 * kStarRtt));
+}
+
+// Packets of 83 ns and answers of 4 ns share the line of a host that sends and receives: 87 ns for
+// each pair while packets come in every 83 ns, so answers wait. None stands for two packets.
+TEST(HpccNs3ProfileTest, EachPacketHasItsAnswer) {
+  lab::Scenario s = Star();
+  s.flows = {{0, 1, Bytes(1'000'000), Ns(0)}, {1, 0, Bytes(1'000'000), Ns(0)}};
+  const lab::RunResult run = MustRun(s, "fixed");
+  // Two links each, for 2000 packets and as many answers.
+  EXPECT_EQ(run.packet_hops, 8000u);
+}
+
+// The first packet of host 0 leaves the switch from 1083 to 1166 ns. At 1166 its second one arrives,
+// and one of host 3 that began 83 ns later: both are there when the first of them leaves, which
+// leaves the other behind and is marked. The last one leaves nothing.
+TEST(HpccNs3ProfileTest, WhatArrivesAsTheLineBecomesFreeIsInTheQueue) {
+  lab::Scenario s = Star();
+  s.flows = {{0, 1, Bytes(2000), Ns(0)}, {3, 1, Bytes(1000), Ns(83)}};
+  s.switches.ecn.mode = switching::EcnProfile::Mode::kDequeue;
+  s.switches.ecn.kmin = s.switches.ecn.kmax = Bytes(1);
+  s.switches.ecn.pmax = 1;
+  EXPECT_EQ(MustRun(s, "fixed").ecn_marks, 1u);
+}
+
 // MurmurHash3_x86_32, byte by byte as its author wrote it.
 uint32_t Murmur3OfBytes(const std::vector<uint8_t>& bytes, uint32_t h) {
   for (size_t i = 0; i + 4 <= bytes.size(); i += 4) {

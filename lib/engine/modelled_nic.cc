@@ -1,0 +1,96 @@
+#include "engine/modelled_nic.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "transport/queue_pair.h"
+
+namespace sluice::engine {
+namespace {
+
+using transport::SendFlow;
+using transport::SendGate;
+
+constexpr size_t kNobody = ~size_t{0};
+
+// Nothing is left, and nothing under way.
+bool Finished(const SendFlow& flow) {
+  return flow.owner->Gate() == SendGate::kNoWork && !flow.owner->outstanding();
+}
+
+}  // namespace
+
+void ModelledNic::Add(SendFlow* flow) {
+  if (std::find(flows_.begin(), flows_.end(), flow) == flows_.end()) flows_.push_back(flow);
+}
+
+void ModelledNic::Remove(SendFlow* flow) { std::erase(flows_, flow); }
+
+SendFlow* ModelledNic::Choose(Time now) {
+  const size_t n = flows_.size();
+  size_t chosen = kNobody;
+  size_t finished = kNobody;
+  for (size_t i = 1; i <= n; ++i) {
+    const size_t at = (i + last_) % n;
+    const SendFlow& flow = *flows_[at];
+    const SendGate gate = flow.owner->Gate();
+    if (gate == SendGate::kOpen) {
+      if (!flow.PaceAllows(now)) continue;
+      chosen = at;
+      break;
+    }
+    if (Finished(flow)) finished = std::min(finished, at);
+  }
+  if (finished != kNobody) DropFinished(finished, &chosen);
+  if (chosen == kNobody) return nullptr;
+  last_ = chosen;
+  return flows_[chosen];
+}
+
+// `chosen` follows its flow.
+void ModelledNic::DropFinished(size_t from, size_t* chosen) {
+  size_t to = from;
+  for (size_t i = from; i < flows_.size(); ++i) {
+    if (Finished(*flows_[i])) continue;
+    if (i == *chosen) *chosen = to;
+    flows_[to++] = flows_[i];
+  }
+  flows_.resize(to);
+}
+
+void ModelledNic::Sleep(Time now) {
+  if (wake_) return;
+  OptionalTime least;
+  for (const SendFlow* flow : flows_) {
+    if (flow->owner->Gate() != SendGate::kNoWork) least = Earlier(least, flow->next_send());
+  }
+  if (least && *least > now) wake_ = least;
+}
+
+port::Packet* ModelledNic::NewAnswer() {
+  Answer& answer = answers_.emplace_back();
+  answer.packet.header = answer.bytes.data();
+  return &answer.packet;
+}
+
+bool ModelledNic::TakeAnswer(port::Packet* packet) {
+  if (first_answer_ == answers_.size()) return false;
+  const Answer& answer = answers_[first_answer_++];
+  packet->header_length = answer.packet.header_length;
+  packet->elided_length = answer.packet.elided_length;
+  packet->frame_length = answer.packet.frame_length;
+  std::memcpy(packet->header, answer.bytes.data(), packet->header_length);
+  if (first_answer_ == answers_.size()) {
+    answers_.clear();
+    first_answer_ = 0;
+  }
+  return true;
+}
+
+bool ModelledNic::TakeWake(Time now) {
+  if (!wake_ || *wake_ > now) return false;
+  wake_.reset();
+  return true;
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,48 @@
+#include "base/whole_nanoseconds.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace sluice {
+namespace {
+
+constexpr Bandwidth kLine = Bandwidth::GigabitsPerSecond(100);
+
+// Starts as they stand in a flow file of HPCC's simulator, and as its results repeat them
+// (tests/data/hpcc: flow_ws64.txt.gz, ws64_dctcp.fct.txt.gz).
+TEST(WholeNanosecondsTest, StartsAreThoseOfTheSimulator) {
+  EXPECT_EQ(WholeNanoseconds(2.000000577), 2'000'000'576);
+  EXPECT_EQ(WholeNanoseconds(2.000005948), 2'000'005'948);
+  EXPECT_EQ(WholeNanoseconds(2.000007057), 2'000'007'056);
+  EXPECT_EQ(WholeNanoseconds(2.000007873), 2'000'007'872);
+}
+
+TEST(WholeNanosecondsTest, TheRestIsCut) {
+  EXPECT_EQ(WholeNanoseconds(Bytes(1048), kLine), Duration::Nanoseconds(83));  // 83.84
+  EXPECT_EQ(WholeNanoseconds(Bytes(60), kLine), Duration::Nanoseconds(4));     // 4.8
+  EXPECT_EQ(WholeNanoseconds(Bytes(1048), Bandwidth::GigabitsPerSecond(10)),
+            Duration::Nanoseconds(838));  // 838.4
+}
+
+// 975 bytes take 78 ns, and the double next to 7.8e-8 lies below it; 1000 bytes take 80 ns, and
+// that of 8e-8 does not.
+TEST(WholeNanosecondsTest, AWholeNumberMayLoseOne) {
+  EXPECT_LT(std::fma(7.8e-8, 1e9, -78.0), 0);
+  EXPECT_EQ(WholeNanoseconds(Bytes(975), kLine), Duration::Nanoseconds(77));
+  EXPECT_GE(std::fma(8e-8, 1e9, -80.0), 0);
+  EXPECT_EQ(WholeNanoseconds(Bytes(1000), kLine), Duration::Nanoseconds(80));
+}
+
+TEST(WholeNanosecondsTest, Ends) {
+  EXPECT_EQ(WholeNanoseconds(0.0), 0);
+  EXPECT_EQ(WholeNanoseconds(std::numeric_limits<double>::denorm_min()), 0);
+  EXPECT_EQ(WholeNanoseconds(0x1p-75), 0);
+  EXPECT_EQ(WholeNanoseconds(1.0), 1'000'000'000);
+  // 2^33 - 1 seconds.
+  EXPECT_EQ(WholeNanoseconds(0x1.fffffffep32), 8'589'934'591 * 1'000'000'000);
+}
+
+}  // namespace
+}  // namespace sluice
