@@ -41,10 +41,10 @@ absl::StatusOr<std::string> TopologyText(const sim::Topology& t) {
   return text;
 }
 
-// Seconds that the simulator, which keeps a double and cuts it to whole nanoseconds, reads as those.
+// Seconds that the simulator, which keeps a double and cuts it to whole nanoseconds, reads as
+// those.
 std::string StartText(int64_t ns) {
-  const std::string text =
-      absl::StrFormat("%d.%09d", ns / 1'000'000'000, ns % 1'000'000'000);
+  const std::string text = absl::StrFormat("%d.%09d", ns / 1'000'000'000, ns % 1'000'000'000);
   const bool below = WholeNanoseconds(static_cast<double>(ns) / 1e9) < ns;
   return below ? text + "1" : text;
 }

@@ -6,7 +6,8 @@
 //             times in whole nanoseconds rounded down, an acknowledgement per packet that echoes
 //             mark, stamp and telemetry, congestion control called per acknowledgement, one base
 //             round trip for all flows (GLOBAL_T), sending while less than the window is in flight,
-//             Murmur3 ECMP, no retransmission timer, no probes
+//             flows of a host by turns and by one timer, Murmur3 ECMP, no retransmission timer, no
+//             probes
 // One set of constants for all scenarios; what differs by algorithm follows from the signals that
 // it needs (INT and time stamps lengthen the header).
 #ifndef SLUICE_LAB_PROFILE_H_

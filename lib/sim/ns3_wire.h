@@ -5,8 +5,9 @@
 //   ACK   ack_frame; with ack_priority pauses of data do not stop it at a host (ACK_HIGH_PRIO:
 //         that simulator's switches have such a priority, too, but nothing switches it on)
 //   ECMP  Murmur3 of (source, destination, ports), seeded with the switch's number
-// and a host's port takes a packet only when its line is free, so that the choice among flows and
-// acknowledgements is made at that moment.
+// A host's port takes a packet only when its line is free, so that the choice among flows and
+// acknowledgements is made at that moment. A frame that arrives at a switch as the line ahead of it
+// becomes free is in the queue when the next one leaves: that simulator planned the arrival first.
 #ifndef SLUICE_SIM_NS3_WIRE_H_
 #define SLUICE_SIM_NS3_WIRE_H_
 

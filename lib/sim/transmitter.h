@@ -110,7 +110,8 @@ class alignas(64) Transmitter {
   }
 
   // Offers the record to the queue; false if it was dropped and stays the caller's.
-  // AdvanceBefore(now) was called, and then nothing added anywhere if the queues say that it is easy.
+  // AdvanceBefore(now) was called, and then nothing added anywhere if the queues say that it is
+  // easy.
   bool Enqueue(Time now, Record& record, bool easy);
 
   // Sends a PFC frame, which is the transmitter's from now on, before everything that waits.
@@ -178,7 +179,7 @@ class alignas(64) Transmitter {
   bool down_ = false;
   bool listed_ = false;  // in backlog_
   bool arrivals_first_ = false;
-  Time planned_free_;    // free_at_ once the whole queue has been sent
+  Time planned_free_;  // free_at_ once the whole queue has been sent
   Time last_start_;
   FrameTime frame_time_;
   Duration delay_;

@@ -3,7 +3,8 @@
 // Our own frames travel, but each counts as long as that simulator's would be. Off by default, and
 // never on a wire: a queue pair of the extension then asks for an acknowledgement with each packet,
 // sends no probes, paces by the modelled length in whole nanoseconds rounded down, and sends while
-// less than its window is in flight however small that is.
+// less than its window is in flight however small that is. Its engine chooses among flows, wakes up
+// and answers as that simulator's NIC does (engine/modelled_nic.h).
 #ifndef SLUICE_TRANSPORT_WIRE_MODEL_H_
 #define SLUICE_TRANSPORT_WIRE_MODEL_H_
 

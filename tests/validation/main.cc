@@ -55,8 +55,8 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc != 8 && argc != 9) {
-    std::fprintf(stderr,
-                 "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]\n");
+    std::fprintf(
+        stderr, "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]\n");
     return 2;
   }
   return sluice::test::Main(argc, argv);

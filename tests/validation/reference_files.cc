@@ -64,7 +64,8 @@ sim::Topology TopologyOf(const Words& w) {
   return topology;
 }
 
-// Half of the starts have a double a little below them, and come a nanosecond earlier than they say.
+// Half of the starts have a double a little below them, and come a nanosecond earlier than they
+// say.
 std::vector<lab::FlowSpec> FlowsOf(const Words& w) {
   std::vector<lab::FlowSpec> flows;
   for (size_t at = 1; at + 6 <= w.size(); at += 6) {

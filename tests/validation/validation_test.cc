@@ -112,9 +112,9 @@ TEST(HpccNs3ProfileTest, EachPacketHasItsAnswer) {
   EXPECT_EQ(run.packet_hops, 8000u);
 }
 
-// The first packet of host 0 leaves the switch from 1083 to 1166 ns. At 1166 its second one arrives,
-// and one of host 3 that began 83 ns later: both are there when the first of them leaves, which
-// leaves the other behind and is marked. The last one leaves nothing.
+// The first packet of host 0 leaves the switch from 1083 to 1166 ns. At 1166 its second one
+// arrives, and one of host 3 that began 83 ns later: both are there when the first of them leaves,
+// which leaves the other behind and is marked. The last one leaves nothing.
 TEST(HpccNs3ProfileTest, WhatArrivesAsTheLineBecomesFreeIsInTheQueue) {
   lab::Scenario s = Star();
   s.flows = {{0, 1, Bytes(2000), Ns(0)}, {3, 1, Bytes(1000), Ns(83)}};

@@ -41,7 +41,7 @@ TEST(WholeNanosecondsTest, Ends) {
   EXPECT_EQ(WholeNanoseconds(0x1p-75), 0);
   EXPECT_EQ(WholeNanoseconds(1.0), 1'000'000'000);
   // 2^33 - 1 seconds.
-  EXPECT_EQ(WholeNanoseconds(0x1.fffffffep32), 8'589'934'591 * 1'000'000'000);
+  EXPECT_EQ(WholeNanoseconds(0x1.ffffffffp32), 8'589'934'591 * 1'000'000'000);
 }
 
 }  // namespace
