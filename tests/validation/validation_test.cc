@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cc/registry.h"
 #include "lab/profile.h"
 #include "lab/runner.h"
 #include "sim/ns3_wire.h"
@@ -100,6 +102,22 @@ TEST(HpccNs3ProfileTest, AFullWindowHoldsTheTimerOfTheHost) {
   lab::Scenario s = Star();
   s.flows = {{0, 2, Bytes(3000), Ns(0)}, {0, 1, Bytes(2000), Ns(20'000)}};
   EXPECT_EQ(MustRun(s, kPaced).flows[1].fct, Duration::Nanoseconds(2 * kStarRtt));
+}
+
+// At 1 Gb/s the far flow's second packet is due at 8384 ns, for which the timer runs when the near
+// flow's first one leaves at 4000: that one's second, due after 838 ns, has to wait for its answer.
+TEST(HpccNs3ProfileTest, ARunningTimerDoesNotComeForward) {
+  lab::Scenario s = Star();
+  s.flows = {{0, 2, Bytes(3000), Ns(0)}, {0, 1, Bytes(2000), Ns(4000)}};
+  lab::RunOptions options;
+  options.algorithm = "fixed:rate=1Gbps";
+  int ends = 0;  // two of the far flow, then those of the near one
+  options.decorate = [&ends](std::shared_ptr<const cc::Algorithm> slow) {
+    return ++ends <= 2 ? slow : *cc::MakeAlgorithm(kPaced);
+  };
+  const absl::StatusOr<lab::RunResult> run = lab::Run(s, options);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->flows[1].fct, Duration::Nanoseconds(2 * kStarRtt));
 }
 
 // Packets of 83 ns and answers of 4 ns share the line of a host that sends and receives: 87 ns for
