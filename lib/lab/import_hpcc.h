@@ -19,10 +19,11 @@ struct NamedText {
 
 // Configuration, topology and flows of the HPCC simulator
 // (alibaba-edu/High-Precision-Congestion-Control). The algorithm of the configuration becomes the
-// arm `imported`, the wire profile is hpcc-ns3, time zero is the simulator's 2 s. Damaged files
-// fail with name, line and cause; what is passed over is told in `notes`.
-absl::StatusOr<cli::Json> ImportHpcc(const NamedText& config, const NamedText& topology,
-                                     const NamedText& flows, std::vector<std::string>* notes);
+// arm `imported`, the wire profile is hpcc-ns3, time zero is the simulator's 2 s, flows start in
+// the nanosecond in which they do there. Damaged files fail with name, line and cause; what is
+// passed over is told in `notes`.
+absl::StatusOr<cli::Json> ImportHpcc(const NamedText& config_file, const NamedText& topology_file,
+                                     const NamedText& flow_file, std::vector<std::string>* notes);
 
 }  // namespace sluice::lab
 

@@ -112,7 +112,7 @@ TEST(HpccNs3ProfileTest, ARunningTimerDoesNotComeForward) {
   lab::RunOptions options;
   options.algorithm = "fixed:rate=1Gbps";
   int ends = 0;  // two of the far flow, then those of the near one
-  options.decorate = [&ends](std::shared_ptr<const cc::Algorithm> slow) {
+  options.decorate = [&ends](const std::shared_ptr<const cc::Algorithm>& slow) {
     return ++ends <= 2 ? slow : *cc::MakeAlgorithm(kPaced);
   };
   const absl::StatusOr<lab::RunResult> run = lab::Run(s, options);
