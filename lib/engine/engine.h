@@ -57,8 +57,10 @@ struct EngineConfig {
   // answers wait to be read: retransmission timers then hold for as long again. Zero: never; in
   // virtual time a gap is just nothing to do.
   Duration stall;
-  Time start;                  // of its clock
-  transport::WireModel model;  // of queue pairs of the extension, in virtual time
+  Time start;  // of its clock
+  // Of queue pairs of the extension, in virtual time, and of the NIC (modelled_nic.h): the port
+  // must lend one packet at a time, and none while its line is busy (sim/ns3_wire.h).
+  transport::WireModel model;
 };
 
 class Engine final : public Pollable {

@@ -1,8 +1,8 @@
 // ModelledNic: what a host sends next, and when it looks again, by the rules of the NIC of the ns-3
-// simulator of HPCC's authors (Alibaba's High-Precision-Congestion-Control, read at commits 3cb6e67
-// and 78c386c: QbbNetDevice, RdmaEgressQueue). For runs under a WireModel, which are compared with
-// that simulator's, and nothing else: what it does to flows that share a host is in
-// docs/validation.md.
+// simulator of HPCC's authors (Alibaba's High-Precision-Congestion-Control: QbbNetDevice and
+// RdmaEgressQueue at commits 3cb6e67 and b8fb7a7, RdmaHw at 0b41ed2). For runs under a WireModel,
+// which are compared with that simulator's, and nothing else: what it does to flows that share a
+// host is in docs/validation.md.
 //
 //   Answers  One for each packet that asked, in the order of arrival, before all data.
 //   Turn     Round robin over the flows in the order in which they began: the first one behind the
@@ -13,7 +13,8 @@
 //            not while it runs, and not if that moment is past. So a flow can wait longer than its
 //            pace asks: until a packet arrives, or one has left.
 //
-// Owner: one engine. Threads: one. Allocates when more flows or answers wait than ever before.
+// Owner: one engine; flows are removed before they go. Threads: one. Nothing fails. Allocates when
+// more flows or answers wait than ever before.
 #ifndef SLUICE_ENGINE_MODELLED_NIC_H_
 #define SLUICE_ENGINE_MODELLED_NIC_H_
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""ws64 until the order of events of the same nanosecond matters: flows of many hosts that share
-links, rates and queues, each as long as in the ns-3 reference to the nanosecond.
+"""The beginning of ws64: flows of many hosts that share links and queues, each as long as in the
+ns-3 reference to the nanosecond.
 
   early_flows_test.py HPCC_VALIDATION DATA
 """
@@ -14,8 +14,8 @@ import unittest
 
 PROGRAM, DATA = sys.argv[1], pathlib.Path(sys.argv[2])
 ORIGIN = 2_000_000_000
-# Until when (ns) nothing differs, and how many flows the reference has ended by then. Of what comes
-# later single flows differ by the order of two frames (docs/validation.md).
+# Until when (ns) nothing differs, and how many flows the reference has ended by then. What comes
+# later does differ, for reasons that docs/validation.md tells as far as they are known.
 CASES = {'dcqcnwin': (276000, 44),
          'hpcc': (250000, 37),
          'timely': (311000, 47),

@@ -142,6 +142,25 @@ TEST(HpccNs3ProfileTest, WhatArrivesAsTheLineBecomesFreeIsInTheQueue) {
   EXPECT_EQ(MustRun(s, "fixed").ecn_marks, 1u);
 }
 
+// Rounds and single events see the same order of what happens in one nanosecond.
+TEST(HpccNs3ProfileTest, RoundsChangeNothing) {
+  lab::Scenario s = Star();
+  for (int64_t i = 0; i < 6; ++i) {
+    s.flows.push_back(
+        {static_cast<sim::NodeId>(i % 3 == 0 ? 0 : 3), 1, Bytes(200'000), Ns(83 * i)});
+  }
+  lab::RunOptions options;
+  options.algorithm = "timely:preset=ns3";
+  const absl::StatusOr<lab::RunResult> rounds = lab::Run(s, options);
+  options.in_order = true;
+  const absl::StatusOr<lab::RunResult> single = lab::Run(s, options);
+  ASSERT_TRUE(rounds.ok() && single.ok());
+  EXPECT_EQ(rounds->trace_hash, single->trace_hash);
+  for (size_t i = 0; i < s.flows.size(); ++i) {
+    EXPECT_EQ(rounds->flows[i].fct, single->flows[i].fct) << i;
+  }
+}
+
 // MurmurHash3_x86_32, byte by byte as its author wrote it.
 uint32_t Murmur3OfBytes(const std::vector<uint8_t>& bytes, uint32_t h) {
   for (size_t i = 0; i + 4 <= bytes.size(); i += 4) {
