@@ -1,6 +1,7 @@
 #include "cc/dcqcn.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cc/parts/algorithm.h"
 
@@ -10,6 +11,9 @@ namespace {
 // Loss counts at most once per this time, the pace of the paper's CNPs: one dropped burst is told
 // in many events.
 constexpr Duration kLossInterval = Duration::Microseconds(50);
+
+// timed: alpha is brought up to date before the timer that cuts looks.
+constexpr Duration kCutAfterAlpha = Duration::Nanoseconds(1);
 
 // True if less than `interval` has passed since `base`. A negative span is a clock that wrapped.
 bool Within(Time now, Time base, Duration interval) {
@@ -69,7 +73,8 @@ void Dcqcn::OnSent(const Sent& sent) {
 
 void Dcqcn::OnDeadline(Time now) {
   for (;;) {
-    const bool cut = cut_pending_ && (!recovering_ || cut_due_ <= rate_due_);
+    // At one moment a step comes before a cut: its timer was armed first.
+    const bool cut = cut_pending_ && (!recovering_ || cut_due_ < rate_due_);
     if (cut && cut_due_ <= now) {
       cut_pending_ = false;
       AdvanceAlpha(cut_due_);
@@ -100,8 +105,10 @@ void Dcqcn::Notified(Time now) {
     return;
   }
   if (first) {  // both timers start with the first CNP, which alpha = 1 already stands for
-    alpha_base_ = cut_base_ = now;
+    alpha_base_ = now;
+    cut_base_ = now + kCutAfterAlpha;
   } else {
+    OnDeadline(now);  // what is due at this moment has not seen the CNP
     AdvanceAlpha(now);
     alpha_marked_ = true;
   }
@@ -130,7 +137,7 @@ void Dcqcn::Cut(Time now) {
   // With the target kept, cuts that follow each other without a step between do not lower it.
   const bool untouched = recovering_ && timer_steps_ == 0;
   if (params_->target == DcqcnParams::Target::kRate || !untouched) target_ = current_;
-  current_ = std::max(min_, current_ * (1 - alpha_.value() / 2));
+  current_ = std::max(min_, std::floor(current_ * (1 - alpha_.value() / 2)));
   timer_steps_ = byte_steps_ = 0;
   sent_ = 0;
   recovering_ = true;
@@ -151,10 +158,12 @@ void Dcqcn::Increase() {
     target_ += static_cast<double>(params_->ai.bps());
   }
   target_ = std::min(target_, line_);
-  current_ = (target_ + current_) / 2;
-  // Halving never closes the gap; a bit per second below the line is the line.
-  if (current_ > line_ - 1) {
-    current_ = target_ = line_;
+  current_ = std::floor(target_ / 2) + std::floor(current_ / 2);
+  // Halving never closes the gap; a bit per second below the line is the line. The ns-3 model goes
+  // on, to the same effect, but keeps that bit.
+  if (current_ >= line_ - 1) {
+    if (params_->law == DcqcnParams::Law::kAtCnp) current_ = line_;
+    target_ = line_;
     recovering_ = false;
   }
   Publish(cause);

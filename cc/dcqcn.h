@@ -17,7 +17,8 @@
 //            NICs work so, and the ns-3 model of the HPCC authors; presets ns3-50us and ns3-cx4
 // With `notice=ack` no CNPs are sent: a marked packet counts when its acknowledgement tells of it
 // (peers of the extension), at most once per `cnp_interval`; that costs no packet of its own. With
-// `window=rtt` what is in flight is bounded to a base round trip of the rate. Both as there.
+// `window=rtt` what is in flight is bounded to a base round trip of the rate. Both as there, and so
+// are whole bit/s: what is computed of a rate is cut.
 // Departures from the paper: alpha decays in one step when it is next needed instead of by a timer
 // that never stops (the same numbers); hyper increase adds a constant, as in the ns-3 models (the
 // paper leaves it to QCN); a timeout or a trimmed packet counts as a CNP, at most one per 50 us,

@@ -1,13 +1,14 @@
 #include "cc/hpcc.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cc/parts/algorithm.h"
 
 namespace sluice::cc {
 namespace {
 
-constexpr double kNsPerSecond = 1e9;
+constexpr double kSecondsPerNs = 1e-9;
 constexpr double kMostUse = 1000;
 // A hop that sent this much more than its link can carry is not the one of before; what the units
 // of its counters explain is less than the slack.
@@ -79,9 +80,12 @@ void Hpcc::Store(std::span<const IntHop> hops) {
 }
 
 // Function MeasureInflight: the fullest hop since the last report, smoothed over a base round trip.
-// False if no time has passed at any hop, or if these are other hops.
+// False if no time has passed at any hop, or if these are other hops. Two hops can be equally full
+// over different times; which of them counts then is a matter of rounding, so terms are in the
+// order of the authors' model, which makes the runs comparable to the nanosecond.
 bool Hpcc::Measure(std::span<const IntHop> hops) {
   const double base_ns = static_cast<double>(base_rtt_.ps()) * 1e-3;
+  const auto bdp = static_cast<double>(window_.bdp().count());
   double fullest = -1;
   double elapsed = 0;
   for (uint32_t i = 0; i < hops_; ++i) {
@@ -89,19 +93,19 @@ bool Hpcc::Measure(std::span<const IntHop> hops) {
     const uint32_t tau = hop.stamp_ns - hop_[i].stamp;
     if (tau == 0 || hop.speed.bps() <= 0) continue;
     const auto speed = static_cast<double>(hop.speed.bps());
-    const double ns = tau;
+    const double seconds = tau * kSecondsPerNs;
     const double sent = static_cast<double>(hop.sent_units - hop_[i].sent) * IntHop::kSentUnit;
-    const double can = speed * ns / (8 * kNsPerSecond);
+    const double can = speed * seconds / 8;
     if (static_cast<int32_t>(tau) < 0 || sent > kMostSpeed * can + kSlackBytes) {
       Store(hops);
       return false;
     }
     const double queue = std::min(hop.queue_bytes, hop_[i].queue);
-    // Equation 2: txRate / B + qlen / (B T).
-    const double use = (sent * 8 * kNsPerSecond / ns + queue * 8 * kNsPerSecond / base_ns) / speed;
+    // Equation 2: txRate / B + qlen / (B T), where B T is the bandwidth-delay product at this hop.
+    const double use = sent * 8 / seconds / speed + queue * line_ / speed / bdp;
     if (use > fullest) {
       fullest = use;
-      elapsed = ns;
+      elapsed = tau;
     }
   }
   if (fullest < 0) return false;
@@ -111,13 +115,13 @@ bool Hpcc::Measure(std::span<const IntHop> hops) {
   return true;
 }
 
-// Function ComputeWind, in rates: all of it divided by the base round trip.
+// Function ComputeWind, in rates: all of it divided by the base round trip, in whole bit/s.
 void Hpcc::Compute(bool update) {
   const double over = use_ / params_->eta;
   const bool full = over >= 1 || stage_ >= params_->max_stage;
   const auto ai = static_cast<double>(params_->ai.bps());
   // A link that is empty after max_stage steps raises the rate to all of it.
-  const double base = full ? reference_ / std::max(over, 1 / kMostUse) : reference_;
+  const double base = full ? std::floor(reference_ / std::max(over, 1 / kMostUse)) : reference_;
   rate_ = std::clamp(base + ai, min_, line_);
   if (update) {
     reference_ = rate_;

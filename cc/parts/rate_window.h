@@ -32,6 +32,8 @@ class RateWindow {
                              static_cast<uint64_t>(rate.bps()) / static_cast<uint64_t>(line_));
     return Bytes(w > 0 ? w : 1);
   }
+  // At line rate; 0 without a window.
+  Bytes bdp() const { return Bytes(bdp_); }
 
  private:
   int64_t bdp_;

@@ -154,7 +154,7 @@ void Engine::AfterRequests(QueuePair* qp) {
 // The flow may send, now or when its pace allows.
 void Engine::MaySend(SendFlow* flow) {
   if (modelled_ != nullptr && !flow->responds) [[unlikely]]
-    return modelled_->Add(flow);
+    return modelled_->Add(flow, ctx_.now);
   if (flow->PaceAllows(ctx_.now)) return ready_.Append(flow);
   waits_for_pace_ = true;
   wheel_.ArmEarlier(&flow->timer, flow->next_send());

@@ -254,6 +254,7 @@ class Engine final : public Pollable {
   // Null unless EngineConfig::model is on, and how the engine asks it (engine_modelled.cc).
   std::unique_ptr<ModelledNic> modelled_;
   bool look_ = false;        // in this poll, at whose turn it is
+  bool stirred_ = false;     // not for new requests alone
   bool line_asked_ = false;  // the port refused, and has the engine polled when its line is free
 
   List<transport::SendFlow, &transport::SendFlow::next_ready, &transport::SendFlow::in_ready_list>

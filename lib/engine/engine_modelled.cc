@@ -11,13 +11,15 @@ using transport::SendFlow;
 // line; not a timer of congestion control.
 void Engine::NoteModelled(Time now, bool received) {
   const bool woken = modelled_->TakeWake(now);
-  look_ = woken || received || doorbells_.newest() != nullptr;
+  stirred_ = woken || received;
+  look_ = stirred_ || doorbells_.newest() != nullptr;
 }
 
 size_t Engine::TransmitModelled(Context& ctx) {
   QueueModelledAnswers(ctx);
   if (look_ || line_asked_ || ready_.head != nullptr) {
     port::Packet* packet = NextFree();
+    stirred_ |= line_asked_;  // if it is free, then from now on
     line_asked_ = packet == nullptr;
     if (packet != nullptr) WriteModelled(ctx, packet);
   }
@@ -40,11 +42,13 @@ void Engine::QueueModelledAnswers(Context& ctx) {
 // The line is free: an answer, or whose turn it is. READ responses and local operations, which that
 // simulator does not know, come last.
 void Engine::WriteModelled(Context& ctx, port::Packet* packet) {
-  if (modelled_->TakeAnswer(packet)) return Commit();
-  SendFlow* flow = modelled_->Choose(ctx.now);
+  const port::Port::Pauses pauses = port_->pauses();
+  if (!pauses.answers && modelled_->TakeAnswer(packet)) return Commit();
+  if (pauses.data) line_asked_ = true;  // until it goes on, each poll looks
+  SendFlow* flow = modelled_->Choose(ctx.now, !stirred_, pauses.data);
   if (flow == nullptr) {
-    if (ready_.head != nullptr) return WriteData(ctx);
-    return modelled_->Sleep(ctx.now);
+    if (ready_.head != nullptr) WriteData(ctx);
+    return;
   }
   QueuePair* qp = flow->owner;
   qp->WriteNext(ctx, packet);

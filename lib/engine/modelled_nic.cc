@@ -20,14 +20,32 @@ bool Finished(const SendFlow& flow) {
 
 }  // namespace
 
-void ModelledNic::Add(SendFlow* flow) {
-  if (std::find(flows_.begin(), flows_.end(), flow) == flows_.end()) flows_.push_back(flow);
+void ModelledNic::Add(SendFlow* flow, Time now) {
+  if (std::find(flows_.begin(), flows_.end(), flow) != flows_.end()) return;
+  if (began_ < now) known_ = flows_.size();
+  began_ = now;
+  flows_.push_back(flow);
 }
 
-void ModelledNic::Remove(SendFlow* flow) { std::erase(flows_, flow); }
+void ModelledNic::Remove(SendFlow* flow) {
+  const auto at = std::find(flows_.begin(), flows_.end(), flow);
+  if (at == flows_.end()) return;
+  if (static_cast<size_t>(at - flows_.begin()) < known_) --known_;
+  flows_.erase(at);
+}
 
-SendFlow* ModelledNic::Choose(Time now) {
-  const size_t n = flows_.size();
+SendFlow* ModelledNic::Choose(Time now, bool begun, bool paused) {
+  if (begun || began_ < now) known_ = flows_.size();
+  SendFlow* flow = Look(now, paused);
+  if (flow == nullptr && known_ < flows_.size()) {
+    known_ = flows_.size();
+    flow = Look(now, paused);
+  }
+  return flow;
+}
+
+SendFlow* ModelledNic::Look(Time now, bool paused) {
+  const size_t n = known_;
   size_t chosen = kNobody;
   size_t finished = kNobody;
   for (size_t i = 1; i <= n; ++i) {
@@ -35,19 +53,22 @@ SendFlow* ModelledNic::Choose(Time now) {
     const SendFlow& flow = *flows_[at];
     const SendGate gate = flow.owner->Gate();
     if (gate == SendGate::kOpen) {
-      if (!flow.PaceAllows(now)) continue;
+      if (paused || !flow.PaceAllows(now)) continue;
       chosen = at;
       break;
     }
     if (Finished(flow)) finished = std::min(finished, at);
   }
   if (finished != kNobody) DropFinished(finished, &chosen);
-  if (chosen == kNobody) return nullptr;
+  if (chosen == kNobody) {
+    Sleep(now);
+    return nullptr;
+  }
   last_ = chosen;
   return flows_[chosen];
 }
 
-// `chosen` follows its flow.
+// `chosen` follows its flow. None of those that have just begun has finished.
 void ModelledNic::DropFinished(size_t from, size_t* chosen) {
   size_t to = from;
   for (size_t i = from; i < flows_.size(); ++i) {
@@ -55,13 +76,15 @@ void ModelledNic::DropFinished(size_t from, size_t* chosen) {
     if (i == *chosen) *chosen = to;
     flows_[to++] = flows_[i];
   }
+  known_ -= flows_.size() - to;
   flows_.resize(to);
 }
 
 void ModelledNic::Sleep(Time now) {
   if (wake_) return;
   OptionalTime least;
-  for (const SendFlow* flow : flows_) {
+  for (size_t i = 0; i < known_; ++i) {
+    const SendFlow* flow = flows_[i];
     if (flow->owner->Gate() != SendGate::kNoWork) least = Earlier(least, flow->next_send());
   }
   if (least && *least > now) wake_ = least;

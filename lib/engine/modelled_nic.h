@@ -7,7 +7,8 @@
 //   Answers  One for each packet that asked, in the order of arrival, before all data.
 //   Turn     Round robin over the flows in the order in which they began: the first one behind the
 //            one that sent last whose window is open and whose pace allows. Finished flows leave at
-//            the end of a look that has met one.
+//            the end of a look that has met one. Whatever else makes the NIC look at the moment
+//            when a flow begins has happened before: it looks without that flow, and then with it.
 //   Timer    One for all flows. A look that finds the line free and nothing to send sets it to the
 //            least next_send() of the flows that have data left, those with a full window too; but
 //            not while it runs, and not if that moment is past. So a flow can wait longer than its
@@ -35,13 +36,12 @@ class ModelledNic {
   explicit ModelledNic(bool repaces) : repaces_(repaces) {}
 
   // The flow has something to send. Nothing happens if it is known already.
-  void Add(transport::SendFlow* flow);
+  void Add(transport::SendFlow* flow, Time now);
   void Remove(transport::SendFlow* flow);
 
-  // Whose turn it is, or null. The caller sends a packet of it.
-  transport::SendFlow* Choose(Time now);
-  // The line is free, and Choose found nobody.
-  void Sleep(Time now);
+  // The line is free: whose turn it is, or null. The caller sends a packet of it. `begun`: nothing
+  // has happened at `now` but that flows have begun. `paused`: no data may leave.
+  transport::SendFlow* Choose(Time now, bool begun, bool paused);
   // The controller of the flow was asked: if new rates count from the packet sent last, its
   // next_send() has moved, and the timer comes forward to it.
   void OnFeedback(const transport::SendFlow& flow, Time now) {
@@ -65,12 +65,16 @@ class ModelledNic {
     std::array<uint8_t, kRoom> bytes;
   };
 
+  transport::SendFlow* Look(Time now, bool paused);
   void DropFinished(size_t from, size_t* chosen);
+  void Sleep(Time now);
 
   const bool repaces_;
   std::vector<Answer> answers_;
   size_t first_answer_ = 0;  // those before it are sent
   std::vector<transport::SendFlow*> flows_;
+  size_t known_ = 0;  // the first so many; the others began at began_, and wait for their look
+  Time began_;
   size_t last_ = 0;  // that sent
   OptionalTime wake_;
 };

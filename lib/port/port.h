@@ -71,6 +71,14 @@ class Port {
   // before `now`:
   virtual Time TransmitStamp(Time now) { return now; }
 
+  // What a pause of the far end (PFC) keeps from leaving now. Asked under a WireModel only; a port
+  // that cannot tell takes the packets and keeps them.
+  struct Pauses {
+    bool data = false;
+    bool answers = false;
+  };
+  virtual Pauses pauses() const { return {}; }
+
   // Takes the packets back unsent.
   virtual void Release(std::span<Packet> burst) = 0;
 

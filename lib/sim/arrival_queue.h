@@ -28,7 +28,10 @@ struct Arrival {
   uint64_t order = 0;        // source << 32 | sequence
   Record* record = nullptr;  // or none: something else of that source happens
 
-  Source source() const { return static_cast<Source>(order >> 32); }
+  // Added to a source: behind all others of that moment.
+  static constexpr Source kLate = Source{1} << 31;
+
+  Source source() const { return static_cast<Source>(order >> 32) & ~kLate; }
   bool Before(const Arrival& other) const {
     return offset != other.offset ? offset < other.offset : order < other.order;
   }

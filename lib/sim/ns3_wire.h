@@ -4,6 +4,7 @@
 //   data  payload + data_header (PPP 14, IPv4 20, UDP 8, SeqTs 6, and what the algorithm adds),
 //   ACK   ack_frame; with ack_priority pauses of data do not stop it at a host (ACK_HIGH_PRIO:
 //         that simulator's switches have such a priority, too, but nothing switches it on)
+//   PFC   kNs3PfcFrame (PPP 14, IPv4 20, its own 9)
 //   ECMP  Murmur3 of (source, destination, ports), seeded with the switch's number
 // A host's port takes a packet only when its line is free, so that the choice among flows and
 // acknowledgements is made at that moment. A frame that arrives at a switch as the line ahead of it
@@ -24,6 +25,8 @@ struct Ns3Wire {
   uint32_t ack_frame = 60;
   bool ack_priority = false;  // ports of hosts have two queues then
 };
+
+inline constexpr uint32_t kNs3PfcFrame = 43;
 
 // Bytes that the packet counts for; `traffic` as TrafficOf told.
 uint32_t Ns3Length(const Ns3Wire& wire, Traffic traffic, const port::Packet& packet,

@@ -41,6 +41,10 @@ class SimPort final : public port::Port {
   void Release(std::span<port::Packet> burst) override;
   Time ReceiveStamp(Time now) override { return Noisy(now); }
   Time TransmitStamp(Time now) override;
+  Pauses pauses() const override {
+    const uint8_t paused = queue_.paused(0);
+    return {(paused & 1) != 0, (paused >> (queue_.queues_per_port() - 1) & 1) != 0};
+  }
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
   // The simulation's side. The port's transmit queue, for the Transmitter that serves it; who that

@@ -53,7 +53,7 @@ void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pau
     context_.first_pause = context_.first_pause ? Earlier(*context_.first_pause, now) : now;
   }
   Record* record = context_.pool.TakeReserved();
-  record->wire_length = kPfcFrameBytes;
+  record->wire_length = context_.ns3.on ? kNs3PfcFrame : kPfcFrameBytes;
   record->traffic = Traffic::kPfc;
   record->priority = priority;
   record->pause = pause;

@@ -126,7 +126,7 @@ void Transmitter::Serve(Time now) {
 void Transmitter::SendControl(Time now, Record& record) {
   // Within its own Serve the transmitter looks again by itself.
   const bool serving = serving_;
-  if (!serving) Advance(now);
+  if (!serving) AdvanceBefore(now);
   record.when = now;
   record.next = nullptr;
   ++waiting_;
@@ -135,7 +135,7 @@ void Transmitter::SendControl(Time now, Record& record) {
   *end = &record;
   if (!listed_) List();
   if (serving) return;
-  Advance(now);
+  AdvanceIfIdle(now);
   if (prompt_) ArmStart();
 }
 
@@ -150,13 +150,13 @@ void Transmitter::List() {
 }
 
 void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
-  Advance(now);
+  AdvanceBefore(now);
   queues_.SetPaused(now, port_, priority, paused);
   if (paused) {
     paused_since_[priority] = now;
     return;
   }
-  Advance(now);
+  AdvanceIfIdle(now);
   Plan();
   if (prompt_) ArmStart();
 }
@@ -164,7 +164,7 @@ void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
 void Transmitter::SetPrompt(Time now, bool prompt) {
   prompt_ = prompt;
   if (!prompt) return;
-  Advance(now);
+  AdvanceBefore(now);
   ArmStart();
 }
 
@@ -175,8 +175,7 @@ bool Transmitter::Enqueue(Time now, Record& record, bool easy) {
   ++waiting_;
   last_start_ = StartOfNext(now);
   planned_free_ = last_start_ + frame_time_.Of(record.wire_length);
-  // On an idle line it starts; on one that becomes free just now others may arrive first.
-  if (!arrivals_first_ || free_at_ != now) Advance(now);
+  AdvanceIfIdle(now);
   if (waiting_ != 0 && !listed_) List();
   if (prompt_) ArmStart();
   return true;
@@ -188,14 +187,15 @@ OptionalTime Transmitter::NextStart() const {
   return Later(free_at_, head->when);
 }
 
-// After Advance(now) whatever may be sent has a packet before it on the line.
+// After AdvanceBefore(now) whatever may be sent has a packet before it on the line.
 void Transmitter::ArmStart() {
   const OptionalTime next = NextStart();
   if (!next || (start_armed_ && armed_start_ == *next)) return;
   start_armed_ = true;
   armed_start_ = *next;
+  const Source source = arrivals_first_ ? source_ | Arrival::kLate : source_;
   arrivals_.PushOwn(
-      arrivals_.Make(*next, source_, static_cast<uint32_t>(counters_.frames), nullptr));
+      arrivals_.Make(*next, source, static_cast<uint32_t>(counters_.frames), nullptr));
 }
 
 }  // namespace sluice::sim

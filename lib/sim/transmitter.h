@@ -157,6 +157,11 @@ class alignas(64) Transmitter {
  private:
   static constexpr Duration kInstant = Duration::Picoseconds(1);
 
+  // After something was added at `now`: on an idle line it starts; on one that becomes free just
+  // now, with arrivals first, others may be added before.
+  void AdvanceIfIdle(Time now) {
+    if (!arrivals_first_ || free_at_ != now) Advance(now);
+  }
   void Serve(Time now);
   void Depart(Time start, Record& record);
   void Impair(Record& record);

@@ -4,15 +4,13 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/rng.h"
 #include "lab/result.h"
 #include "lab/runner.h"
 #include "validation/reference_files.h"
+#include "validation/seeds.h"
 
 namespace sluice::test {
 namespace {
-
-constexpr uint64_t kJitterPurpose = 0x6a6974746572;
 
 int Main(int argc, char** argv) {
   absl::StatusOr<Reference> reference = ReadReference(argv[1], argv[2], argv[3]);
@@ -28,10 +26,8 @@ int Main(int argc, char** argv) {
   options.algorithm = reference->algorithm;
   options.seed = std::strtoull(argv[4], nullptr, 10);
   const uint64_t jitter = std::strtoull(argv[7], nullptr, 10);
-  for (size_t i = 0; i < s.flows.size() && jitter > 0; ++i) {
-    Rng rng(options.seed, i, kJitterPurpose);
-    s.flows[i].start += Duration::Nanoseconds(static_cast<int64_t>(rng.Below(jitter + 1)));
-  }
+  const std::vector<int64_t> later = JitterOf(options.seed, s.flows.size(), jitter);
+  for (size_t i = 0; i < s.flows.size(); ++i) s.flows[i].start += Duration::Nanoseconds(later[i]);
   const absl::StatusOr<lab::RunResult> run = lab::Run(s, options);
   if (!run.ok()) {
     std::fprintf(stderr, "%s\n", run.status().ToString().c_str());

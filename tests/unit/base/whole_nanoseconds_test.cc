@@ -26,13 +26,23 @@ TEST(WholeNanosecondsTest, TheRestIsCut) {
             Duration::Nanoseconds(838));  // 838.4
 }
 
-// 975 bytes take 78 ns, and the double next to 7.8e-8 lies below it; 1000 bytes take 80 ns, and
-// that of 8e-8 does not.
+// 975 bytes take 78 ns, and the double next to 7.8e-8 lies below it. Those next to 8e-8 and 7.04e-6
+// do not, but with 64 binary places they do.
 TEST(WholeNanosecondsTest, AWholeNumberMayLoseOne) {
   EXPECT_LT(std::fma(7.8e-8, 1e9, -78.0), 0);
   EXPECT_EQ(WholeNanoseconds(Bytes(975), kLine), Duration::Nanoseconds(77));
-  EXPECT_GE(std::fma(8e-8, 1e9, -80.0), 0);
-  EXPECT_EQ(WholeNanoseconds(Bytes(1000), kLine), Duration::Nanoseconds(80));
+  EXPECT_GT(std::fma(8e-8, 1e9, -80.0), 0);
+  EXPECT_EQ(WholeNanoseconds(Bytes(1000), kLine), Duration::Nanoseconds(79));
+  EXPECT_GT(std::fma(7.04e-6, 1e9, -7040.0), 0);
+  EXPECT_EQ(WholeNanoseconds(Bytes(1056), Bandwidth::MegabitsPerSecond(1200)),
+            Duration::Nanoseconds(7039));
+}
+
+// What has no more places stays: 2^-9 s are 1953125 ns.
+TEST(WholeNanosecondsTest, AWholeNumberMayStay) {
+  EXPECT_EQ(WholeNanoseconds(0x1p-9), 1'953'125);
+  EXPECT_EQ(WholeNanoseconds(0x1p-9 + 0x1p-61), 1'953'125);
+  EXPECT_EQ(WholeNanoseconds(0x1p-9 - 0x1p-61), 1'953'124);
 }
 
 TEST(WholeNanosecondsTest, Ends) {

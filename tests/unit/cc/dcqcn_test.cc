@@ -10,6 +10,7 @@ namespace sluice::cc {
 namespace {
 
 constexpr Time At(int64_t us) { return Time::Zero() + Duration::Microseconds(us); }
+constexpr Duration kAfterAlpha = Duration::Nanoseconds(1);  // law=timed: cuts come so much later
 constexpr Bandwidth Gbps(int64_t v) { return Bandwidth::GigabitsPerSecond(v); }
 
 FlowContext Context() {
@@ -131,7 +132,7 @@ TEST(DcqcnPaperTest, ReturnsToTheLineAndThenNeedsNoTimer) {
   int steps = 0;
   for (; cc.control().has_deadline && steps < 1000; ++steps) cc.OnDeadline(cc.control().deadline);
   EXPECT_EQ(cc.control().rate, Gbps(100));
-  EXPECT_EQ(steps, 36);  // the gap of 50e9 bit/s is below 1 bit/s after 36 halvings
+  EXPECT_EQ(steps, 36);  // the gap of 50e9 bit/s is 1 bit/s at most after 36 halvings
 }
 
 TEST(DcqcnPaperTest, OneLateCallFiresAllTimersThatWereMissed) {
@@ -222,24 +223,28 @@ TEST(DcqcnNs3Test, TheTimerCuts) {
   Dcqcn cc(params, Context());
   CnpAt(cc, 10);
   EXPECT_EQ(cc.control().rate, Gbps(100));
-  EXPECT_EQ(cc.control().deadline, At(60));
+  const Time cut = At(60) + kAfterAlpha;
+  EXPECT_EQ(cc.control().deadline, cut);
   cc.OnDeadline(At(60));
+  EXPECT_EQ(cc.control().rate, Gbps(100));
+  cc.OnDeadline(cut);
   const double alpha = 1 - 1.0 / 256;
   EXPECT_DOUBLE_EQ(Of(cc, "current_rate"), 100e9 * (1 - alpha / 2));
   EXPECT_DOUBLE_EQ(Of(cc, "target_rate"), 100e9);
-  EXPECT_EQ(cc.control().deadline, At(115));  // no cut without a CNP; the increase timer of 55 us
+  // No cut without a CNP; the increase timer of 55 us.
+  EXPECT_EQ(cc.control().deadline, At(115) + kAfterAlpha);
 }
 
 TEST(DcqcnNs3Test, CnpsOfOnePeriodCountOnceAndTheGridStays) {
   const DcqcnParams params = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
   Dcqcn cc(params, Context());
   for (int us : {0, 1, 2, 30}) CnpAt(cc, us);
-  cc.OnDeadline(At(50));
+  cc.OnDeadline(At(50) + kAfterAlpha);
   EXPECT_DOUBLE_EQ(Of(cc, "alpha"), 1.0);  // marked in its first period: (1 - g) + g
   EXPECT_EQ(cc.control().rate, Gbps(50));
   CnpAt(cc, 51);
-  EXPECT_EQ(cc.control().deadline, At(100));
-  cc.OnDeadline(At(100));
+  EXPECT_EQ(cc.control().deadline, At(100) + kAfterAlpha);
+  cc.OnDeadline(At(100) + kAfterAlpha);
   EXPECT_EQ(cc.control().rate, Gbps(25));
   // CLAMP_TARGET_RATE 0: no step came between the cuts, so the target is still the line.
   EXPECT_DOUBLE_EQ(Of(cc, "target_rate"), 100e9);
@@ -249,13 +254,39 @@ TEST(DcqcnNs3Test, OneFastStepThenOneAdditiveThenHyper) {
   const DcqcnParams params = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
   Dcqcn cc(params, Context());
   CnpAt(cc, 0);
-  cc.OnDeadline(At(50));
-  cc.OnDeadline(At(105));
+  cc.OnDeadline(At(50) + kAfterAlpha);
+  cc.OnDeadline(At(105) + kAfterAlpha);
   EXPECT_EQ(cc.control().cause, Dcqcn::kFastRecovery);
-  cc.OnDeadline(At(160));
+  cc.OnDeadline(At(160) + kAfterAlpha);
   EXPECT_EQ(cc.control().cause, Dcqcn::kAdditive);
-  cc.OnDeadline(At(215));
+  cc.OnDeadline(At(215) + kAfterAlpha);
   EXPECT_EQ(cc.control().cause, Dcqcn::kHyper);
+}
+
+// 50 us after the cut of 50 us the timers of a step and of the next cut are due together.
+TEST(DcqcnNs3Test, AtOneMomentAStepComesBeforeACut) {
+  DcqcnParams params = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
+  params.rate_timer = Duration::Microseconds(50);
+  Dcqcn cc(params, Context());
+  for (int us : {0, 1}) CnpAt(cc, us);
+  cc.OnDeadline(At(50) + kAfterAlpha);
+  CnpAt(cc, 60);
+  cc.OnDeadline(At(100) + kAfterAlpha);
+  // 50 Gb/s, half way up to the line, and a cut of that, which the target remembers.
+  EXPECT_DOUBLE_EQ(Of(cc, "target_rate"), 75e9);
+  EXPECT_EQ(cc.control().cause, Dcqcn::kCut);
+}
+
+// A CNP that comes with the tick of the timer that cuts is seen by the next tick.
+TEST(DcqcnNs3Test, ACnpAtTheTickWaitsForTheNext) {
+  const DcqcnParams params = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
+  Dcqcn cc(params, Context());
+  for (int us : {0, 1}) CnpAt(cc, us);
+  Cnp late;
+  late.now = At(50) + kAfterAlpha;
+  cc.OnCnp(late);
+  EXPECT_EQ(cc.control().rate, Gbps(50));
+  EXPECT_EQ(cc.control().deadline, At(100) + kAfterAlpha);
 }
 
 TEST(DcqcnParamsTest, PresetsCanBeOverridden) {
