@@ -109,6 +109,7 @@ void Transmitter::Serve(Time now) {
       const Time start = Later(free_at_, record->when);
       if (start > now) break;
       control_ = record->next;
+      queues_.PassBy(port_, *record);
       Depart(start, *record);
       continue;
     }

@@ -97,6 +97,12 @@ class OutputQueues {
   // transmission; front(port) is one of them.
   SwitchPacket* Dequeue(Time now, PortIndex port);
 
+  // A frame leaves the port that passes all queues (PFC): it counts among the bytes sent that
+  // telemetry tells.
+  void PassBy(PortIndex port, const SwitchPacket& frame) {
+    if (telemetry_ != nullptr) telemetry_->OnControl(port, frame);
+  }
+
   // The packet that may leave first, from its `when` on; nullptr if none may: nothing waits, or all
   // that waits is paused.
   const SwitchPacket* front(PortIndex port) const {

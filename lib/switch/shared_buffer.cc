@@ -69,14 +69,14 @@ SharedBuffer::Verdict SharedBuffer::Judge(const SwitchPacket& packet, Bytes queu
   return in.in_headroom + packet.length() <= in.headroom ? Verdict::kHeadroom : Verdict::kDrop;
 }
 
-// The threshold falls as memory is used: what does not exceed it afterwards did not before.
+// The threshold falls as memory is used: what stays below it afterwards was below it before.
 bool SharedBuffer::Easy(const SwitchPacket& packet, Bytes queue) const {
   if (!lossless(packet.priority)) return Judge(packet, queue) == Verdict::kPool;
   const Ingress& in = ingress_[IndexOf(packet.ingress, packet.priority)];
   if (in.paused) return Judge(packet, queue) == Verdict::kPool;
   const Bytes beyond = std::max(in.stored + packet.length() - config_.reserve, Bytes(0));
   const Bytes grows = beyond - InPool(in);
-  return in.in_headroom == Bytes(0) && beyond <= Threshold(config_.pfc_alpha, pool_used_ + grows);
+  return in.in_headroom == Bytes(0) && beyond < Threshold(config_.pfc_alpha, pool_used_ + grows);
 }
 
 bool SharedBuffer::Add(const SwitchPacket& packet, Verdict verdict) {
@@ -92,7 +92,7 @@ bool SharedBuffer::Add(const SwitchPacket& packet, Verdict verdict) {
     AddToPool(in, packet.length());
   }
   if (in.paused) return false;
-  in.paused = in.in_headroom > Bytes(0) || InPool(in) > Threshold(config_.pfc_alpha, pool_used_);
+  in.paused = in.in_headroom > Bytes(0) || InPool(in) >= Threshold(config_.pfc_alpha, pool_used_);
   paused_ += in.paused ? 1 : 0;
   return in.paused;
 }

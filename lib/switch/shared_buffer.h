@@ -9,7 +9,7 @@
 //             come just when everything else is full.
 //   lossless  counted at the ingress (port, priority): the reserve first, then the pool up to the
 //             threshold pfc_alpha x (free pool), then the headroom, and only then it is dropped.
-//             Above the threshold the sender is paused; it may go on once the headroom is empty and
+//             At the threshold the sender is paused; it may go on once the headroom is empty and
 //             the part in the pool is resume_offset below the threshold, or zero.
 //             IEEE 802.1Q-2018 clause 36 and annex N (headroom); the rules with their numbers are
 //             those of the HPCC simulator (alpha 1/8, reserve 4 KiB, offset 3 KiB).

@@ -49,7 +49,7 @@ void TelemetryWriter::OnDeparture(Time now, PortIndex index, Bytes waiting, Swit
          .speed = port.speed},
         static_cast<uint16_t>(std::min(wait, kMost16)));
   }
-  port.sent += packet.length().count() + port.overhead;
+  Count(port, packet);
 }
 
 }  // namespace sluice::switching

@@ -36,6 +36,8 @@ class TelemetryWriter {
   static void OnArrival(Time now, SwitchPacket& packet) { packet.queued_ns = Nanoseconds(now); }
   // The packet starts to leave the port, and `waiting` bytes stay behind it.
   void OnDeparture(Time now, PortIndex port, Bytes waiting, SwitchPacket& packet);
+  // A frame leaves that was in no queue.
+  void OnControl(PortIndex port, const SwitchPacket& frame) { Count(ports_[port], frame); }
 
  private:
   // Modulo 2^32.
@@ -45,6 +47,9 @@ class TelemetryWriter {
     int64_t overhead = 0;
     uint16_t speed = 0;
   };
+  static void Count(Port& port, const SwitchPacket& packet) {
+    port.sent += packet.length().count() + port.overhead;
+  }
 
   TelemetryConfig config_;
   std::vector<Port> ports_;

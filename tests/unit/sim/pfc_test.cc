@@ -14,7 +14,7 @@ constexpr uint8_t kExpedited = 46 << 2 | 2;  // DSCP 46, ECT(0)
 
 Bytes Frames(int64_t n) { return Bytes(n * int64_t{kDataBytes}); }
 
-// Host 0 sends at 100 Gb/s to host 1, whose link has half of that. The pool holds 20 frames and
+// Host 0 sends at 100 Gb/s to host 1, whose link has half of that. The pool holds 20.5 frames, and
 // alpha is 1: an ingress that has 10 in the pool takes no more. Frame k arrives at A + k T, A = T +
 // 1 us; frame j leaves at A + 2 j T. At the arrival of frame i there are ceil(i / 2) frames in the
 // switch: the 11th at i = 21, when the pause is decided.
@@ -26,7 +26,7 @@ struct HalfRate : Lab {
   }
   static SimulationConfig Config(int64_t headroom) {
     SimulationConfig config;
-    config.switches.buffer = Frames(20 + 2 * headroom);
+    config.switches.buffer = Frames(20 + 2 * headroom) + Bytes(kDataBytes / 2);
     config.switches.sharing = {.lossless = 1,
                                .pfc_alpha = 1,
                                .reserve = Bytes(0),

@@ -72,6 +72,17 @@ TEST(SharedBuffer, PausesWhereArithmeticSays) {
   EXPECT_EQ(buffer.Judge(Packet(100), Bytes(0)), Verdict::kHeadroom);
 }
 
+// x = (6900 - x) / 2 at 2300: the 28th frame reaches the threshold, and nothing is in the headroom.
+TEST(SharedBuffer, ThePauseBeginsAtTheThreshold) {
+  BufferConfig config = Lossless();
+  config.size = Bytes(9'900);
+  SharedBuffer buffer(2, config);
+  for (int i = 1; i <= 27; ++i) ASSERT_FALSE(buffer.Add(Packet(100), Verdict::kPool)) << i;
+  EXPECT_FALSE(buffer.Easy(Packet(100), Bytes(0)));
+  ASSERT_EQ(buffer.Judge(Packet(100), Bytes(0)), Verdict::kPool);
+  EXPECT_TRUE(buffer.Add(Packet(100), Verdict::kPool));
+}
+
 TEST(SharedBuffer, HeadroomIsUsedAfterThePauseAndThenDrops) {
   SharedBuffer buffer(2, Lossless());
   int pauses = 0;

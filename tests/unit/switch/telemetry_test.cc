@@ -59,6 +59,23 @@ TEST(TelemetryWriterTest, ReportsThePortAsThePacketLeavesIt) {
   EXPECT_EQ(shim.wait, 79) << "5082 ns since it came, in whole steps of 64 ns";
 }
 
+// A PFC frame of 60 B, in no queue: 60 + 24 B = 1 unit of 64 B went before, and nothing waits.
+TEST(TelemetryWriterTest, CountsWhatPassesTheQueues) {
+  TelemetryWriter writer(2, {.on = true});
+  writer.SetLink(1, Bandwidth::GigabitsPerSecond(100), Bytes(24));
+  OutputQueues queues(2, Bytes(1 << 20), 1, 0);
+  queues.SetTelemetry(&writer);
+  SwitchPacket pause;
+  pause.wire_length = 60;
+  queues.PassBy(1, pause);
+  Frame frame(wire::WithShim(Opcode::kXtWrite));
+  queues.Enqueue(At(0), frame.packet, 1);
+  queues.Dequeue(At(0), 1);
+  ASSERT_EQ(frame.shim().hops, 1);
+  EXPECT_EQ(frame.shim().hop[0].sent, 1);
+  EXPECT_EQ(frame.shim().hop[0].queue, 0);
+}
+
 // Of two switches the longer wait stays, whichever came first; a pause of the port counts; the wrap
 // of the clock does not matter; 65535 steps are the most.
 TEST(TelemetryWriterTest, TellsTheLongestWaitAtOneSwitch) {
