@@ -7,7 +7,8 @@
 //       planned, and marks drawn as there: every flow of every published run to the nanosecond
 //       (scripts/validate-model).
 //   Order::kPlace with Coins::kOurs    events of one nanosecond in our order, and marks drawn from
-//       our streams: every flow of our profile hpcc-ns3 to the nanosecond (tests/validation/ns3_model_test.py).
+//       our streams: every flow of our profile hpcc-ns3 to the nanosecond
+//       (tests/validation/ns3_model_test.py).
 //
 // So what lies between the two is that order, and the coins.
 //
