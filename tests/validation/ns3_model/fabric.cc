@@ -31,7 +31,7 @@ uint32_t Hash(uint32_t source, uint32_t destination, uint32_t ports, uint32_t se
   return h ^ h >> 16;
 }
 
-Device& WayOut(Node& node, const Frame& frame) {
+Device* WayOut(Node& node, const Frame& frame) {
   const FlowInput& flow = *frame.flow->input;
   uint32_t from = flow.source, to = flow.destination;
   uint32_t ports = flow.source_port | uint32_t{kDestinationPort} << 16;
@@ -40,7 +40,8 @@ Device& WayOut(Node& node, const Frame& frame) {
     ports = kDestinationPort | uint32_t{flow.source_port} << 16;
   }
   const std::vector<Device*>& ways = node.ways[to];
-  return *ways[Hash(Address(from), Address(to), ports, node.id) % ways.size()];
+  if (ways.empty()) return nullptr;
+  return ways[Hash(Address(from), Address(to), ports, node.id) % ways.size()];
 }
 
 uint64_t Beyond(uint64_t bytes) { return bytes > kReserve ? bytes - kReserve : 0; }
@@ -149,13 +150,17 @@ void Transmit(World& w, Device& device, FramePtr frame) {
 }
 
 void Forward(World& w, Device& in, FramePtr frame) {
-  Device& out = WayOut(*in.node, *frame);
+  Device* const out = WayOut(*in.node, *frame);
+  if (out == nullptr) {
+    w.failure = "no way leads to the host of a flow";
+    return;
+  }
   frame->ingress = in.port;
   TakeIn(w, in, frame->size);
-  out.egress += frame->size;
-  out.queued += frame->size;
-  out.data.push_back(std::move(frame));
-  ServeSwitch(w, out);
+  out->egress += frame->size;
+  out->queued += frame->size;
+  out->data.push_back(std::move(frame));
+  ServeSwitch(w, *out);
 }
 
 void ServeSwitch(World& w, Device& device) {

@@ -71,7 +71,9 @@ absl::Status TakeTopology(std::istringstream& text, const std::string& path, Inp
   size_t switches = 0, links = 0;
   text >> inputs.nodes >> switches >> links;
   inputs.is_switch.assign(inputs.nodes, false);
-  for (size_t i = 0, node = 0; i < switches && text >> node; ++i) inputs.is_switch.at(node) = true;
+  for (size_t i = 0, node = 0; i < switches && text >> node; ++i) {
+    if (node < inputs.nodes) inputs.is_switch[node] = true;
+  }
   for (size_t i = 0; i < links; ++i) {
     Link link;
     std::string rate, delay, loss;
@@ -100,6 +102,37 @@ absl::Status TakeFlows(std::istringstream& text, const std::string& path, Inputs
   return absl::InvalidArgumentError(absl::StrCat(path, ": ends too early"));
 }
 
+// What the model takes for granted.
+absl::Status Check(const Inputs& inputs) {
+  switch (inputs.law) {
+    case Law::kDcqcn:
+    case Law::kHpcc:
+    case Law::kTimely:
+    case Law::kDctcp:
+      break;
+    default:
+      return absl::InvalidArgumentError("CC_MODE is none of 1, 3, 7 and 8");
+  }
+  std::vector<int> links(inputs.nodes);
+  for (const Link& link : inputs.links) {
+    if (link.a >= inputs.nodes || link.b >= inputs.nodes || link.rate == 0) {
+      return absl::InvalidArgumentError("a link has no rate, or leads to no node");
+    }
+    ++links[link.a];
+    ++links[link.b];
+  }
+  for (const FlowInput& flow : inputs.flows) {
+    for (const uint32_t host : {flow.source, flow.destination}) {
+      if (host >= inputs.nodes || inputs.is_switch[host] || links[host] != 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("node ", host, " of a flow is no host with one link"));
+      }
+    }
+    if (flow.size == 0) return absl::InvalidArgumentError("a flow has no bytes");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Inputs> ReadInputs(const std::string& directory, const std::string& scenario,
@@ -120,6 +153,7 @@ absl::StatusOr<Inputs> ReadInputs(const std::string& directory, const std::strin
     if (read = Read(path, file); !read.ok()) return read;
     if (read = take(file, path, inputs); !read.ok()) return read;
   }
+  if (read = Check(inputs); !read.ok()) return read;
   return inputs;
 }
 
