@@ -35,10 +35,11 @@ void ModelledNic::Remove(SendFlow* flow) {
 }
 
 SendFlow* ModelledNic::Choose(Time now, bool begun, bool paused) {
-  if (begun || began_ < now) known_ = flows_.size();
+  if (began_ < now) known_ = flows_.size();
+  if (begun && known_ < flows_.size()) ++known_;
   SendFlow* flow = Look(now, paused);
-  if (flow == nullptr && known_ < flows_.size()) {
-    known_ = flows_.size();
+  while (flow == nullptr && known_ < flows_.size()) {
+    ++known_;
     flow = Look(now, paused);
   }
   return flow;

@@ -9,6 +9,7 @@
 //            one that sent last whose window is open and whose pace allows. Finished flows leave at
 //            the end of a look that has met one. Whatever else makes the NIC look at the moment
 //            when a flow begins has happened before: it looks without that flow, and then with it.
+//            Of several such flows one after the other.
 //   Timer    One for all flows. A look that finds the line free and nothing to send sets it to the
 //            least next_send() of the flows that have data left, those with a full window too; but
 //            not while it runs, and not if that moment is past. So a flow can wait longer than its

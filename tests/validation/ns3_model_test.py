@@ -11,6 +11,7 @@ ws64 the first milliseconds; all of it is `scripts/validate-model`.
 import gzip
 import itertools
 import pathlib
+import random
 import re
 import subprocess
 import sys
@@ -28,6 +29,7 @@ SCENARIOS = ({'incast8': (0, 8), 'ws64': (400_000, 50)} if BRIEF else
 CASES = list(itertools.product(SCENARIOS, VARIANTS))
 SEEDS = [(1, 0), (2, 100)]  # and the jitter of the starts, ns
 # With 1 MiB of buffer instead of 32 ws64 pauses some thousand times in this time.
+DRAWN = 10 if BRIEF else 60
 SMALL_UNTIL, SMALL_LEAST = (350_000, 40) if BRIEF else (1_000_000, 160)
 
 
@@ -58,6 +60,31 @@ def output(*command):
 def published(name):
     with gzip.open(DATA / name, 'rt') as file:
         return file.read().splitlines()
+
+
+def draw(inputs, seed):
+    """Makes the scenario `drawn` from one of the fabrics: few or many flows, some at the same moment,
+    of less than a packet or many, over buffers that hold them or not. Returns its variant, and how
+    many flows."""
+    rng = random.Random(seed)
+    variant = rng.choice(VARIANTS)
+    topology, hosts = rng.choice([('star8', 9), ('star16', 17), ('dumbbell', 4), ('ls64', 64)])
+    kmin = rng.choice([20, 400])
+    text = (inputs / f'config_ws64_{variant}.txt').read_text()
+    for key, value in (('TOPOLOGY_FILE', f'topo_{topology}.txt'), ('FLOW_FILE', 'flow_drawn.txt'),
+                       ('BUFFER_SIZE', rng.choice([1, 2, 32])),
+                       ('KMIN_MAP', f'1 100000000000 {kmin}'),
+                       ('KMAX_MAP', f'1 100000000000 {4 * kmin}')):
+        text = re.sub(rf'(?m)^{key} .*', f'{key} {value}', text)
+    (inputs / f'config_drawn_{variant}.txt').write_text(text)
+    some = rng.sample(range(hosts), min(hosts, rng.choice([3, 8, 64])))
+    span = rng.choice([10, 1_000, 20_000, 200_000])
+    sizes = [1, 999, 1000, 1001, 5000, 40_000, 300_000]
+    flows = sorted((ORIGIN + rng.randrange(span), *rng.sample(some, 2), rng.choice(sizes))
+                   for _ in range(rng.choice([5, 20, 60])))
+    lines = [f'{a} {b} 3 100 {size} {start / 1e9:.9f}' for start, a, b, size in flows]
+    (inputs / 'flow_drawn.txt').write_text('\n'.join([str(len(flows)), *lines]) + '\n')
+    return variant, len(flows)
 
 
 def unpack(target, buffer):
@@ -119,6 +146,13 @@ class Ns3Model(unittest.TestCase):
                 model = self.compare_ours(self.small, ('ws64', variant), SMALL_UNTIL, SMALL_LEAST,
                                           1, 0)
                 self.assertGreater(len(pauses(model, SMALL_UNTIL)), 10)
+
+
+    def test_so_it_is_with_flows_that_are_drawn(self):
+        for seed in range(DRAWN):
+            with self.subTest(seed=seed):
+                variant, flows = draw(pathlib.Path(self.inputs), seed)
+                self.compare_ours(self.inputs, ('drawn', variant), 0, flows, seed, 0)
 
 
 if __name__ == '__main__':
