@@ -22,13 +22,14 @@ MODEL, OURS, DATA = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 ORIGIN = 2_000_000_000
 VARIANTS = ['dcqcn', 'dcqcnpaper', 'dcqcnwin', 'hpcc', 'timely', 'timelywin', 'dctcp']
 # Until when (ns; 0: to the end), and how many flows have ended then at least, whatever the variant.
-# By 3.3 ms timely has paused somebody, and every variant but hpcc and dctcp has drawn coins.
+# By 3.3 ms timely has paused somebody, and the variants of dcqcn have drawn coins.
 BRIEF = '--brief' in sys.argv
 SCENARIOS = ({'incast8': (0, 8), 'ws64': (400_000, 50)} if BRIEF else
-             {'incast8': (0, 8), 'incast16': (0, 16), 'joinleave': (0, 2), 'ws64': (3_300_000, 550)})
+             {'incast8': (0, 8), 'incast16': (0, 16), 'joinleave': (0, 2),
+              'ws64': (3_300_000, 550)})
 CASES = list(itertools.product(SCENARIOS, VARIANTS))
 SEEDS = [(1, 0), (2, 100)]  # and the jitter of the starts, ns
-# With 1 MiB of buffer instead of 32 ws64 pauses some thousand times in this time.
+# With 1 MiB of buffer instead of 32 ws64 pauses a thousand times and more until then, with hpcc 40.
 DRAWN = 10 if BRIEF else 60
 SMALL_UNTIL, SMALL_LEAST = (350_000, 40) if BRIEF else (1_000_000, 160)
 
@@ -63,8 +64,8 @@ def published(name):
 
 
 def draw(inputs, seed):
-    """Makes the scenario `drawn` from one of the fabrics: few or many flows, some at the same moment,
-    of less than a packet or many, over buffers that hold them or not. Returns its variant, and how
+    """Makes the scenario `drawn` from one of the fabrics: few or many flows, some at one moment, of
+    less than a packet or many, over buffers that hold them or not. Returns its variant, and how
     many flows."""
     rng = random.Random(seed)
     variant = rng.choice(VARIANTS)

@@ -63,8 +63,8 @@ struct Inputs {
   uint64_t buffer = 0;
 };
 
-// `directory` holds config_<scenario>_<variant>.txt and the files that it names. NotFound or
-// InvalidArgument names the file and what it lacks.
+// `directory` holds config_<scenario>_<variant>.txt and the files that it names. NotFound names the
+// file; InvalidArgument says what is missing or unknown.
 absl::StatusOr<Inputs> ReadInputs(const std::string& directory, const std::string& scenario,
                                   const std::string& variant);
 
