@@ -101,8 +101,8 @@ size_t Engine::ReceiveBurst(Context& ctx) {
   counters_.Add(Count::kRxBytes, bytes + n * static_cast<uint64_t>(kEthernetOverhead.count()));
   port_->Release({in_.data(), n});
   feedback_.Flush(ctx.now, ctx.now - last_poll_, [this](SendFlow* flow) {
-    if (modelled_ != nullptr) [[unlikely]]
-      modelled_->OnFeedback(*flow, ctx_.now);
+    if (modelled_ != nullptr && modelled_->OnFeedback(*flow, ctx_.now)) [[unlikely]]
+      TellPort();
     AfterInput(flow->owner);
   });
   return n;

@@ -100,7 +100,7 @@ void Engine::OnTooBig(Time now, const net::TooBig& report) {
 
 OptionalTime Engine::NextTimer() const {
   OptionalTime timer = wheel_.NextDeadline();
-  if (modelled_ != nullptr) timer = Earlier(timer, modelled_->wake());
+  if (modelled_ != nullptr && !port_->KeepsTimer()) timer = Earlier(timer, modelled_->wake());
   const OptionalTime control = control_ != nullptr ? control_->NextDeadline() : std::nullopt;
   if (!control) return timer;
   return timer ? Earlier(*timer, *control) : *control;

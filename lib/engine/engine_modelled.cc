@@ -10,9 +10,16 @@ using transport::SendFlow;
 // What makes such a NIC look: a packet, a new request, its timer, and the end of what is on the
 // line; not a timer of congestion control.
 void Engine::NoteModelled(Time now, bool received) {
-  const bool woken = modelled_->TakeWake(now);
+  const bool woken = port_->KeepsTimer() ? port_->TakeTimer() : modelled_->IsDue(now);
+  if (woken) modelled_->ClearWake();
+  if (woken) told_wake_.reset();
   stirred_ = woken || received;
   look_ = stirred_ || doorbells_.newest() != nullptr;
+}
+
+void Engine::TellPort() {
+  told_wake_ = modelled_->wake();
+  port_->SetTimer(told_wake_);
 }
 
 size_t Engine::TransmitModelled(Context& ctx) {
@@ -26,6 +33,7 @@ size_t Engine::TransmitModelled(Context& ctx) {
   const size_t sent = SendPending();
   // The port refuses while that is on the line, and then has the engine polled when it is free.
   if (sent > 0) line_asked_ = NextFree() == nullptr;
+  if (modelled_->wake() != told_wake_) TellPort();
   return sent;
 }
 

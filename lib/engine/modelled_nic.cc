@@ -111,10 +111,4 @@ bool ModelledNic::TakeAnswer(port::Packet* packet) {
   return true;
 }
 
-bool ModelledNic::TakeWake(Time now) {
-  if (!wake_ || *wake_ > now) return false;
-  wake_.reset();
-  return true;
-}
-
 }  // namespace sluice::engine

@@ -45,8 +45,10 @@ class ModelledNic {
   transport::SendFlow* Choose(Time now, bool begun, bool paused);
   // The controller of the flow was asked: if new rates count from the packet sent last, its
   // next_send() has moved, and the timer comes forward to it.
-  void OnFeedback(const transport::SendFlow& flow, Time now) {
-    if (repaces_ && wake_ && flow.next_send() < *wake_) wake_ = Later(flow.next_send(), now);
+  bool OnFeedback(const transport::SendFlow& flow, Time now) {
+    if (!repaces_ || !wake_ || flow.next_send() >= *wake_) return false;
+    wake_ = Later(flow.next_send(), now);
+    return true;
   }
 
   // Room to write an answer to, until the next call.
@@ -55,8 +57,9 @@ class ModelledNic {
   bool TakeAnswer(port::Packet* packet);
 
   OptionalTime wake() const { return wake_; }
-  // Whether the timer was due; it has run out then.
-  bool TakeWake(Time now);
+  bool IsDue(Time now) const { return wake_ && *wake_ <= now; }
+  // The timer has run out.
+  void ClearWake() { wake_.reset(); }
 
  private:
   // An answer with telemetry, over IPv6.

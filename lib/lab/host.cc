@@ -20,7 +20,7 @@ constexpr uint32_t kLaneDepth = 16;
 
 Host::Host(const Place& place, size_t flows, const QueuePairUse& use,
            const engine::EngineConfig& engine, const Events& events)
-    : events_(events), use_(use) {
+    : events_(events), use_(use), posted_by_hand_(place.posted_by_hand) {
   const sim::HostAddress address = sim::AddressOf(place.node);
   verbs::DeviceParts parts;
   parts.port = place.port;
@@ -267,7 +267,7 @@ bool Host::Reap(Time now) {
 }
 
 size_t Host::Poll(Time now) {
-  PostDue(now);
+  if (!posted_by_hand_) PostDue(now);
   size_t handled = engine_->Poll(now);
   // What waited for a queue pair goes out now.
   while (Reap(now)) handled += engine_->Poll(now);
@@ -281,12 +281,8 @@ void Host::Prefetch(std::span<const uint8_t> frame, int step) const {
 }
 
 OptionalTime Host::NextDeadline() const {
-  OptionalTime next = engine_->NextDeadline();
-  if (!due_.empty()) {
-    const Time start = due_.top().start;
-    next = next ? Earlier(*next, start) : start;
-  }
-  return next;
+  const OptionalTime next = engine_->NextDeadline();
+  return posted_by_hand_ ? next : Earlier(next, starts_.NextDeadline());
 }
 
 }  // namespace sluice::lab

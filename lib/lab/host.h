@@ -42,6 +42,8 @@ class Host final : public Pollable {
     Clock* clock = nullptr;
     Time now;
     verbs::AlgorithmDecorator decorate;
+    // Messages are not posted by Poll, but when whoever has made the host polls starts().
+    bool posted_by_hand = false;
   };
 
   // `flows`: how many start or end here. `use`: of queue pairs by the flows that start here.
@@ -76,6 +78,8 @@ class Host final : public Pollable {
   // The UDP source port of a flow that starts here.
   uint16_t SourcePortOf(size_t flow) const;
 
+  Pollable& starts() { return starts_; }
+
   size_t Poll(Time now) override;
   OptionalTime NextDeadline() const override;
   void Prefetch(std::span<const uint8_t> frame, int step) const override;
@@ -86,6 +90,20 @@ class Host final : public Pollable {
   verbs::Statistics statistics() const { return device_->statistics(); }
 
  private:
+  class Starts final : public Pollable {
+   public:
+    explicit Starts(Host& host) : host_(host) {}
+    size_t Poll(Time now) override {
+      host_.PostDue(now);
+      return 0;
+    }
+    OptionalTime NextDeadline() const override {
+      return host_.due_.empty() ? OptionalTime() : host_.due_.top().start;
+    }
+
+   private:
+    Host& host_;
+  };
   struct Outgoing {
     size_t flow = 0;
     FlowSpec spec;
@@ -139,6 +157,8 @@ class Host final : public Pollable {
 
   const Events& events_;
   const QueuePairUse use_;
+  const bool posted_by_hand_;
+  Starts starts_{*this};
   std::unique_ptr<verbs::Device> device_;
   engine::Engine* engine_;
   std::unique_ptr<verbs::ProtectionDomain> pd_;

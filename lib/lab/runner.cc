@@ -64,6 +64,7 @@ class Execution {
   void AddTrace();
   void CollectTrace();
   absl::Status ApplyEcn();
+  void PlanStart(size_t flow, Time start);
   void IndexTriggers();
   void OnPosted(size_t flow, Time now);
   void OnDone(size_t flow, Time now, bool delivered);
@@ -191,7 +192,7 @@ absl::Status Execution::BuildHosts() {
     engine.ask_every = scenario_.hosts.ask_every;
     ApplyProfile(scenario_, *algorithm_, engine);
     const Host::Place place{node, &simulation_->port(node), &simulation_->clock(node),
-                            simulation_->now(), options_.decorate};
+                            simulation_->now(), options_.decorate, scenario_.exact};
     hosts_[node] =
         std::make_unique<Host>(place, flows[node], scenario_.queue_pairs, engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;
@@ -244,9 +245,19 @@ absl::Status Execution::ConnectFlows() {
   open_ = measured_;
   done_.emplace(simulation_->partitions());
   for (sim::NodeId node = 0; node < hosts_.size(); ++node) {
-    if (hosts_[node] != nullptr) simulation_->Attach(node, hosts_[node].get());
+    if (hosts_[node] == nullptr) continue;
+    simulation_->Attach(node, hosts_[node].get());
+    if (scenario_.exact) simulation_->AttachLast(node, &hosts_[node]->starts());
+  }
+  for (size_t i = 0; i < scenario_.flows.size(); ++i) {
+    if (scenario_.flows[i].trigger == kNoTrigger) PlanStart(i, scenario_.flows[i].start);
   }
   return absl::OkStatus();
+}
+
+// Flows begin last in their moment, in their order.
+void Execution::PlanStart(size_t flow, Time start) {
+  if (scenario_.exact) simulation_->PlanLast(scenario_.flows[flow].source, start, flow);
 }
 
 double Execution::PartDone() const {
@@ -313,8 +324,10 @@ void Execution::OnEvent(FlowEvent event, Time now) {
     if (missing_[t] == 0 || --missing_[t] > 0) continue;
     for (const uint32_t flow : waiting_[t]) {
       const FlowSpec& f = scenario_.flows[flow];
-      hosts_[f.source]->Release(flow, Later(now + scenario_.triggers[t].delay, f.start));
+      const Time start = Later(now + scenario_.triggers[t].delay, f.start);
+      hosts_[f.source]->Release(flow, start);
       simulation_->Wake(f.source);
+      PlanStart(flow, start);
     }
   }
 }

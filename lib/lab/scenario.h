@@ -99,6 +99,7 @@ struct Scenario {
   sim::HostModel hosts;
   WireProfile profile = WireProfile::kRoce;
   bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host
+  bool exact = false;         // kHpccNs3: events of one moment in that simulator's order
   std::vector<Arm> arms;
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "base/optional_time.h"
 #include "base/units.h"
 #include "port/packet.h"
 
@@ -78,6 +79,13 @@ class Port {
     bool answers = false;
   };
   virtual Pauses pauses() const { return {}; }
+
+  // Under a WireModel, of a port that keeps events of one moment in the order in which they were
+  // planned: the modelled NIC has set its timer anew, or stopped it; the port has the engine polled
+  // then, and TakeWake says that it is for that. Others leave the timer to NextDeadline.
+  virtual bool KeepsTimer() const { return false; }
+  virtual void SetTimer(OptionalTime) {}
+  virtual bool TakeTimer() { return false; }
 
   // Takes the packets back unsent.
   virtual void Release(std::span<Packet> burst) = 0;

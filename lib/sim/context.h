@@ -12,6 +12,7 @@
 #include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
 #include "sim/ns3_wire.h"
+#include "sim/planned_order.h"
 #include "sim/record.h"
 #include "sim/simulation_config.h"
 #include "sim/topology.h"
@@ -61,6 +62,7 @@ struct Context {
   VirtualClock clock;
   EventQueue events;      // the wake-ups of hosts, by their rank
   ArrivalQueue arrivals;  // and the starts that somebody must know of
+  PlannedOrder planned;   // of the arrivals under Ns3Wire::exact
   RecordPool pool;
   switching::AddressTable addresses;
   FabricCounters counters;

@@ -38,6 +38,12 @@ class HostNode final : public LinkEnd {
   void OnPfc(Time now, PortIndex port, uint8_t priority, bool pause) override;
   // The event of the wake-up source.
   void OnWake(Time now) { Poll(now); }
+  // With Ns3Wire::exact: what this does is done in moments that Simulation::PlanLast gave only.
+  void AttachLast(Pollable* pollable) { last_ = pollable; }
+  void OnLast(Time now) {
+    if (last_ != nullptr) last_->Poll(now);
+    Poll(now);
+  }
   // When it is polled next, as far as it is known.
   OptionalTime wake() const { return wake_; }
   // After a round (Context::alone): schedules that wake-up.
@@ -62,6 +68,7 @@ class HostNode final : public LinkEnd {
   Rng stalls_;
   std::vector<std::unique_ptr<SimPort>> ports_;
   std::vector<Pollable*> pollables_;
+  Pollable* last_ = nullptr;
 };
 
 }  // namespace sluice::sim

@@ -24,6 +24,7 @@ struct Ns3Wire {
   uint32_t data_header = 48;
   uint32_t ack_frame = 60;
   bool ack_priority = false;  // ports of hosts have two queues then
+  bool exact = false;         // events of one moment in that simulator's order: planned_order.h
 };
 
 inline constexpr uint32_t kNs3PfcFrame = 43;

@@ -52,6 +52,11 @@ void Partition::HandleFirst() {
     const Key first = First();
     if (first.offset == arrival.offset && first.source == arrival.source()) return Handle(arrival);
   }
+  HandleWake();
+}
+
+// The first of the wake-ups.
+void Partition::HandleWake() {
   const Time now = context.events.next_time();
   const Node& node = *nodes_[wakes_[context.events.next_source()]];
   Begin(now, node.wake);
@@ -73,11 +78,49 @@ void Partition::RunTo(Time last, uint64_t limit) {
       }
     }
     if (wake_at == kNever || context.events.next_time() > last) return;
-    const Time now = context.events.next_time();
-    const Node& node = *nodes_[wakes_[context.events.next_source()]];
-    Begin(now, node.wake);
-    node.host->OnWake(now);
+    HandleWake();
   }
+}
+
+// Wake-ups, which are those of timers of congestion control, come first; what was planned, in its
+// order.
+void Partition::RunPlanned(Time last, uint64_t limit) {
+  const uint64_t end = context.arrivals.Make(last, 0, 0, nullptr).offset;
+  while (events < limit && !context.stuck) {
+    if (fabric_.stop.load(std::memory_order_relaxed)) return;
+    const uint64_t wake_at = context.events.next_offset();
+    if (context.arrivals.empty() || wake_at <= context.arrivals.Front().offset) {
+      if (wake_at > end) return;
+      HandleWake();
+    } else {
+      const Arrival first = context.arrivals.Front();
+      if (first.offset > end) return;
+      context.arrivals.Pop();
+      HandlePlanned(first);
+    }
+  }
+}
+
+// An arrival, or, with no record: of a link the end of a transmission, of a host a wake-up.
+void Partition::HandlePlanned(const Arrival& event) {
+  const Time now = context.arrivals.TimeOf(event);
+  const Source source = PlannedOrder::SourceOf(event.order);
+  const Way& way = fabric_.ways[source];
+  if (event.record != nullptr) {
+    Begin(now, source);
+    return Receive(way, way.link->end(), event.record, now);
+  }
+  HostNode* const host = nodes_[way.near]->host;
+  if (way.link != nullptr) {
+    context.clock.Set(now);
+    way.link->OnLineEnd(now);
+    if (host != nullptr) host->OnWake(now);
+    return;
+  }
+  const bool last = PlannedOrder::IsLast(event.order);
+  if (!last && !host->port(way.port).OnTimer(event.order)) return;
+  Begin(now, source);
+  last ? host->OnLast(now) : host->OnWake(now);
 }
 
 // The first of the arrivals.

@@ -78,6 +78,8 @@ class Partition {
   // Handles the events up to and including `last`, until it has handled `limit` in all its life, or
   // somebody stops the run.
   void RunTo(Time last, uint64_t limit);
+  // The same with Ns3Wire::exact, of the only partition.
+  void RunPlanned(Time last, uint64_t limit);
   // The first event that waits, as far as it is one of this partition alone.
   Key First();
   bool Done(Time last) {
@@ -136,6 +138,8 @@ class Partition {
   }
   void HandlePfc(const Way& way, Record* record, Time now);
   void Handle(const Arrival& arrival);
+  void HandleWake();
+  void HandlePlanned(const Arrival& arrival);
 
   void Collect(uint64_t last);
   void SetDue(uint32_t place);

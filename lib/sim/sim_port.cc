@@ -91,6 +91,14 @@ Time SimPort::TransmitStamp(Time now) {
   return Noisy(transmitter_->StartOfNext(now) + model_.transmit_delay);
 }
 
+void SimPort::SetTimer(OptionalTime when) {
+  timer_order_ = 0;
+  if (!when) return;
+  Arrival event = context_.arrivals.Make(*when, 0, 0, nullptr);
+  event.order = timer_order_ = context_.planned.Next(timer_source_);
+  context_.arrivals.Push(event);
+}
+
 Time SimPort::Noisy(Time stamp) {
   const int64_t width = model_.stamp_noise.ps();
   if (width == 0) [[likely]]

@@ -19,6 +19,7 @@
 #define SLUICE_SIM_SIM_PORT_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "base/optional_time.h"
 #include "port/port.h"
@@ -45,12 +46,21 @@ class SimPort final : public port::Port {
     const uint8_t paused = queue_.paused(0);
     return {(paused & 1) != 0, (paused >> (queue_.queues_per_port() - 1) & 1) != 0};
   }
+  bool KeepsTimer() const override { return context_.ns3.exact; }
+  void SetTimer(OptionalTime when) override;
+  bool TakeTimer() override { return std::exchange(timer_fired_, false); }
   const port::Capabilities& capabilities() const override { return capabilities_; }
 
   // The simulation's side. The port's transmit queue, for the Transmitter that serves it; who that
   // is; a frame that has arrived; whether frames wait for Receive.
   switching::OutputQueues& queue() { return queue_; }
   void set_transmitter(Transmitter* transmitter) { transmitter_ = transmitter; }
+  void set_timer_source(Source source) { timer_source_ = source; }
+  // The event of SetTimer that has this order; false: another one took its place.
+  bool OnTimer(uint64_t order) {
+    timer_fired_ = order == timer_order_;
+    return timer_fired_;
+  }
   void Deliver(Record& record);
   bool has_received() const { return first_ != nullptr; }
   // Payload of data packets that were given to Transmit, as far as it was elided.
@@ -62,6 +72,7 @@ class SimPort final : public port::Port {
     transmitter_->SetPaused(now, priority, paused);
   }
   OptionalTime RoomAt() const {
+    if (context_.ns3.exact) return std::nullopt;  // the end of each transmission is an event
     if (context_.ns3.on && queue_.packets(0) == 0) return transmitter_->free_at();
     return transmitter_->NextStart();
   }
@@ -80,6 +91,9 @@ class SimPort final : public port::Port {
   uint64_t data_bytes_ = 0;
   bool refused_ = false;
   bool lent_ = false;  // ns-3 wire: a packet is out that was not sent yet
+  bool timer_fired_ = false;
+  Source timer_source_ = 0;
+  uint64_t timer_order_ = 0;  // 0: it does not run
   SimPortConfig config_;
   HostModel model_;
   Rng noise_;

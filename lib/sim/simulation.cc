@@ -76,6 +76,8 @@ void Simulation::BuildNodes(const Topology& topology, const SimulationConfig& co
   one_thread_ = config.one_thread;
   rounds_ = config.rounds || partitions_.size() > 1;
   few_events_ = config.few_events;
+  exact_ = config.ns3.exact;
+  wakes_.resize(topology.nodes.size());
   hosts_.resize(topology.nodes.size());
   switches_.resize(topology.nodes.size());
   Source source = 0;
@@ -98,6 +100,8 @@ void Simulation::BuildHost(NodeId node, const SimulationConfig& config, Source s
       partition.context, config.hosts, partition.hosts(), node,
       Rng(config.host_seed, EntityOf(node, 0), kStallPurpose), config.start);
   in_place_.push_back(partition.AddHost(hosts_[node].get(), source));
+  wakes_[node] = source;
+  fabric_.ways[source].near = in_place_[node];
   PortIndex index = 0;
   for (const PortEnd& end : ports_[node]) {
     hosts_[node]->AddPort(
@@ -162,11 +166,13 @@ void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& 
   Duration extra;
   if (host != nullptr) {
     host->port(port).set_transmitter(made);
+    host->port(port).set_timer_source(wakes_[node]);
     extra += config.hosts.transmit_delay;
   } else {
     switches_[node]->AddTransmitter(made);
-    if (config.ns3.on) made->SetArrivalsFirst();
+    if (config.ns3.on && !exact_) made->SetArrivalsFirst();
   }
+  if (exact_) made->PlanIn(partition.context.planned);
   if (HostNode* const to = hosts_[end.peer].get(); to != nullptr) {
     made->ConnectTo(*to, extra + config.hosts.receive_delay);
   } else {
@@ -216,6 +222,13 @@ absl::Status Simulation::AddAddresses() {
 void Simulation::Attach(NodeId host, Pollable* pollable) {
   hosts_[host]->Attach(pollable);
   Wake(host);
+}
+
+void Simulation::PlanLast(NodeId host, Time when, uint64_t rank) {
+  ArrivalQueue& arrivals = partition_of(host).context.arrivals;
+  Arrival event = arrivals.Make(Later(when, now()), 0, 0, nullptr);
+  event.order = PlannedOrder::Last(wakes_[host], rank);
+  arrivals.Push(event);
 }
 
 void Simulation::SetProgress(Progress progress, uint64_t events) {

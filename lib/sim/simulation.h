@@ -58,6 +58,10 @@ class Simulation {
   // first at the time of its attachment, once Run is called.
   port::Port& port(NodeId host, PortIndex port = 0) { return hosts_[host]->port(port); }
   void Attach(NodeId host, Pollable* pollable);
+  // With Ns3Wire::exact: the pollable is polled when PlanLast said so only, which is behind all
+  // other events of a moment, among its like by rank (< 2^38); and then the host's others.
+  void AttachLast(NodeId host, Pollable* pollable) { hosts_[host]->AttachLast(pollable); }
+  void PlanLast(NodeId host, Time when, uint64_t rank);
   // After input to a Pollable from elsewhere than its own Poll: has it polled now.
   void Wake(NodeId host) { hosts_[host]->WakeSoon(partition_of(host).context.clock.now()); }
 
@@ -168,10 +172,12 @@ class Simulation {
   Partition::Fabric fabric_;
   std::vector<uint32_t> places_;    // by node: its partition
   std::vector<uint32_t> in_place_;  // by node: its place in there
+  std::vector<Source> wakes_;       // by node: of a host's wake-up
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::vector<Partition::Key> firsts_;  // of each partition, while they take turns
   bool one_thread_ = false;
   bool rounds_ = false;
+  bool exact_ = false;
   bool in_order_ = true;  // for now
   uint64_t few_events_ = 0;
   std::vector<std::unique_ptr<HostNode>> hosts_;       // by node; null for switches

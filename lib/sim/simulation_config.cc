@@ -11,6 +11,10 @@ absl::Status SimulationConfig::Validate() const {
   if (ns3.on && switches.scheduler.queues != 1) {
     return absl::InvalidArgumentError("switches of the ns-3 wire have one queue for each port");
   }
+  if (ns3.exact && (!ns3.on || partitions != 1 || rounds || !link_events.empty())) {
+    return absl::InvalidArgumentError(
+        "the exact order is of the ns-3 wire, on one core, without link events");
+  }
   for (const Bytes step : {switches.telemetry.queue_step, switches.telemetry.sent_step}) {
     if (step < Bytes(64) || step.count() % 64 != 0) {
       return absl::InvalidArgumentError("a step of telemetry is no multiple of 64 B");

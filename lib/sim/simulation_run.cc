@@ -70,7 +70,11 @@ void Simulation::RunAlone(const Round& round) {
     if (progress_events_ != 0) {
       limit = partition.events + progress_events_ - events() % progress_events_;
     }
-    partition.RunTo(round.last, limit);
+    if (exact_) {
+      partition.RunPlanned(round.last, limit);
+    } else {
+      partition.RunTo(round.last, limit);
+    }
     if (partition.context.stuck) return;
     Report();
     if (fabric_.stop.load(std::memory_order_relaxed)) return;

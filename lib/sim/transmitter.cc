@@ -32,6 +32,8 @@ void Transmitter::Depart(Time start, Record& record) {
   ++counters_.frames;
   counters_.bytes += record.wire_length;
   if (impaired_) Impair(record);
+  if (planned_ != nullptr) [[unlikely]]
+    return Plan(record);
   const Arrival arrival =
       arrivals_.Make(record.arrival, source_, static_cast<uint32_t>(counters_.frames), &record);
   if (outbox_ == nullptr) [[likely]] {
@@ -39,6 +41,19 @@ void Transmitter::Depart(Time start, Record& record) {
   } else {
     outbox_->current().push_back(arrival);
   }
+}
+
+// The end of the transmission, and then the arrival.
+void Transmitter::Plan(Record& record) {
+  const Time end = free_at_;
+  free_at_ += kInstant;
+  on_line_ = true;
+  Arrival event = arrivals_.Make(end, 0, 0, nullptr);
+  event.order = planned_->Next(source_);
+  arrivals_.Push(event);
+  event = arrivals_.Make(record.arrival, 0, 0, &record);
+  event.order = planned_->Next(source_);
+  arrivals_.Push(event);
 }
 
 // PFC frames are lost by a link that is down only: a switch would repeat them.
@@ -59,8 +74,8 @@ void Transmitter::Impair(Record& record) {
 }
 
 // When the line is free of all that waits.
-void Transmitter::Plan() {
-  planned_free_ = free_at_;
+void Transmitter::PlanFree() {
+  planned_free_ = on_line_ ? free_at_ - kInstant : free_at_;
   for (uint8_t q = 0; q < queues_.queues_per_port(); ++q) {
     for (const auto* p = queues_.head(port_, q); p != nullptr; p = p->next) {
       planned_free_ = Later(planned_free_, p->when) + frame_time_.Of(p->wire_length);
@@ -96,7 +111,7 @@ void Transmitter::Change(Time now, const LinkConfig& link) {
     faults_ = std::make_unique<LinkFaultState>(link.faults, Rng(seed), Mix64(seed));
   }
   impaired_ = down_ || loss_ > 0 || faults_ != nullptr;
-  Plan();
+  PlanFree();
 }
 
 // A PFC frame is served before the queues: it was sent when everything that could start until then
@@ -158,11 +173,12 @@ void Transmitter::SetPaused(Time now, uint8_t priority, bool paused) {
     return;
   }
   AdvanceIfIdle(now);
-  Plan();
+  PlanFree();
   if (prompt_) ArmStart();
 }
 
 void Transmitter::SetPrompt(Time now, bool prompt) {
+  if (planned_ != nullptr) return;  // each start is one
   prompt_ = prompt;
   if (!prompt) return;
   AdvanceBefore(now);

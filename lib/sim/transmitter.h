@@ -25,6 +25,7 @@
 #include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
 #include "sim/link_faults.h"
+#include "sim/planned_order.h"
 #include "sim/record.h"
 #include "sim/topology.h"
 #include "switch/output_queues.h"
@@ -85,6 +86,8 @@ class alignas(64) Transmitter {
     there_ = &there;
   }
   bool abroad() const { return outbox_ != nullptr; }
+  // At set-up: its events have this order, and the end of each transmission is one (OnLineEnd).
+  void PlanIn(PlannedOrder& planned) { planned_ = &planned; }
   // At set-up: where it says that it holds something, for CloseRound; nowhere by default.
   void ListIn(Backlog::OfNode& backlog) { backlog_ = &backlog; }
 
@@ -135,9 +138,15 @@ class alignas(64) Transmitter {
     Advance(now);
     if (prompt_) ArmStart();
   }
+  // With PlanIn: what was on the line has left it. Until then the line was busy, also at `now`.
+  void OnLineEnd(Time now) {
+    free_at_ = now;
+    on_line_ = false;
+    Advance(now);
+  }
   LinkEnd& end() const { return *end_; }
 
-  // Until when the line is busy with what has started.
+  // Until when the line is busy with what has started; with PlanIn an instant more.
   Time free_at() const { return free_at_; }
   // When the record that was enqueued last starts, and when the first one that waits starts.
   Time last_start() const { return last_start_; }
@@ -164,8 +173,9 @@ class alignas(64) Transmitter {
   }
   void Serve(Time now);
   void Depart(Time start, Record& record);
+  void Plan(Record& record);
   void Impair(Record& record);
-  void Plan();
+  void PlanFree();
   void ArmStart();
   void List();
 
@@ -184,6 +194,7 @@ class alignas(64) Transmitter {
   bool down_ = false;
   bool listed_ = false;  // in backlog_
   bool arrivals_first_ = false;
+  bool on_line_ = false;  // with planned_: until OnLineEnd
   Time planned_free_;  // free_at_ once the whole queue has been sent
   Time last_start_;
   FrameTime frame_time_;
@@ -191,6 +202,7 @@ class alignas(64) Transmitter {
   LinkCounters counters_;
   ArrivalQueue& arrivals_;
   Outbox* outbox_ = nullptr;  // null: the far end is in this partition
+  PlannedOrder* planned_ = nullptr;
   Backlog::OfNode* backlog_ = nullptr;
 
   const ArrivalQueue* there_ = nullptr;

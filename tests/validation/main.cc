@@ -1,8 +1,10 @@
-// hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]: runs one case of
-// the ns-3 reference under the wire profile hpcc-ns3, the first UNTIL_NS of it if given, and prints
-// a line per flow in the format of its fct files, then one line of figures beginning with '#'.
+// hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS] [exact]: runs one
+// case of the ns-3 reference under the wire profile hpcc-ns3, with `exact` that option of it, the
+// first UNTIL_NS of it if given, and prints a line per flow in the format of its fct files, then
+// one line of figures beginning with '#'.
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "lab/result.h"
 #include "lab/runner.h"
@@ -21,7 +23,8 @@ int Main(int argc, char** argv) {
   lab::Scenario& s = reference->scenario;
   s.watched_node = static_cast<sim::NodeId>(std::strtoul(argv[5], nullptr, 10));
   s.watched_port = static_cast<sim::PortIndex>(std::strtoul(argv[6], nullptr, 10));
-  if (argc == 9) s.limit = Duration::Nanoseconds(std::strtoll(argv[8], nullptr, 10));
+  s.exact = std::string_view(argv[argc - 1]) == "exact";
+  if (argc - (s.exact ? 1 : 0) == 9) s.limit = Duration::Nanoseconds(std::strtoll(argv[8], nullptr, 10));
   lab::RunOptions options;
   options.algorithm = reference->algorithm;
   options.seed = std::strtoull(argv[4], nullptr, 10);
@@ -50,9 +53,10 @@ int Main(int argc, char** argv) {
 }  // namespace sluice::test
 
 int main(int argc, char** argv) {
-  if (argc != 8 && argc != 9) {
+  if (argc < 8 || argc > 10) {
     std::fprintf(
-        stderr, "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS]\n");
+        stderr,
+        "hpcc_validation DIRECTORY SCENARIO VARIANT SEED NODE PORT JITTER_NS [UNTIL_NS] [exact]\n");
     return 2;
   }
   return sluice::test::Main(argc, argv);
