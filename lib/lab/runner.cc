@@ -123,6 +123,8 @@ absl::Status Execution::Build() {
   if (!algorithm.ok()) return algorithm.status();
   algorithm_ = std::move(*algorithm);
   ApplyProfile(scenario_, *algorithm_, config);
+  const bool as_seed = scenario_.random.marking && !redraw.marking;
+  config.ns3.run = as_seed ? options_.seed : config.marking_seed;
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
   simulation_ = std::move(*simulation);

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "sim/arrival_queue.h"
 #include "sim/event_queue.h"
+#include "sim/ns3_coins.h"
 #include "sim/ns3_wire.h"
 #include "sim/planned_order.h"
 #include "sim/record.h"
@@ -51,13 +52,15 @@ struct FabricCounters {
 };
 
 struct Context {
-  Context(const SimulationConfig& config, size_t hosts, uint32_t room)
+  Context(const SimulationConfig& config, size_t hosts, uint32_t nodes, uint32_t room)
       : clock(config.start),
         events(config.start, hosts),
         arrivals(config.start),
         pool(room, config.max_packets),
         priorities(config.switches.priorities),
-        ns3(config.ns3) {}
+        ns3(config.ns3) {
+    if (ns3.exact) coins.emplace(ns3.run, nodes);
+  }
 
   VirtualClock clock;
   EventQueue events;      // the wake-ups of hosts, by their rank
@@ -68,6 +71,7 @@ struct Context {
   FabricCounters counters;
   const PriorityMap priorities;
   const Ns3Wire ns3;
+  std::optional<Ns3Coins> coins;  // under Ns3Wire::exact
   bool alone = false;  // a node goes alone for a round, and schedules its wake-up at the end of it
   OptionalTime first_pause;     // when a switch paused somebody, since it was last cleared
   std::optional<NodeId> stuck;  // the host that does not let time go on; the run ends

@@ -24,7 +24,10 @@ struct Ns3Wire {
   uint32_t data_header = 48;
   uint32_t ack_frame = 60;
   bool ack_priority = false;  // ports of hosts have two queues then
-  bool exact = false;         // events of one moment in that simulator's order: planned_order.h
+  // Events of one moment in that simulator's order (planned_order.h), and its coins (ns3_coins.h),
+  // of this run of it.
+  bool exact = false;
+  uint64_t run = 1;
 };
 
 inline constexpr uint32_t kNs3PfcFrame = 43;

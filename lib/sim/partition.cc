@@ -12,7 +12,7 @@ constexpr uint32_t kNowhere = UINT32_MAX;
 Partition::Partition(const SimulationConfig& config, Fabric& fabric, size_t hosts, uint32_t room,
                      const Topology& topology, const std::vector<std::vector<PortEnd>>& ports,
                      size_t partitions)
-    : context(config, hosts, room),
+    : context(config, hosts, static_cast<uint32_t>(topology.nodes.size()), room),
       routes(topology, ports, config.ecmp_seed),
       fabric_(fabric),
       outboxes_(partitions) {

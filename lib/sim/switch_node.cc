@@ -53,6 +53,7 @@ void SwitchNode::SendPfc(Time now, PortIndex ingress, uint8_t priority, bool pau
     context_.first_pause = context_.first_pause ? Earlier(*context_.first_pause, now) : now;
   }
   Record* record = context_.pool.TakeReserved();
+  if (context_.coins) context_.coins->Skip();
   record->wire_length = context_.ns3.on ? kNs3PfcFrame : kPfcFrameBytes;
   record->traffic = Traffic::kPfc;
   record->priority = priority;

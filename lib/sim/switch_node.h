@@ -32,6 +32,7 @@ class SwitchNode final : public LinkEnd, public switching::PfcSender {
         routes_(routes),
         queues_(ports, buffer, scheduler, seed, entity) {
     queues_.SetPfcSender(this);
+    if (context_.coins) queues_.SetCoins(&*context_.coins);
   }
   SwitchNode(const SwitchNode&) = delete;
   SwitchNode& operator=(const SwitchNode&) = delete;

@@ -17,10 +17,4 @@ double EcnProfile::Probability(Bytes waiting) const {
          static_cast<double>((kmax - kmin).count());
 }
 
-bool EcnProfile::Decide(Bytes waiting, Rng& rng) const {
-  if (waiting <= kmin) return false;
-  if (waiting > kmax) return true;
-  return rng.Bernoulli(Probability(waiting));
-}
-
 }  // namespace sluice::switching

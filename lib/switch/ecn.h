@@ -7,7 +7,6 @@
 #define SLUICE_SWITCH_ECN_H_
 
 #include "absl/status/status.h"
-#include "base/rng.h"
 #include "base/units.h"
 
 namespace sluice::switching {
@@ -29,8 +28,21 @@ struct EcnProfile {
   // In [0, 1], of a queue of `waiting` bytes; whatever the mode.
   double Probability(Bytes waiting) const;
 
-  // Draws from rng only where the probability is neither 0 nor 1.
-  bool Decide(Bytes waiting, Rng& rng) const;
+  // Draws from the coins, an Rng or a CoinSource, only where the probability is neither 0 nor 1.
+  template <typename Coins>
+  bool Decide(Bytes waiting, Coins& coins) const {
+    if (waiting <= kmin) return false;
+    if (waiting > kmax) return true;
+    return coins.Bernoulli(Probability(waiting));
+  }
+};
+
+// Decides instead of a stream of ours for each queue.
+class CoinSource {
+ public:
+  virtual ~CoinSource() = default;
+  // True with this probability.
+  virtual bool Bernoulli(double probability) = 0;
 };
 
 }  // namespace sluice::switching

@@ -25,7 +25,9 @@ void OutputQueues::SetEcn(PortIndex port, const EcnProfile& profile) {
 }
 
 void OutputQueues::Mark(Port& port, Queue& queue, SwitchPacket& packet) {
-  if (!queue.ecn.Decide(queue.waiting, queue.marking)) return;
+  const bool marked = coins_ == nullptr ? queue.ecn.Decide(queue.waiting, queue.marking)
+                                        : queue.ecn.Decide(queue.waiting, *coins_);
+  if (!marked) return;
   if (MarkCe(packet.header_span(), packet.network_offset)) ++port.counters.ecn_marks;
 }
 

@@ -74,6 +74,8 @@ class OutputQueues {
   void SetObserver(PortIndex port, QueueObserver* observer) { ports_[port].observer = observer; }
   // nullptr: no reports are written. The writer outlives the queues.
   void SetTelemetry(TelemetryWriter* writer) { telemetry_ = writer; }
+  // At set-up: decides about marks instead of the queues' own streams.
+  void SetCoins(CoinSource* coins) { coins_ = coins; }
   // Packets without room are cut instead of dropped. The configuration is valid, and its priority
   // below the number of queues.
   void SetTrim(const TrimConfig& config) { trim_ = config; }
@@ -159,13 +161,14 @@ class OutputQueues {
   }
   const SwitchPacket* EarliestHead(const Port& port) const;
   uint8_t Pick(Time now, PortIndex index);
-  static void Mark(Port& port, Queue& queue, SwitchPacket& packet);
+  void Mark(Port& port, Queue& queue, SwitchPacket& packet);
   SharedBuffer::Verdict Admit(Port& port, SwitchPacket& packet);
 
   SharedBuffer buffer_;
   SchedulerConfig scheduling_;
   PfcSender* pfc_ = nullptr;
   TelemetryWriter* telemetry_ = nullptr;
+  CoinSource* coins_ = nullptr;
   TrimConfig trim_;
   std::vector<Port> ports_;
   std::vector<Queue> queues_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "sim/ns3_coins.h"
 
 namespace sluice::test::ns3 {
 
@@ -19,20 +20,17 @@ class CoinSource {
   virtual void Skip() {}
 };
 
-// Each coin is the first number of a new stream of MRG32k3a (L'Ecuyer et al., Operations Research
-// 50(6), 2002): streams are 2^127 steps apart, and run 1 lies 2^76 steps behind the beginning of
-// each. Setting up takes 6 streams for a node (its IP stack) and 2 for the errors of links.
+// That simulator's: run 1 of them.
 class TheirCoins final : public CoinSource {
  public:
-  explicit TheirCoins(uint32_t nodes);
-  bool Toss(uint32_t, uint32_t, double probability) override { return First() < probability; }
-  void Skip() override { NextStream(); }
+  explicit TheirCoins(uint32_t nodes) : coins_(1, nodes) {}
+  bool Toss(uint32_t, uint32_t, double probability) override {
+    return coins_.Bernoulli(probability);
+  }
+  void Skip() override { coins_.Skip(); }
 
  private:
-  double First();
-  void NextStream();
-
-  uint64_t a_[3], b_[3];  // the state of the next stream
+  sim::Ns3Coins coins_;
 };
 
 // A stream for each port, as lib/switch has them for queue 0.
