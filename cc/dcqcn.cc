@@ -109,7 +109,8 @@ void Dcqcn::Notified(Time now) {
     cut_base_ = now + kCutAfterAlpha;
   } else {
     OnDeadline(now);  // what is due at this moment has not seen the CNP
-    AdvanceAlpha(now);
+    constexpr Duration kInstant = Duration::Picoseconds(1);
+    AdvanceAlpha(params_->tie == DcqcnParams::Tie::kCnp ? now - kInstant : now);
     alpha_marked_ = true;
   }
   if (cut_pending_) return;
@@ -270,6 +271,8 @@ constexpr ParamSpec kSpecs[] = {
      "what tells the sender of a mark: a packet of its own, or the acknowledgement"},
     {"window", "name", "none", "none|rtt", "ns-3: HAS_WIN, VAR_WIN",
      "bound in flight to a base round trip of the rate"},
+    {"tie", "name", "timer", "timer|cnp", "ns-3: what was planned first",
+     "timed: comes first at the very moment when alpha's timer fires"},
 };
 
 Traits MakeTraits(bool by_acknowledgement) {

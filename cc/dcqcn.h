@@ -45,6 +45,7 @@ struct DcqcnParams {
   enum class Law : uint8_t { kAtCnp, kTimed };
   enum class Target : uint8_t { kRate, kKept };
   enum class CutOn : uint8_t { kTimeout, kAny, kIgnore };
+  enum class Tie : uint8_t { kTimer, kCnp };
 
   Preset preset = Preset::kPaper;
   Law law = Law::kAtCnp;
@@ -62,6 +63,7 @@ struct DcqcnParams {
   CutOn loss = CutOn::kTimeout;
   Notice notice = Notice::kCnp;
   WindowKind window = WindowKind::kNone;
+  Tie tie = Tie::kTimer;  // timed: what comes first at the very moment when alpha's timer fires
 
   static DcqcnParams Of(Preset preset);
   template <typename V>
@@ -82,6 +84,7 @@ struct DcqcnParams {
     v("loss", loss);
     v("notice", notice);
     v("window", window);
+    v("tie", tie);
   }
   absl::Status Validate() const;
 };

@@ -36,6 +36,8 @@ bool WaitAtHome(const Scenario& scenario) {
 // Why hosts cannot go alone for a while; null: they can.
 const char* WhyTogether(const Scenario& scenario, const RunOptions& options) {
   if (options.trace) return "a trace is wanted";
+  if (scenario.exact)
+    return "the exact order of the profile hpcc-ns3 is that of one list of events";
   for (const sim::Link& link : scenario.topology.links) {
     if (std::min(link.forward.delay, link.backward.delay) == Duration::Zero()) {
       return "a link has no delay";

@@ -61,6 +61,9 @@ absl::StatusOr<Scenario> Plan::Build(uint64_t seed) const {
   if (s.profile == WireProfile::kHpccNs3 && s.switches.trim.on()) {
     return Invalid(file + ": switch.trim: the profile hpcc-ns3 knows no trimming; leave one out");
   }
+  if (s.exact && !s.link_events.empty()) {
+    return Invalid(file + ": profile_options.exact: not with link_events; leave one out");
+  }
   if (s.profile == WireProfile::kHpccNs3) UseHpccNs3(s, s.ack_priority);
   return s;
 }
@@ -75,6 +78,7 @@ absl::Status ReadProfile(JsonFields& f, Scenario* s) {
   if (!f.ok()) return f.Finish();
   JsonFields o(*options, f.Where("profile_options"));
   o.Boolean("ack_first", &s->ack_priority);
+  o.Boolean("exact", &s->exact);
   return o.Finish();
 }
 

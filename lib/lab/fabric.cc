@@ -147,4 +147,20 @@ absl::StatusOr<sim::Topology> MakeTopology(std::string_view name, uint32_t hosts
   return sim::Star(hosts, edge);
 }
 
+absl::Status SetEcnByRate(const Scenario& scenario, sim::Simulation& simulation) {
+  if (scenario.ecn_by_rate.empty()) return absl::OkStatus();
+  const auto ports = sim::PortsOf(scenario.topology);
+  for (sim::NodeId node = 0; node < ports.size(); ++node) {
+    if (scenario.topology.nodes[node] != sim::NodeKind::kSwitch) continue;
+    for (size_t port = 0; port < ports[node].size(); ++port) {
+      for (const RateEcn& ecn : scenario.ecn_by_rate) {
+        if (ecn.rate != ports[node][port].out.rate) continue;
+        absl::Status s = simulation.SetEcn(node, static_cast<sim::PortIndex>(port), ecn.profile);
+        if (!s.ok()) return s;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace sluice::lab

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "lab/parameters.h"
 #include "lab/scenario.h"
+#include "sim/simulation.h"
 
 namespace sluice::lab {
 
@@ -33,6 +34,9 @@ uint32_t RailsOf(std::string_view topology);
 absl::StatusOr<sim::Topology> MakeTopology(std::string_view name, uint32_t hosts,
                                            const sim::LinkConfig& edge,
                                            const sim::LinkConfig& core);
+
+// At set-up: Scenario::ecn_by_rate of the switches' ports.
+absl::Status SetEcnByRate(const Scenario& scenario, sim::Simulation& simulation);
 
 }  // namespace sluice::lab
 

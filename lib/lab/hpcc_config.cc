@@ -346,7 +346,7 @@ absl::StatusOr<HpccConfig> ParseHpccConfig(std::string_view name, std::string_vi
   return Reader(name, text, notes).Read();
 }
 
-Json HpccArm(const HpccConfig& c) {
+Json HpccArm(const HpccConfig& c, bool acks_first) {
   using Mode = HpccConfig::Mode;
   Json arm;
   Json parameters = {{"preset", "ns3"}};
@@ -354,6 +354,7 @@ Json HpccArm(const HpccConfig& c) {
     case Mode::kDcqcn:
       arm["cc"] = "dcqcn";
       parameters = DcqcnParameters(c);
+      if (acks_first) parameters["tie"] = "cnp";
       break;
     case Mode::kHpcc:
       arm["cc"] = "hpcc";

@@ -64,8 +64,9 @@ struct HpccConfig {
 absl::StatusOr<HpccConfig> ParseHpccConfig(std::string_view name, std::string_view text,
                                            std::vector<std::string>* notes);
 
-// "dcqcn" and its parameters, as an arm of an experiment file.
-cli::Json HpccArm(const HpccConfig& config);
+// "dcqcn" and its parameters, as an arm of an experiment file. `acks_first`: before alpha's timer
+// of the same moment.
+cli::Json HpccArm(const HpccConfig& config, bool acks_first = false);
 
 // "50Mb/s", "100Gbps"; "1000ns", "0.001ms".
 absl::StatusOr<Bandwidth> ParseNs3Rate(std::string_view text);

@@ -32,7 +32,7 @@ struct Format {
 
 const std::vector<Format>& Formats() {
   static const std::vector<Format> all = {
-      {"hpcc", {{"config", true}, {"topology", true}, {"flows", true}}},
+      {"hpcc", {{"config", true}, {"topology", true}, {"flows", true}, {"exact", false}}},
       {"htsim", {{"cm", true}, {"topo", false}}},
       {"cdf", {{"cdf", true}}}};
   return all;
@@ -80,7 +80,7 @@ absl::StatusOr<Json> FromHpcc(const cli::Arguments& arguments, std::vector<std::
   if (!topology.ok()) return topology.status();
   const absl::StatusOr<NamedText> flows = Read(arguments, "flows");
   if (!flows.ok()) return flows.status();
-  return ImportHpcc(*config, *topology, *flows, notes);
+  return ImportHpcc(*config, *topology, *flows, arguments.Given("exact"), notes);
 }
 
 absl::StatusOr<Json> FromHtsim(const cli::Arguments& arguments, std::vector<std::string>* notes) {
@@ -155,6 +155,14 @@ int Import(const cli::Arguments& arguments, cli::Report& report) {
   return cli::kExitOk;
 }
 
+cli::Option Exact() {
+  cli::Option o;
+  o.name = "exact";
+  o.kind = cli::Kind::kSwitch;
+  o.help = "hpcc: that simulator's order of events and its coins: its runs flow by flow, slower";
+  return o;
+}
+
 cli::Option File(std::string_view name, std::string_view help) {
   cli::Option o;
   o.name = name;
@@ -173,6 +181,8 @@ cli::Command ImportCommand() {
   c.examples = {
       {"sluice-lab import hpcc --config c.txt --topology t.txt --flows f.txt -o x.json",
        "HPCC's ns-3; its algorithm becomes the arm `imported`"},
+      {"sluice-lab import hpcc --config c.txt --topology t.txt --flows f.txt --exact -o x.json",
+       "to the nanosecond; --seed 1 is its published run"},
       {"sluice-lab import htsim --cm perm128.cm -o x.json", "a connection matrix of htsim"},
       {"sluice-lab import cdf --cdf sizes.txt -o x.json", "Poisson arrivals of these sizes"},
   };
@@ -181,6 +191,7 @@ cli::Command ImportCommand() {
       File("config", "hpcc: configuration"),
       File("topology", "hpcc: topology"),
       File("flows", "hpcc: flows"),
+      Exact(),
       File("cm", "htsim: connection matrix"),
       File("topo", "htsim: topology; default: a fat tree or a leaf-spine of 100Gbps and 1us"),
       File("cdf", "cdf: rows of bytes and percent")};

@@ -201,6 +201,13 @@ Bytes Headroom(const Topology& t, std::vector<std::string>* notes) {
   return Bytes(*sizes.rbegin());
 }
 
+// Whether an acknowledgement that arrives as alpha's timer fires was planned before it: as its last
+// link began to carry it.
+bool AcksBeforeAlpha(const HpccConfig& config, const Topology& t) {
+  return std::all_of(t.links.begin(), t.links.end(),
+                     [&](const Link& link) { return config.alpha_timer <= link.delay; });
+}
+
 Json SwitchJson(const HpccConfig& config, const Topology& t, std::vector<std::string>* notes) {
   Json j = {{"buffer", config.buffer.count()}, {"pfc", config.lossless}};
   if (config.lossless) {
@@ -241,7 +248,8 @@ absl::StatusOr<Json> LinkEvents(const HpccConfig& config, const NamedText& file,
 }  // namespace
 
 absl::StatusOr<Json> ImportHpcc(const NamedText& config_file, const NamedText& topology_file,
-                                const NamedText& flow_file, std::vector<std::string>* notes) {
+                                const NamedText& flow_file, bool exact,
+                                std::vector<std::string>* notes) {
   const absl::StatusOr<HpccConfig> config =
       ParseHpccConfig(config_file.name, config_file.text, notes);
   if (!config.ok()) return config.status();
@@ -260,6 +268,7 @@ absl::StatusOr<Json> ImportHpcc(const NamedText& config_file, const NamedText& t
       absl::StrFormat("From %s, %s and %s.", config_file.name, topology_file.name, flow_file.name);
   j["profile"] = "hpcc-ns3";
   j["profile_options"] = {{"ack_first", config->ack_first}};
+  if (exact) j["profile_options"]["exact"] = true;
   j["mtu"] = config->payload;
   j["origin"] = TimeText(Duration::Nanoseconds(flows->origin_ns));
   const Duration end = config->stop - Duration::Nanoseconds(flows->origin_ns);
@@ -267,7 +276,7 @@ absl::StatusOr<Json> ImportHpcc(const NamedText& config_file, const NamedText& t
   j["sample"] = "10us";
   j["random"] = {"marking"};
   if (config->loss > 0) j["random"].push_back("loss");
-  j["arms"] = {{"imported", HpccArm(*config)}};
+  j["arms"] = {{"imported", HpccArm(*config, exact && AcksBeforeAlpha(*config, *topology))}};
   j["switch"] = SwitchJson(*config, *topology, notes);
   j["topology"] = topology->json;
   if (!events->empty()) j["link_events"] = *events;

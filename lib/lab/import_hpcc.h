@@ -21,9 +21,10 @@ struct NamedText {
 // (alibaba-edu/High-Precision-Congestion-Control). The algorithm of the configuration becomes the
 // arm `imported`, the wire profile is hpcc-ns3, time zero is the simulator's 2 s, flows start in
 // the nanosecond in which they do there. Damaged files fail with name, line and cause; what is
-// passed over is told in `notes`.
+// passed over is told in `notes`. `exact`: with that option of the profile.
 absl::StatusOr<cli::Json> ImportHpcc(const NamedText& config_file, const NamedText& topology_file,
-                                     const NamedText& flow_file, std::vector<std::string>* notes);
+                                     const NamedText& flow_file, bool exact,
+                                     std::vector<std::string>* notes);
 
 }  // namespace sluice::lab
 

@@ -54,9 +54,6 @@ void ApplyProfile(const Scenario& scenario, const cc::Algorithm& algorithm,
   if (NeedsInt(algorithm)) config.ns3.ack_frame = kIntAckFrame;
   config.ns3.ack_priority = scenario.ack_priority;
   config.ns3.exact = scenario.exact;
-  if (!scenario.exact) return;
-  config.partitions = 1;
-  config.rounds = false;
 }
 
 void ApplyProfile(const Scenario& scenario, const cc::Algorithm& algorithm,

@@ -7,7 +7,8 @@
 //             mark, stamp and telemetry, congestion control called per acknowledgement, one base
 //             round trip for all flows (GLOBAL_T), sending while less than the window is in flight,
 //             flows of a host by turns and by one timer, Murmur3 ECMP, no retransmission timer, no
-//             probes
+//             probes; with Scenario::exact its order of events within a nanosecond and its coins
+//             too, so that its runs come out flow by flow
 // One set of constants for all scenarios; what differs by algorithm follows from the signals that
 // it needs (INT and time stamps lengthen the header).
 #ifndef SLUICE_LAB_PROFILE_H_

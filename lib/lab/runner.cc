@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/rng.h"
 #include "lab/cores.h"
+#include "lab/fabric.h"
 #include "lab/flow_key.h"
 #include "lab/flow_setup.h"
 #include "lab/host.h"
@@ -63,7 +64,6 @@ class Execution {
   uint32_t FlowLabel(const FlowSpec& f);
   void AddTrace();
   void CollectTrace();
-  absl::Status ApplyEcn();
   void PlanStart(size_t flow, Time start);
   void IndexTriggers();
   void OnPosted(size_t flow, Time now);
@@ -128,7 +128,7 @@ absl::Status Execution::Build() {
   auto simulation = sim::Simulation::Create(scenario_.topology, config);
   if (!simulation.ok()) return simulation.status();
   simulation_ = std::move(*simulation);
-  if (absl::Status s = ApplyEcn(); !s.ok()) return s;
+  if (absl::Status s = SetEcnByRate(scenario_, *simulation_); !s.ok()) return s;
   IndexTriggers();
   if (absl::Status s = BuildHosts(); !s.ok()) return s;
   if (absl::Status s = ConnectFlows(); !s.ok()) return s;
@@ -139,22 +139,6 @@ absl::Status Execution::Build() {
           if (!options_.progress(PartDone())) simulation_->Stop();
         },
         kEventsPerLook);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Execution::ApplyEcn() {
-  if (scenario_.ecn_by_rate.empty()) return absl::OkStatus();
-  const auto ports = sim::PortsOf(scenario_.topology);
-  for (sim::NodeId node = 0; node < ports.size(); ++node) {
-    if (scenario_.topology.nodes[node] != sim::NodeKind::kSwitch) continue;
-    for (size_t port = 0; port < ports[node].size(); ++port) {
-      for (const RateEcn& ecn : scenario_.ecn_by_rate) {
-        if (ecn.rate != ports[node][port].out.rate) continue;
-        absl::Status s = simulation_->SetEcn(node, static_cast<sim::PortIndex>(port), ecn.profile);
-        if (!s.ok()) return s;
-      }
-    }
   }
   return absl::OkStatus();
 }
@@ -193,8 +177,12 @@ absl::Status Execution::BuildHosts() {
     engine.burst = scenario_.hosts.burst;
     engine.ask_every = scenario_.hosts.ask_every;
     ApplyProfile(scenario_, *algorithm_, engine);
-    const Host::Place place{node, &simulation_->port(node), &simulation_->clock(node),
-                            simulation_->now(), options_.decorate, scenario_.exact};
+    const Host::Place place{node,
+                            &simulation_->port(node),
+                            &simulation_->clock(node),
+                            simulation_->now(),
+                            options_.decorate,
+                            scenario_.exact};
     hosts_[node] =
         std::make_unique<Host>(place, flows[node], scenario_.queue_pairs, engine, host_events_);
     if (absl::Status s = hosts_[node]->Register(longest); !s.ok()) return s;

@@ -99,7 +99,9 @@ struct Scenario {
   sim::HostModel hosts;
   WireProfile profile = WireProfile::kRoce;
   bool ack_priority = false;  // kHpccNs3: pauses of data do not stop acknowledgements at a host
-  bool exact = false;         // kHpccNs3: events of one moment in that simulator's order
+  // kHpccNs3: events of one moment in that simulator's order, marks by its coins. One core, no
+  // link_events.
+  bool exact = false;
   std::vector<Arm> arms;
   RandomFactors random;
   std::vector<FlowSpec> flows;    // in any order

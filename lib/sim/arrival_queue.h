@@ -25,7 +25,7 @@ namespace sluice::sim {
 
 struct Arrival {
   uint64_t offset = 0;       // of its time from the origin of the queue
-  uint64_t order = 0;        // source << 32 | sequence
+  uint64_t order = 0;        // source << 32 | sequence; under Ns3Wire::exact a PlannedOrder's
   Record* record = nullptr;  // or none: something else of that source happens
 
   // Added to a source: behind all others of that moment.

@@ -9,6 +9,10 @@
 // A host's port takes a packet only when its line is free, so that the choice among flows and
 // acknowledgements is made at that moment. A frame that arrives at a switch as the line ahead of it
 // becomes free is in the queue when the next one leaves: that simulator planned the arrival first.
+//
+// With `exact` all events of one moment come in the order in which they were planned, as there, the
+// end of each transmission is one, and marks are decided by that simulator's coins: its runs come
+// out to the nanosecond. One partition, event by event, no link events.
 #ifndef SLUICE_SIM_NS3_WIRE_H_
 #define SLUICE_SIM_NS3_WIRE_H_
 
@@ -24,10 +28,8 @@ struct Ns3Wire {
   uint32_t data_header = 48;
   uint32_t ack_frame = 60;
   bool ack_priority = false;  // ports of hosts have two queues then
-  // Events of one moment in that simulator's order (planned_order.h), and its coins (ns3_coins.h),
-  // of this run of it.
-  bool exact = false;
-  uint64_t run = 1;
+  bool exact = false;         // planned_order.h, ns3_coins.h
+  uint64_t run = 1;           // of its coins
 };
 
 inline constexpr uint32_t kNs3PfcFrame = 43;

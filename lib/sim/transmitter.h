@@ -195,7 +195,7 @@ class alignas(64) Transmitter {
   bool listed_ = false;  // in backlog_
   bool arrivals_first_ = false;
   bool on_line_ = false;  // with planned_: until OnLineEnd
-  Time planned_free_;  // free_at_ once the whole queue has been sent
+  Time planned_free_;     // free_at_ once the whole queue has been sent
   Time last_start_;
   FrameTime frame_time_;
   Duration delay_;

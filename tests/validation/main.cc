@@ -4,6 +4,7 @@
 // one line of figures beginning with '#'.
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "lab/result.h"
@@ -24,9 +25,12 @@ int Main(int argc, char** argv) {
   s.watched_node = static_cast<sim::NodeId>(std::strtoul(argv[5], nullptr, 10));
   s.watched_port = static_cast<sim::PortIndex>(std::strtoul(argv[6], nullptr, 10));
   s.exact = std::string_view(argv[argc - 1]) == "exact";
-  if (argc - (s.exact ? 1 : 0) == 9) s.limit = Duration::Nanoseconds(std::strtoll(argv[8], nullptr, 10));
+  std::string algorithm = reference->algorithm;
+  if (s.exact && algorithm.find("alpha_timer=1us") != std::string::npos) algorithm += ",tie=cnp";
+  if (argc - (s.exact ? 1 : 0) == 9)
+    s.limit = Duration::Nanoseconds(std::strtoll(argv[8], nullptr, 10));
   lab::RunOptions options;
-  options.algorithm = reference->algorithm;
+  options.algorithm = algorithm;
   options.seed = std::strtoull(argv[4], nullptr, 10);
   const uint64_t jitter = std::strtoull(argv[7], nullptr, 10);
   const std::vector<int64_t> later = JitterOf(options.seed, s.flows.size(), jitter);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The independent model of the ns-3 simulator against the published runs, and our profile hpcc-ns3
-against the model: each flow as long as there to the nanosecond, and pauses at the same moments. Of
-ws64 the first milliseconds; all of it is `scripts/validate-model`.
+against the model and, with its option exact, against the published runs: each flow as long as there
+to the nanosecond, and pauses at the same moments. Of ws64 the first milliseconds; all of it is
+`scripts/validate-model`.
 
   ns3_model_test.py NS3_MODEL HPCC_VALIDATION DATA [--brief]
 
@@ -119,6 +120,11 @@ class Ns3Model(unittest.TestCase):
         self.assertEqual(ours, completion_times(model, until))
         return model
 
+    def run_exact(self, inputs, case, until):
+        """Our run with the option exact."""
+        run = output(OURS, inputs, *case, 1, 4, 0, 0, *([until] if until else []), 'exact')
+        return completion_times(run, until)
+
     def test_it_repeats_the_published_runs(self):
         for scenario, variant in CASES:
             until, least = SCENARIOS[scenario]
@@ -148,12 +154,36 @@ class Ns3Model(unittest.TestCase):
                                           1, 0)
                 self.assertGreater(len(pauses(model, SMALL_UNTIL)), 10)
 
-
     def test_so_it_is_with_flows_that_are_drawn(self):
         for seed in range(DRAWN):
             with self.subTest(seed=seed):
                 variant, flows = draw(pathlib.Path(self.inputs), seed)
                 self.compare_ours(self.inputs, ('drawn', variant), 0, flows, seed, 0)
+
+    def test_our_exact_profile_repeats_the_published_runs(self):
+        for scenario, variant in CASES:
+            until, least = SCENARIOS[scenario]
+            with self.subTest(scenario=scenario, variant=variant):
+                theirs = completion_times(published(f'{scenario}_{variant}.fct.txt.gz'), until)
+                self.assertGreaterEqual(len(theirs), least)
+                self.assertEqual(self.run_exact(self.inputs, (scenario, variant), until), theirs)
+
+    def test_and_the_model_where_everybody_pauses_everybody(self):
+        for variant in VARIANTS:
+            with self.subTest(variant=variant):
+                model = output(MODEL, self.small, 'ws64', variant, SMALL_UNTIL)
+                self.assertGreater(len(pauses(model, SMALL_UNTIL)), 10)
+                self.assertEqual(self.run_exact(self.small, ('ws64', variant), SMALL_UNTIL),
+                                 completion_times(model, SMALL_UNTIL))
+
+    def test_and_with_flows_that_are_drawn(self):
+        for seed in range(DRAWN):
+            with self.subTest(seed=seed):
+                variant, flows = draw(pathlib.Path(self.inputs), seed)
+                ours = self.run_exact(self.inputs, ('drawn', variant), 0)
+                self.assertEqual(len(ours), flows)
+                self.assertEqual(
+                    ours, completion_times(output(MODEL, self.inputs, 'drawn', variant, 0), 0))
 
 
 if __name__ == '__main__':

@@ -29,8 +29,8 @@ struct Files {
   std::string flows = Data("hpcc/flow_incast8.txt");
   std::vector<std::string> notes;
 
-  absl::StatusOr<Json> Import() {
-    return ImportHpcc({"c.txt", config}, {"t.txt", topology}, {"f.txt", flows}, &notes);
+  absl::StatusOr<Json> Import(bool exact = false) {
+    return ImportHpcc({"c.txt", config}, {"t.txt", topology}, {"f.txt", flows}, exact, &notes);
   }
 };
 
@@ -95,6 +95,20 @@ TEST(ImportHpcc, PacketsAreAsLongAsTheConfigurationSays) {
   const auto scenario = chosen->Build(1);
   ASSERT_TRUE(scenario.ok());
   EXPECT_EQ(scenario->mtu, 500u);
+}
+
+// Its links take 1 us. So an acknowledgement was on its way before a timer of 1 us was set, and
+// after one of 50 us was.
+TEST(ImportHpcc, ExactSaysWhatComesFirst) {
+  Files files;
+  EXPECT_FALSE((*files.Import())["profile_options"].contains("exact"));
+  EXPECT_FALSE((*files.Import())["arms"]["imported"]["parameters"].contains("tie"));
+  auto j = files.Import(true);
+  ASSERT_TRUE(j.ok()) << j.status();
+  EXPECT_EQ((*j)["profile_options"]["exact"], true);
+  EXPECT_EQ((*j)["arms"]["imported"]["parameters"]["tie"], "cnp");
+  files.config = Replaced(files.config, "ALPHA_RESUME_INTERVAL 1", "ALPHA_RESUME_INTERVAL 50");
+  EXPECT_FALSE((*files.Import(true))["arms"]["imported"]["parameters"].contains("tie"));
 }
 
 TEST(ImportHpcc, EachAlgorithmHasItsParameters) {
@@ -215,7 +229,7 @@ TEST(ExportHpcc, KeepsFractions) {
   EXPECT_THAT(files->config, HasSubstr("\nALPHA_RESUME_INTERVAL 55.001\n"));
   EXPECT_THAT(files->config, HasSubstr("\nRATE_AI 2.5Mb/s\n"));
   const auto j = ImportHpcc({"c.txt", files->config}, {"t.txt", files->topology},
-                            {"f.txt", files->flows}, &notes);
+                            {"f.txt", files->flows}, false, &notes);
   ASSERT_TRUE(j.ok()) << j.status();
   const Json& parameters = (*j)["arms"]["imported"]["parameters"];
   EXPECT_EQ(parameters["rate_timer"], "1500ns");

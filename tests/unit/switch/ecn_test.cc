@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/rng.h"
+
 namespace sluice::switching {
 namespace {
 

@@ -1,7 +1,8 @@
 // An independent model of the ns-3 simulator of HPCC's authors (Alibaba's
 // High-Precision-Congestion-Control, 9f4be2a), written from its behaviour and sharing no code with
-// what it is compared with: no fabric, transport or congestion control of ours. It is what decides
-// whether a difference between that simulator's results and ours is a difference of models:
+// what it is compared with: no fabric, transport or congestion control of ours (its coins alone are
+// the same). It is what decides whether a difference between that simulator's results and ours is a
+// difference of models:
 //
 //   Order::kCause with Coins::kTheirs  events of one nanosecond in the order in which they were
 //       planned, and marks drawn as there: every flow of every published run to the nanosecond
@@ -10,7 +11,8 @@
 //       our streams: every flow of our profile hpcc-ns3 to the nanosecond
 //       (tests/validation/ns3_model_test.py).
 //
-// So what lies between the two is that order, and the coins.
+// So what lies between the two is that order, and the coins; and our profile with its option exact,
+// which has both, is the first of the two, too.
 //
 // Not there: loss and what follows it, several priorities of data, links that go down; frames of
 // data never wait for a free buffer (Run says so if they would have to). Times in ns, rates in
