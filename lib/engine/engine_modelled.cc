@@ -18,6 +18,7 @@ void Engine::NoteModelled(Time now, bool received) {
 }
 
 void Engine::TellPort() {
+  if (!port_->KeepsTimer()) return;
   told_wake_ = modelled_->wake();
   port_->SetTimer(told_wake_);
 }

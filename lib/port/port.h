@@ -82,7 +82,7 @@ class Port {
 
   // Under a WireModel, of a port that keeps events of one moment in the order in which they were
   // planned: the modelled NIC has set its timer anew, or stopped it; the port has the engine polled
-  // then, and TakeWake says that it is for that. Others leave the timer to NextDeadline.
+  // then, and TakeTimer says that it is for that. Others leave the timer to NextDeadline.
   virtual bool KeepsTimer() const { return false; }
   virtual void SetTimer(OptionalTime) {}
   virtual bool TakeTimer() { return false; }

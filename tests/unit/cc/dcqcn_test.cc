@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 namespace sluice::cc {
 namespace {
@@ -289,6 +290,20 @@ TEST(DcqcnNs3Test, ACnpAtTheTickWaitsForTheNext) {
   EXPECT_EQ(cc.control().deadline, At(100) + kAfterAlpha);
 }
 
+// With a gain of 1/2 alpha goes from 1 to 1/2 in a period without a CNP, and stays 1 in one with.
+TEST(DcqcnNs3Test, TheTieSaysToWhichPeriodOfAlphaACnpAtItsEndBelongs) {
+  using Tie = DcqcnParams::Tie;
+  for (const auto& [tie, rate] : {std::pair{Tie::kTimer, Gbps(75)}, {Tie::kCnp, Gbps(50)}}) {
+    DcqcnParams params = DcqcnParams::Of(DcqcnParams::Preset::kNs3);
+    params.g = 0.5;
+    params.tie = tie;
+    Dcqcn cc(params, Context());
+    for (int us : {0, 50}) CnpAt(cc, us);
+    cc.OnDeadline(At(50) + kAfterAlpha);
+    EXPECT_EQ(cc.control().rate, rate);
+  }
+}
+
 TEST(DcqcnParamsTest, PresetsCanBeOverridden) {
   const auto made = MakeAlgorithm("dcqcn:preset=ns3-50us,ai=40Mbps,byte_counter=1MB");
   ASSERT_TRUE(made.ok()) << made.status();
@@ -309,6 +324,7 @@ TEST(DcqcnParamsTest, PresetsCanBeOverridden) {
                                                        {"cnp_interval", "0ps"},
                                                        {"loss", "ignore"},
                                                        {"notice", "cnp"},
+                                                       {"tie", "timer"},
                                                        {"window", "none"}};
   EXPECT_EQ(values, expected);
 }

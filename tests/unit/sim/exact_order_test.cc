@@ -41,7 +41,7 @@ uint32_t FirstOf(const SimulationConfig& config, Duration delay0, Duration delay
   const Time meet = kStart + Duration::Microseconds(5);
   lab.host(0).SendAt(meet - delay0, 2, 1, kAckBytes, support::kAcknowledge);
   lab.host(1).SendAt(meet - delay1, 2, 1, kAckBytes, support::kAcknowledge);
-  EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kUntil);
+  EXPECT_EQ(lab.RunFor(Duration::Milliseconds(1)), Simulation::End::kIdle);
   const auto& seen = lab.host(2).seen;
   if (seen.size() != 2) return 0;
   EXPECT_EQ(seen[0].stamp, meet + kAnswerTime * 2 + kDelay);
