@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Topology& t
   }
   std::unique_ptr<Simulation> sim(new Simulation(topology, config, PortsOf(topology)));
   if (absl::Status status = sim->CheckPools(); !status.ok()) return status;
-  if (absl::Status status = sim->CheckDelays(); !status.ok()) return status;
+  if (absl::Status status = sim->CheckLinks(); !status.ok()) return status;
   if (absl::Status status = sim->AddAddresses(); !status.ok()) return status;
   return sim;
 }
@@ -187,7 +187,10 @@ void Simulation::BuildLink(NodeId node, PortIndex port, const SimulationConfig& 
   made->ConnectAbroad(partition.outbox(places_[end.peer]), there.context.arrivals);
 }
 
-absl::Status Simulation::CheckDelays() const {
+absl::Status Simulation::CheckLinks() const {
+  if (exact_ && fabric_.ways.size() >= PlannedOrder::kSources) {
+    return absl::InvalidArgumentError("the exact order is of fabrics of less than 8 million links");
+  }
   if (look_ahead_ > Duration::Zero()) return absl::OkStatus();
   return absl::InvalidArgumentError("a link has no delay: nodes cannot go alone for a round");
 }

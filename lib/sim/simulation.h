@@ -136,7 +136,7 @@ class Simulation {
   void BuildLink(NodeId node, PortIndex port, const SimulationConfig& config, Source arrival);
   absl::Status AddAddresses();
   absl::Status CheckPools() const;
-  absl::Status CheckDelays() const;
+  absl::Status CheckLinks() const;
   bool HasQueue(NodeId node, uint8_t priority) const;
   Partition& partition_of(NodeId node) { return *partitions_[places_[node]]; }
   Transmitter& transmitter_of(NodeId node, PortIndex port) {
