@@ -139,7 +139,7 @@ class Partition {
   void HandlePfc(const Way& way, Record* record, Time now);
   void Handle(const Arrival& arrival);
   void HandleWake();
-  void HandlePlanned(const Arrival& arrival);
+  void HandlePlanned(const Arrival& event);
 
   void Collect(uint64_t last);
   void SetDue(uint32_t place);
