@@ -255,7 +255,7 @@ class Engine final : public Pollable {
   // Null unless EngineConfig::model is on, and how the engine asks it (engine_modelled.cc).
   std::unique_ptr<ModelledNic> modelled_;
   bool look_ = false;        // in this poll, at whose turn it is
-  OptionalTime told_wake_;   // Port::SetTimer
+  OptionalTime told_wake_;   // that the port knows of
   bool stirred_ = false;     // not for new requests alone
   bool line_asked_ = false;  // the port refused, and has the engine polled when its line is free
 

@@ -44,7 +44,7 @@ class ModelledNic {
   // has happened at `now` but that flows have begun. `paused`: no data may leave.
   transport::SendFlow* Choose(Time now, bool begun, bool paused);
   // The controller of the flow was asked: if new rates count from the packet sent last, its
-  // next_send() has moved, and the timer comes forward to it.
+  // next_send() has moved, and the timer comes forward to it. True: the timer was set anew.
   bool OnFeedback(const transport::SendFlow& flow, Time now) {
     if (!repaces_ || !wake_ || flow.next_send() >= *wake_) return false;
     wake_ = Later(flow.next_send(), now);

@@ -78,6 +78,7 @@ class Host final : public Pollable {
   // The UDP source port of a flow that starts here.
   uint16_t SourcePortOf(size_t flow) const;
 
+  // Posts what is due; for Place::posted_by_hand.
   Pollable& starts() { return starts_; }
 
   size_t Poll(Time now) override;

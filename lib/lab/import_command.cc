@@ -182,7 +182,7 @@ cli::Command ImportCommand() {
       {"sluice-lab import hpcc --config c.txt --topology t.txt --flows f.txt -o x.json",
        "HPCC's ns-3; its algorithm becomes the arm `imported`"},
       {"sluice-lab import hpcc --config c.txt --topology t.txt --flows f.txt --exact -o x.json",
-       "to the nanosecond; --seed 1 is its published run"},
+       "to the nanosecond; --seed N is run N of that simulator"},
       {"sluice-lab import htsim --cm perm128.cm -o x.json", "a connection matrix of htsim"},
       {"sluice-lab import cdf --cdf sizes.txt -o x.json", "Poisson arrivals of these sizes"},
   };

@@ -52,6 +52,10 @@ class ArrivalQueue {
   Arrival Make(Time t, Source source, uint32_t sequence, Record* record) const {
     return {static_cast<uint64_t>((t - origin_).ps()), uint64_t{source} << 32 | sequence, record};
   }
+  // The same with a PlannedOrder's.
+  Arrival Make(Time t, uint64_t order, Record* record) const {
+    return {static_cast<uint64_t>((t - origin_).ps()), order, record};
+  }
   void Push(const Arrival& arrival) {
     ++size_;
     const uint64_t bucket = arrival.offset >> shift_;

@@ -41,7 +41,7 @@ class Partition {
   static constexpr uint64_t kNever = std::numeric_limits<int64_t>::max();
 
   // A direction of a link: who sends; the places of both ends among the nodes of their partitions,
-  // and the port at the far one.
+  // and the port at the far one. Of a host's wake-up no link, and the host as the near place.
   struct Way {
     Transmitter* link = nullptr;
     uint32_t near = 0;

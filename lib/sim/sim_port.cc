@@ -94,9 +94,8 @@ Time SimPort::TransmitStamp(Time now) {
 void SimPort::SetTimer(OptionalTime when) {
   timer_order_ = 0;
   if (!when) return;
-  Arrival event = context_.arrivals.Make(*when, 0, 0, nullptr);
-  event.order = timer_order_ = context_.planned.Next(timer_source_);
-  context_.arrivals.Push(event);
+  timer_order_ = context_.planned.Next(timer_source_);
+  context_.arrivals.Push(context_.arrivals.Make(*when, timer_order_, nullptr));
 }
 
 Time SimPort::Noisy(Time stamp) {

@@ -229,9 +229,8 @@ void Simulation::Attach(NodeId host, Pollable* pollable) {
 
 void Simulation::PlanLast(NodeId host, Time when, uint64_t rank) {
   ArrivalQueue& arrivals = partition_of(host).context.arrivals;
-  Arrival event = arrivals.Make(Later(when, now()), 0, 0, nullptr);
-  event.order = PlannedOrder::Last(wakes_[host], rank);
-  arrivals.Push(event);
+  const uint64_t order = PlannedOrder::Last(wakes_[host], rank);
+  arrivals.Push(arrivals.Make(Later(when, now()), order, nullptr));
 }
 
 void Simulation::SetProgress(Progress progress, uint64_t events) {

@@ -45,15 +45,11 @@ void Transmitter::Depart(Time start, Record& record) {
 
 // The end of the transmission, and then the arrival.
 void Transmitter::Plan(Record& record) {
-  const Time end = free_at_;
+  arrivals_.Push(arrivals_.Make(free_at_, planned_->Next(source_), nullptr));
+  arrivals_.Push(arrivals_.Make(record.arrival, planned_->Next(source_), &record));
+  // What looks at the line before that event finds it busy.
   free_at_ += kInstant;
   on_line_ = true;
-  Arrival event = arrivals_.Make(end, 0, 0, nullptr);
-  event.order = planned_->Next(source_);
-  arrivals_.Push(event);
-  event = arrivals_.Make(record.arrival, 0, 0, &record);
-  event.order = planned_->Next(source_);
-  arrivals_.Push(event);
 }
 
 // PFC frames are lost by a link that is down only: a switch would repeat them.

@@ -74,7 +74,7 @@ class OutputQueues {
   void SetObserver(PortIndex port, QueueObserver* observer) { ports_[port].observer = observer; }
   // nullptr: no reports are written. The writer outlives the queues.
   void SetTelemetry(TelemetryWriter* writer) { telemetry_ = writer; }
-  // At set-up: decides about marks instead of the queues' own streams.
+  // At set-up: they decide about marks instead of the queues' own streams, and outlive the queues.
   void SetCoins(CoinSource* coins) { coins_ = coins; }
   // Packets without room are cut instead of dropped. The configuration is valid, and its priority
   // below the number of queues.

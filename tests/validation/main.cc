@@ -25,6 +25,7 @@ int Main(int argc, char** argv) {
   s.watched_node = static_cast<sim::NodeId>(std::strtoul(argv[5], nullptr, 10));
   s.watched_port = static_cast<sim::PortIndex>(std::strtoul(argv[6], nullptr, 10));
   s.exact = std::string_view(argv[argc - 1]) == "exact";
+  // As `import hpcc --exact`: all links of the reference take 1 us.
   std::string algorithm = reference->algorithm;
   if (s.exact && algorithm.find("alpha_timer=1us") != std::string::npos) algorithm += ",tie=cnp";
   if (argc - (s.exact ? 1 : 0) == 9)

@@ -30,8 +30,8 @@ SCENARIOS = ({'incast8': (0, 8), 'ws64': (400_000, 50)} if BRIEF else
               'ws64': (3_300_000, 550)})
 CASES = list(itertools.product(SCENARIOS, VARIANTS))
 SEEDS = [(1, 0), (2, 100)]  # and the jitter of the starts, ns
-# With 1 MiB of buffer instead of 32 ws64 pauses a thousand times and more until then, with hpcc 40.
 DRAWN = 10 if BRIEF else 60
+# With 1 MiB of buffer instead of 32 ws64 pauses a thousand times and more until then, with hpcc 40.
 SMALL_UNTIL, SMALL_LEAST = (350_000, 40) if BRIEF else (1_000_000, 160)
 
 
